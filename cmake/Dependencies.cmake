@@ -1,0 +1,46 @@
+# Every outside library, found once. All of them are Debian 12 packages; README says what each is for.
+find_package(Boost 1.81 REQUIRED COMPONENTS json system)
+find_package(OpenSSL REQUIRED)
+find_package(ZLIB REQUIRED)
+find_package(Threads REQUIRED)
+find_package(SQLite3 REQUIRED)
+find_package(yaml-cpp REQUIRED)
+find_package(prometheus-cpp REQUIRED)
+find_package(spdlog REQUIRED)
+find_package(fmt REQUIRED)
+find_package(Protobuf REQUIRED)
+find_package(libssh REQUIRED)
+find_package(GTest REQUIRED)
+find_package(benchmark REQUIRED)
+find_package(Python3 REQUIRED COMPONENTS Interpreter)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(libmariadb REQUIRED IMPORTED_TARGET libmariadb)
+
+# cpprestsdk's client as a private static library with hidden symbols, built against the Boost that
+# the program itself uses: Debian's own shared copy is built against another Boost and the two
+# cannot live in one process.
+if(NOT EXISTS "${OCIM_CPPREST_SOURCE}/include/cpprest/http_client.h")
+  message(FATAL_ERROR "cpprestsdk's source is not in ${OCIM_CPPREST_SOURCE}. Run script/bootstrap first.")
+endif()
+set(S "${OCIM_CPPREST_SOURCE}/src")
+add_library(cpprest_client STATIC
+  ${S}/http/client/http_client.cpp ${S}/http/client/http_client_msg.cpp
+  ${S}/http/client/http_client_asio.cpp ${S}/http/client/x509_cert_utilities.cpp
+  ${S}/http/common/http_compression.cpp ${S}/http/common/http_helpers.cpp ${S}/http/common/http_msg.cpp
+  ${S}/http/oauth/oauth1.cpp ${S}/http/oauth/oauth2.cpp
+  ${S}/json/json.cpp ${S}/json/json_parsing.cpp ${S}/json/json_serialization.cpp
+  ${S}/uri/uri.cpp ${S}/uri/uri_builder.cpp
+  ${S}/utilities/asyncrt_utils.cpp ${S}/utilities/base64.cpp ${S}/utilities/web_utilities.cpp
+  ${S}/pplx/pplx.cpp ${S}/pplx/pplxlinux.cpp ${S}/pplx/threadpool.cpp)
+target_include_directories(cpprest_client SYSTEM PUBLIC ${OCIM_CPPREST_SOURCE}/include)
+target_include_directories(cpprest_client PRIVATE ${S}/pch)
+target_compile_definitions(cpprest_client
+  PUBLIC CPPREST_FORCE_HTTP_CLIENT_ASIO CPPREST_EXCLUDE_WEBSOCKETS=1
+  PRIVATE CPPREST_EXCLUDE_BROTLI=1)
+target_compile_options(cpprest_client PRIVATE -w -fno-strict-aliasing -g0)
+set_target_properties(cpprest_client PROPERTIES
+  CXX_VISIBILITY_PRESET hidden VISIBILITY_INLINES_HIDDEN ON POSITION_INDEPENDENT_CODE ON)
+target_precompile_headers(cpprest_client PRIVATE ${S}/pch/stdafx.h)
+target_link_libraries(cpprest_client PUBLIC
+  Boost::headers Boost::system OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB Threads::Threads)
+unset(S)

@@ -1,0 +1,189 @@
+#pragma once
+
+#include "api/apply.hpp"
+#include "api/json.hpp"
+#include "api/selector.hpp"
+#include "api/status.hpp"
+#include "base/async.hpp"
+#include "base/clock.hpp"
+#include "base/metrics.hpp"
+#include "base/random.hpp"
+#include "schema/column.hpp"
+#include "schema/schema.hpp"
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ocim::store {
+class Store;
+}
+
+/// The verbs on objects: the one path of every write, whether it comes over the network or from our own runtime.
+/// Everything here lives on the loop thread.
+namespace ocim::registry {
+
+template <class T>
+using Outcome = Result<T, api::Status>;
+
+using Revision = std::uint64_t;
+
+/// One served version of one kind.
+struct Resource {
+    std::string group, version, kind, list_kind, plural, singular;
+    std::vector<std::string> short_names, categories;
+    bool namespaced = true;
+    bool status_subresource = false;
+    bool built_in = false;  ///< not from a CRD: accepts protobuf and strategic merge patches
+    std::vector<std::string> verbs;
+    std::vector<std::string> selectable_fields;
+    schema::Schema schema;
+    std::vector<schema::Column> columns;  ///< without NAME; Age when the CRD has none
+
+    std::string api_version() const { return group.empty() ? version : group + "/" + version; }
+};
+
+/// An object as it is stored and sent: JSON bytes with resourceVersion inside, made once.
+struct StoredObject {
+    std::string namespace_, name;
+    Revision revision = 0;
+    std::shared_ptr<const std::string> bytes;  // shared by the store, every list and every watcher: immutable
+
+    api::Json parsed() const;
+};
+
+/// Who asks.
+struct Caller {
+    std::string user = "system:anonymous";
+    std::vector<std::string> groups;
+    std::string user_agent;
+};
+
+enum class FieldValidation { strict, warn, ignore };
+
+struct WriteOptions {
+    Caller caller;
+    std::string field_manager;  ///< empty: made from the user agent
+    std::string subresource;    ///< "" or "status"
+    bool dry_run = false;
+    FieldValidation field_validation = FieldValidation::warn;
+};
+
+struct Written {
+    StoredObject object;
+    bool created = false;
+    /// The delete or the update removed it for good; `object` is its last state.
+    bool deleted = false;
+    std::vector<std::string> warnings;
+};
+
+enum class PatchType { json, merge, strategic };
+enum class Propagation { background, foreground, orphan };
+
+struct DeleteOptions {
+    WriteOptions write;
+    std::optional<std::string> uid, resource_version;  ///< preconditions
+    Propagation propagation = Propagation::background;
+};
+
+struct ListOptions {
+    std::string namespace_;  ///< empty: all
+    api::LabelSelector labels;
+    api::FieldSelector fields;
+    std::size_t limit = 0;
+    std::string continue_token;
+    std::string resource_version, resource_version_match;
+};
+
+struct ListPage {
+    std::vector<StoredObject> items;
+    Revision revision = 0;
+    std::string continue_token;
+    std::optional<std::size_t> remaining;
+};
+
+struct Event {
+    enum class Type { added, modified, deleted, bookmark };
+    Type type{};
+    StoredObject object;         ///< of a bookmark: revision only
+    bool initial_end = false;    ///< the bookmark that ends sendInitialEvents
+};
+
+struct WatchOptions {
+    std::string namespace_;
+    api::LabelSelector labels;
+    api::FieldSelector fields;
+    std::string resource_version;      ///< "" and "0": everything as added, then live
+    bool send_initial_events = false;  ///< with a bookmark after them
+    bool bookmarks = false;
+};
+
+/// One reader of changes: ordered, without gaps. It must be read; when too far behind it is cut off.
+class Watch {
+public:
+    virtual ~Watch() = default;
+    /// The events there are now, at least one unless `deadline` came first (then empty).
+    /// Error 410 Expired: the reader must list again.
+    virtual awaitable<Outcome<std::vector<Event>>> next(Instant deadline) = 0;
+};
+
+/// What a kind of ours refuses at write time beyond its schema (claims, cross-object rules).
+/// `old` is null at creation. Pure but for the registry it looks into.
+using Admission = std::function<std::vector<api::Cause>(const api::Json& object, const api::Json* old)>;
+
+class Registry {
+public:
+    struct Settings {
+        std::chrono::seconds event_ttl{3600};
+    };
+    /// All arguments must outlive it. The store must be loaded.
+    Registry(store::Store& store, Clock& clock, Random& random, Metrics& metrics, Settings settings);
+    ~Registry();
+    Registry(const Registry&) = delete;
+    Registry& operator=(const Registry&) = delete;
+
+    /// Serves what the store holds: compiles its CRDs, makes the namespaces default, kube-system and ocim-system.
+    awaitable<Result<void>> start();
+    /// Garbage collection, namespace emptying, expiry of events. Runs until cancelled.
+    awaitable<void> run_collectors();
+
+    /// Applies a CRD (JSON) as the program itself, at start; a newer one replaces an older one.
+    awaitable<Outcome<void>> install(const api::Json& crd);
+    void set_admission(std::string_view group, std::string_view plural, Admission admission);
+
+    /// Null when not served. Pointers hold until the next change of discovery(), so not across a co_await.
+    const Resource* resource(std::string_view group, std::string_view version, std::string_view plural) const;
+    const Resource* resource_of_kind(std::string_view group, std::string_view version, std::string_view kind) const;
+    std::vector<const Resource*> resources() const;
+    /// Grows with every change of what is served.
+    std::uint64_t discovery() const;
+    Revision revision() const;
+
+    Outcome<StoredObject> get(const Resource& resource, const std::string& namespace_, const std::string& name) const;
+    Outcome<ListPage> list(const Resource& resource, const ListOptions& options) const;
+    Outcome<std::unique_ptr<Watch>> watch(const Resource& resource, const WatchOptions& options);
+
+    /// The verbs that write; when they return, the write is durable. `namespace_` and `name` are those of the URL
+    /// (name may be empty in create). They copy what they need of `resource` before they wait.
+    awaitable<Outcome<Written>> create(const Resource& resource, std::string namespace_, std::string name,
+                                       api::Parsed object, WriteOptions options);
+    awaitable<Outcome<Written>> update(const Resource& resource, std::string namespace_, std::string name,
+                                       api::Parsed object, WriteOptions options);
+    awaitable<Outcome<Written>> patch(const Resource& resource, std::string namespace_, std::string name,
+                                      PatchType type, api::Parsed patch, WriteOptions options);
+    awaitable<Outcome<Written>> apply(const Resource& resource, std::string namespace_, std::string name,
+                                      api::Parsed object, bool force, WriteOptions options);
+    awaitable<Outcome<Written>> remove(const Resource& resource, std::string namespace_, std::string name,
+                                       DeleteOptions options);
+    awaitable<Outcome<std::vector<StoredObject>>> remove_collection(const Resource& resource, ListOptions which,
+                                                                    DeleteOptions options);
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ocim::registry

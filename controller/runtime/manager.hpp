@@ -1,0 +1,52 @@
+#pragma once
+
+#include "client/client.hpp"
+#include "runtime/kinds.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ocim::runtime {
+
+class CompositeAdapter;  // composite.hpp
+class ExternalAdapter;   // external.hpp
+
+/// Runs every registered kind: watch → queue → visit → status. Lives on the loop thread.
+class Manager {
+public:
+    struct Settings {
+        std::string data_directory;
+        /// A first action waits this long for company, while more arrive up to batch_wait_max.
+        Duration batch_wait{50}, batch_wait_max{1'000};
+        Duration retry_min{1'000}, retry_max{300'000};
+        Duration probe_busy{3'000}, probe_idle{30'000}, probe_limit{5'000};
+        /// The longest that a due key of low priority waits while keys of high priority keep coming.
+        Duration starvation_max{10'000};
+    };
+
+    /// `loop` runs everything; all arguments must outlive the manager.
+    Manager(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random, Metrics& metrics,
+            BlockingPool& blocking, Settings settings);
+    ~Manager();
+
+    /// Registers a kind; see add_composite<K>() and add_external<A>() in composite.hpp and external.hpp.
+    void add(std::unique_ptr<CompositeAdapter> kind);
+    void add(std::unique_ptr<ExternalAdapter> kind);
+
+    /// What a kind refuses at write time: its claims against the index, and its admit(). Empty: nothing.
+    std::vector<api::Cause> admit(const api::Kind& kind, const Json& object, const Json* old) const;
+    std::vector<api::Kind> kinds() const;
+
+    /// Reads or makes the installation id, lists and watches, and starts to work. Returns when the caches are
+    /// filled.
+    awaitable<Result<void>> start();
+    /// Takes no new work, lets actions in flight end or time out.
+    awaitable<void> stop();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ocim::runtime
