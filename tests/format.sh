@@ -1,0 +1,10 @@
+#!/bin/bash
+# Fails when a source file is not as clang-format leaves it, and says how to mend it.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+mapfile -t files < <(git ls-files 'controller/*.[hc]pp' 'reconcilers/*.[hc]pp' 'tests/*.[hc]pp' 'crd-schemas/*.hpp')
+clang-format-19 --dry-run --Werror "${files[@]}" 2>&1 | grep -E 'error:' | head -20 && {
+    echo "run: clang-format-19 -i on the files above"
+    exit 1
+}
+echo "format holds: ${#files[@]} files"
