@@ -58,10 +58,16 @@ def ident(value):
 
 
 class Struct:
-    """One C++ struct: its nested types first, then its fields."""
+    """One C++ struct with its enums and fields.
 
-    def __init__(self, name, schema, path):
-        self.name, self.nested, self.fields, self.names, self.wires = name, [], [], [], []
+    The types of its fields stand before it, in the namespace `parts`, and are reached by an alias inside of it: a
+    nested class with default member initializers is not default-constructible until the outermost class is
+    complete, which std::optional asks too early and never again.
+    """
+
+    def __init__(self, name, schema, path, whole=""):
+        self.name, self.whole = name, whole + name
+        self.before, self.nested, self.fields, self.names, self.wires = [], [], [], [], []
         required = set(schema.get("required", []))
         for key, sub in schema.get("properties", {}).items():
             here = f"{path}.{key}"
@@ -101,7 +107,9 @@ class Struct:
             return f"std::map<std::string, {inner}>", ""
         if s["type"] == "object":
             name = pascal(key) + "Spec" if pascal(key) == self.name else pascal(key)
-            self.nested.append(Struct(name, s, path).text())
+            part = Struct(name, s, path, self.whole)
+            self.before += part.texts()
+            self.nested.append(f"using {name} = {part.whole};")
             return name, ""
         cpp = SCALARS.get((s["type"], s.get("format")))
         if not cpp:
@@ -112,14 +120,15 @@ class Struct:
     def literal(cpp, value):
         return f"{cpp}::{ident(value)}" if cpp[0].isupper() else json.dumps(value)
 
-    def text(self):
+    def texts(self):
+        """The definitions in their order, the struct itself last."""
         wires = ", ".join(f"std::string_view({json.dumps(w)})" for w in self.wires)
         array = f"std::array{{{wires}}}" if wires else "std::array<std::string_view, 0>{}"
         body = "\n".join(self.nested + self.fields + [
-            "", f"bool operator==(const {self.name}&) const = default;",
+            "", f"bool operator==(const {self.whole}&) const = default;",
             f"static constexpr auto wire_names = {array};",
-            f"BOOST_DESCRIBE_CLASS({self.name}, (), ({', '.join(self.names)}), (), ())"])
-        return f"struct {self.name} {{\n{indent(body)}\n}};"
+            f"BOOST_DESCRIBE_CLASS({self.whole}, (), ({', '.join(self.names)}), (), ())"])
+        return [*self.before, f"struct {self.whole} {{\n{indent(body)}\n}};"]
 
 
 def enum(name, values):
@@ -146,16 +155,19 @@ def header(path, out):
     for field in ("conditions", "observedGeneration"):
         if field not in status:
             refuse(path, f"status.{field} is missing: every kind of ours reports it")
-    parts = [Struct(pascal(p), schema[p], p).text() for p in ("spec", "status")]
+    structs = [Struct(pascal(p), schema[p], p, kind) for p in ("spec", "status")]
+    parts = "\n\n".join(text for struct in structs for text in struct.texts())
+    aliases = "\n".join(f"using {struct.name} = parts::{struct.whole};" for struct in structs)
     namespaced = "true" if crd["scope"] == "Namespaced" else "false"
     body = "\n\n".join(
         [f'static constexpr api::Kind kind{{"{crd["group"]}", "{version["name"]}", "{kind}", '
-         f'"{crd["names"]["plural"]}", {namespaced}}};'] + parts
-        + ["api::Metadata metadata;\nSpec spec;\nStatus status;\n"
-           f"bool operator==(const {kind}&) const = default;"])
+         f'"{crd["names"]["plural"]}", {namespaced}}};', aliases,
+         "api::Metadata metadata;\nSpec spec;\nStatus status;\n"
+         f"bool operator==(const {kind}&) const = default;"])
     name = path.rsplit("/", 1)[-1]
     write(out, f"// Generated from crd-schemas/{name}. Edit that file instead.\n#pragma once\n\n"
-               f'#include "api/object.hpp"\n\nnamespace ocim::crd {{\n\nstruct {kind} {{\n{indent(body)}\n}};\n\n'
+               '#include "api/object.hpp"\n\nnamespace ocim::crd {\nnamespace parts {\n\n'
+               f"{parts}\n\n}}  // namespace parts\n\nstruct {kind} {{\n{indent(body)}\n}};\n\n"
                "}  // namespace ocim::crd\n")
 
 
