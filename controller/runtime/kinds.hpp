@@ -117,6 +117,17 @@ struct Generate {
     enum class Form { alphanumeric, lower_letters, base64 };
     Form form = Form::alphanumeric;
     std::size_t length = 32;  ///< characters; of base64 the random bytes before encoding
+    bool operator==(const Generate&) const = default;
+};
+
+/// One key of a Secret in the object's namespace that the runtime draws when it is not there.
+struct GeneratedSecret {
+    std::string name, key;
+    Generate form;
+    /// Stays when the object is deleted, because what it opens stays; else the Secret goes with the object if it was
+    /// made for it.
+    bool retain = false;
+    bool operator==(const GeneratedSecret&) const = default;
 };
 
 /// An object that should exist.
@@ -260,6 +271,8 @@ struct Report {
     /// NotOwned is stalled here, and diff() must then want nothing.
     Verdict verdict;
     std::vector<Finding> findings;
+    /// What changed since `object.status` was written: with the status that says so, each becomes one Event.
+    std::vector<Note> notes;
     /// A look of its own accord before the drift interval (a VM that is booting, a run in progress).
     std::optional<Duration> look_again;
 };
@@ -297,6 +310,8 @@ concept ExternalKind =
         } -> std::same_as<Result<std::unique_ptr<System<typename A::Key, typename A::Thing, typename A::Action>>>>;
     };
 // Optional: static std::vector<api::Cause> admit(const Object&, const Object* old, const Inputs&), as above.
+// Optional: static std::vector<GeneratedSecret> generates(const Object&): Secrets, or keys of them, that the runtime
+// makes before needs() is resolved, where they are not there; what is there is never changed. Not asked while deleting.
 // Optional: static constexpr bool backend_is_ours = false: the backend is a kind that somebody else reports on (a
 // VirtualMachine that runs are on): the runtime writes no status, finalizer or orphan count there.
 //
