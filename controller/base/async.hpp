@@ -2,9 +2,9 @@
 
 #include "base/clock.hpp"
 
+#include <atomic>
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
-#include <list>
 #include <memory>
 #include <optional>
 #include <string>
@@ -17,6 +17,7 @@ namespace ocim {
 class Signal {
 public:
     Signal();
+    /// Whoever still waits is cancelled.
     ~Signal();
     Signal(const Signal&) = delete;
     Signal& operator=(const Signal&) = delete;
@@ -29,7 +30,7 @@ public:
 
 private:
     struct Waiters;
-    std::shared_ptr<Waiters> waiters_;  // shared with a waiter that is being cancelled while the signal dies
+    std::shared_ptr<Waiters> waiters_;  // shared: a waiter that is cancelled looks whether the signal still lives
 };
 
 /// Owns coroutines: whoever must outlive the work holds a group. Nothing runs outside of one.
@@ -45,7 +46,9 @@ public:
     /// Starts `task`. An exception other than cancellation that leaves it is a bug of ours: it is logged
     /// with `name` and ends that task alone.
     void spawn(std::string name, awaitable<void> task);
-    /// Cancels every task and waits until all have ended. Tasks spawned meanwhile are cancelled too.
+    /// Cancels every task and waits until all have ended, even when the caller is cancelled meanwhile. Tasks
+    /// spawned meanwhile are cancelled too. A caller that was cancelled before cannot await anything, this
+    /// neither, until it has said co_await boost::asio::this_coro::throw_if_cancelled(false).
     awaitable<void> stop();
     /// Waits until all have ended by themselves.
     awaitable<void> join();
@@ -54,6 +57,21 @@ public:
 private:
     struct State;
     std::shared_ptr<State> state_;  // shared with the completion handlers of tasks that end after us
+};
+
+/// Something outside the loop that is certain to post to it: a virtual clock stands still while one lives.
+/// Made and destroyed on any thread; destroy it after the post.
+class OutsideWork {
+public:
+    explicit OutsideWork(const boost::asio::any_io_executor& loop);
+    ~OutsideWork();
+    OutsideWork(const OutsideWork&) = delete;
+    OutsideWork& operator=(const OutsideWork&) = delete;
+    /// How many live now for that loop.
+    static std::size_t count(const boost::asio::any_io_executor& loop);
+
+private:
+    std::shared_ptr<std::atomic<std::size_t>> count_;  // shared with the loop, which may end first
 };
 
 namespace detail {

@@ -1,10 +1,10 @@
 #pragma once
 
-#include <map>
-#include <memory>
 #include <prometheus/counter.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <map>
+#include <memory>
 #include <string>
 
 namespace ocim {
