@@ -242,6 +242,9 @@ struct Services {
     BlockingPool& blocking;
     std::string installation;
     std::string data_directory;  ///< ours alone, mode 0700
+    /// For what a system does between calls (a prober's probes); stopped by whoever made it, after the systems are gone.
+    /// A task that is spawned here owns what it uses. Null only in tests of systems that need none.
+    TaskGroup* tasks = nullptr;
 };
 
 /// How a backend wants to be treated: what every backend's spec says in the same words.
