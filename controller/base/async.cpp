@@ -101,20 +101,15 @@ awaitable<void> Signal::wait() {
 struct TaskGroup::State {
     explicit State(asio::any_io_executor on) : loop(std::move(on)) {}
 
-    struct Task {
-        std::string name;
-        asio::cancellation_signal cancel;
-    };
+    using Cancel = asio::cancellation_signal;
     asio::any_io_executor loop;
-    std::map<std::uint64_t, std::shared_ptr<Task>> tasks;  // shared: a task may end while it is being cancelled
+    std::map<std::uint64_t, std::shared_ptr<Cancel>> tasks;  // shared: a task may end while it is being cancelled
     std::uint64_t last = 0;
     bool stopping = false;
     std::vector<std::shared_ptr<Waiter>> idle;
 
-    void ended(std::uint64_t id, const std::exception_ptr& error) {
-        const auto task = tasks.extract(id).mapped();
-        if (error && !is_cancellation(error))
-            log::error("a task ended by an exception", {{"task", task->name}, {"error", text_of(error)}});
+    void ended(std::uint64_t id) {
+        tasks.erase(id);
         if (!tasks.empty()) return;
         for (const auto& waiter : std::exchange(idle, {})) waiter->finish(Wake::notified);
     }
@@ -135,13 +130,15 @@ TaskGroup::~TaskGroup() {
 
 void TaskGroup::spawn(std::string name, awaitable<void> task) {
     const auto id = ++state_->last;
-    const auto entry = std::make_shared<State::Task>();
-    entry->name = std::move(name);
-    state_->tasks.emplace(id, entry);
-    auto on_end = [state = state_, id](const std::exception_ptr& error) { state->ended(id, error); };
-    asio::co_spawn(state_->loop, std::move(task),
-                   asio::bind_cancellation_slot(entry->cancel.slot(), std::move(on_end)));
-    if (state_->stopping) entry->cancel.emit(asio::cancellation_type::terminal);
+    const auto cancel = std::make_shared<State::Cancel>();
+    state_->tasks.emplace(id, cancel);
+    auto on_end = [weak = std::weak_ptr<State>(state_), id, name = std::move(name)](const std::exception_ptr& error) {
+        if (error && !is_cancellation(error))
+            log::error("a task ended by an exception", {{"task", name}, {"error", text_of(error)}});
+        if (const auto state = weak.lock()) state->ended(id);
+    };
+    asio::co_spawn(state_->loop, std::move(task), asio::bind_cancellation_slot(cancel->slot(), std::move(on_end)));
+    if (state_->stopping) cancel->emit(asio::cancellation_type::terminal);
 }
 
 // No coroutine below holds state_: the state owns its waiter, and each would keep the other alive.
@@ -149,7 +146,7 @@ void TaskGroup::spawn(std::string name, awaitable<void> task) {
 awaitable<void> TaskGroup::stop() {
     state_->stopping = true;
     const auto tasks = state_->tasks;
-    for (const auto& [id, task] : tasks) task->cancel.emit(asio::cancellation_type::terminal);
+    for (const auto& [id, cancel] : tasks) cancel->emit(asio::cancellation_type::terminal);
     const bool throws = co_await asio::this_coro::throw_if_cancelled();
     co_await asio::this_coro::throw_if_cancelled(false);
     while (!state_->tasks.empty()) { co_await state_->wait_idle(Cancellable::no); }

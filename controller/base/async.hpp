@@ -56,7 +56,7 @@ public:
 
 private:
     struct State;
-    std::shared_ptr<State> state_;  // shared with the completion handlers of tasks that end after us
+    std::shared_ptr<State> state_;  // shared: a task that ends looks whether its group still lives
 };
 
 /// Something outside the loop that is certain to post to it: a virtual clock stands still while one lives.
