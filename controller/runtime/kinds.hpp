@@ -231,6 +231,9 @@ public:
     virtual awaitable<void> act(std::vector<Action> actions, Results<Key, Thing>& results) = 0;
     /// The cheapest authenticated call.
     virtual awaitable<Result<void>> probe() = 0;
+    /// The backend object is being deleted and nothing refers to it any more: gives back what was made for the backend
+    /// as a whole. May be repeated. The object goes when it succeeds.
+    virtual awaitable<Result<void>> retire() { co_return Result<void>{}; }
 };
 
 /// What a System may use; all of it outlives it.

@@ -3,6 +3,7 @@
 #include "compute/machine_file.hpp"
 
 #include <string>
+#include <vector>
 
 namespace ocim::compute {
 
