@@ -56,7 +56,7 @@ std::string read_line(const fs::path& path) {
 
 /// "ssh-ed25519 AAAA…" without the comment.
 std::string host_key_of(const fs::path& directory) {
-    const auto line = read_line(directory / "root/etc/ssh/ssh_host_ed25519_key.pub");
+    const auto line = read_line(directory / "rootfs/etc/ssh/ssh_host_ed25519_key.pub");
     return line.substr(0, line.find(' ', line.find(' ') + 1));
 }
 

@@ -46,7 +46,7 @@ std::string cable_of(const std::string& directory) {
 bool interface_exists(const std::string& name) { return fs::exists("/sys/class/net/" + name); }
 
 void make_host_key(const std::string& directory) {
-    const auto key = directory + "/root/etc/ssh/ssh_host_ed25519_key";
+    const auto key = directory + "/rootfs/etc/ssh/ssh_host_ed25519_key";
     if (fs::exists(key + ".pub")) return;
     fs::remove(key);
     run_tool({"ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "", "-f", key});

@@ -166,7 +166,7 @@ void must(bool ok, const std::string& what) {
 }
 
 void make_root_directories(const std::string& directory, const MachineFile& machine) {
-    const fs::path root = directory + "/root";
+    const fs::path root = directory + "/rootfs";
     const auto made = fs::path(directory) / "root.made";
     if (fs::exists(made)) return;
     std::error_code ignored;
@@ -188,7 +188,7 @@ void make_root_directories(const std::string& directory, const MachineFile& mach
 }
 
 void enter_root(const std::string& directory) {
-    const fs::path root = directory + "/root";
+    const fs::path root = directory + "/rootfs";
     must(::mount(nullptr, "/", nullptr, MS_REC | MS_PRIVATE, nullptr) == 0, "cannot leave the host's mounts");
     must(::mount(root.c_str(), root.c_str(), nullptr, MS_BIND, nullptr) == 0, "cannot mount the root");
     must(::mount(nullptr, root.c_str(), nullptr, MS_REMOUNT | MS_BIND | MS_NODEV, nullptr) == 0,
