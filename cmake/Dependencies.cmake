@@ -23,9 +23,20 @@ if(NOT EXISTS "${OCIM_CPPREST_SOURCE}/include/cpprest/http_client.h")
   message(FATAL_ERROR "cpprestsdk's source is not in ${OCIM_CPPREST_SOURCE}. Run script/bootstrap first.")
 endif()
 set(S "${OCIM_CPPREST_SOURCE}/src")
+
+# Two bounds that the library lacks: a chunk is read into memory as a whole, however large its header says it
+# is, and a reply's head has no end. Both are set a little above limits::reply_bytes_max.
+set(client_asio "${CMAKE_BINARY_DIR}/cpprest/http_client_asio.cpp")
+file(READ "${S}/http/client/http_client_asio.cpp" text)
+string(REPLACE "if (octetLine.fail())" "if (octetLine.fail() || octets < 0 || octets > (65 << 20))" bounded "${text}")
+string(REPLACE "boost::asio::streambuf m_body_buf;" "boost::asio::streambuf m_body_buf{66 << 20};" bounded "${bounded}")
+if(NOT bounded MATCHES "65 << 20" OR NOT bounded MATCHES "66 << 20")
+  message(FATAL_ERROR "cpprestsdk's source is not the one whose bounds are set here.")
+endif()
+file(CONFIGURE OUTPUT "${client_asio}" CONTENT "${bounded}" @ONLY)
 add_library(cpprest_client STATIC
   ${S}/http/client/http_client.cpp ${S}/http/client/http_client_msg.cpp
-  ${S}/http/client/http_client_asio.cpp ${S}/http/client/x509_cert_utilities.cpp
+  ${client_asio} ${S}/http/client/x509_cert_utilities.cpp
   ${S}/http/common/http_compression.cpp ${S}/http/common/http_helpers.cpp ${S}/http/common/http_msg.cpp
   ${S}/http/oauth/oauth1.cpp ${S}/http/oauth/oauth2.cpp
   ${S}/json/json.cpp ${S}/json/json_parsing.cpp ${S}/json/json_serialization.cpp
@@ -33,7 +44,7 @@ add_library(cpprest_client STATIC
   ${S}/utilities/asyncrt_utils.cpp ${S}/utilities/base64.cpp ${S}/utilities/web_utilities.cpp
   ${S}/pplx/pplx.cpp ${S}/pplx/pplxlinux.cpp ${S}/pplx/threadpool.cpp)
 target_include_directories(cpprest_client SYSTEM PUBLIC ${OCIM_CPPREST_SOURCE}/include)
-target_include_directories(cpprest_client PRIVATE ${S}/pch)
+target_include_directories(cpprest_client PRIVATE ${S}/pch ${S}/http/client)
 target_compile_definitions(cpprest_client
   PUBLIC CPPREST_FORCE_HTTP_CLIENT_ASIO CPPREST_EXCLUDE_WEBSOCKETS=1
   PRIVATE CPPREST_EXCLUDE_BROTLI=1)
@@ -44,3 +55,5 @@ target_precompile_headers(cpprest_client PRIVATE ${S}/pch/stdafx.h)
 target_link_libraries(cpprest_client PUBLIC
   Boost::headers Boost::system OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB Threads::Threads)
 unset(S)
+unset(text)
+unset(bounded)

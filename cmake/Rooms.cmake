@@ -9,7 +9,8 @@ target_compile_options(ocim_flags INTERFACE
 # assert() guards our own invariants, in release too.
 target_compile_options(ocim_flags INTERFACE -UNDEBUG)
 target_link_libraries(ocim_flags INTERFACE Boost::headers Threads::Threads)
-target_compile_definitions(ocim_flags INTERFACE BOOST_ASIO_NO_DEPRECATED)
+# No BOOST_ASIO_* definition here: cpprestsdk cannot be built with it, and Asio's inline functions must be the
+# same in every object of the program.
 if(OCIM_SANITIZE)
   add_compile_options(-fsanitize=${OCIM_SANITIZE} -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${OCIM_SANITIZE})

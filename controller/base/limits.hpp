@@ -21,5 +21,14 @@ inline constexpr std::size_t annotations_bytes_max = 256 * 1024;  // as kube-api
 inline constexpr std::size_t reply_bytes_max = 64 * 1024 * 1024;  // a zone of 100,000 records fits
 inline constexpr auto external_call_max = 30s;                    // one call to an outside system
 inline constexpr auto connect_max = 5s;
+inline constexpr auto retry_after_max = 1h;                       // a peer that asks for more is asked again anyway
+inline constexpr std::size_t error_output_bytes_max = 64 * 1024;  // the end of a command's stderr holds its reason
+
+// --- connections to our HTTP server
+inline constexpr auto handshake_max = 10s;                // TLS, from accept
+inline constexpr auto idle_connection_max = 180s;         // longer than the keep-alive of kubectl and Prometheus
+inline constexpr auto write_stall_max = 10s;              // on top of the time the bytes need at the rate below
+inline constexpr std::size_t write_rate_min = 64 * 1024;  // bytes a second a client must read
+inline constexpr auto linger_max = 2s;                    // to let a client read our refusal before we hang up
 
 }  // namespace ocim::limits

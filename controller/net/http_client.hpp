@@ -22,6 +22,7 @@ struct HttpRequest {
     std::string body;
     std::string content_type = "application/json";
     /// Must not happen twice: goes on a fresh connection, because a pooled one may replay it unseen.
+    /// A POST always does.
     bool once = false;
 };
 
@@ -37,7 +38,8 @@ class HttpClient {
 public:
     virtual ~HttpClient() = default;
     /// Any status is a reply. Errors: unreachable (refused, no route, name unknown, TLS refused), transient with
-    /// outcome_unknown (cut off or too late after sending), invalid (reply over limits::reply_bytes_max).
+    /// outcome_unknown (cut off or too late after sending), invalid (the request cannot be put on the wire as it
+    /// is, or, with outcome_unknown, the reply is over limits::reply_bytes_max).
     virtual awaitable<Result<HttpReply>> send(HttpRequest request) = 0;
 };
 
@@ -47,15 +49,17 @@ struct HttpSettings {
     Duration timeout{30'000};
 };
 
-/// Error: invalid for a URL that is not http or https, or holds a user name.
+/// `clock` and `metrics` must outlive it. Destroying it drops the replies that are still to come.
+/// Error: invalid for a URL that is not http or https, holds a user name, or whose host is an IPv6 address.
 Result<std::unique_ptr<HttpClient>> make_http_client(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,
                                                      HttpSettings settings);
 
 /// The only place where an HTTP status becomes an ErrorClass; a service's own table comes first where it has one.
 ErrorClass class_of(unsigned status);
-/// Retry-After in either form, seen at `now`.
+/// Retry-After in either form, seen at `now`; at most limits::retry_after_max.
 std::optional<Duration> retry_after(const HttpReply& reply, WallTime now);
-/// Nothing for 2xx; else the class of the status and the first 300 printable characters of the body.
+/// Nothing for 2xx; else the class of the status and the first 300 bytes of the body, made printable. What a
+/// server says goes into conditions and logs: a call whose reply may repeat a secret needs a message of its own.
 Result<void> expect_success(const HttpReply& reply, WallTime now);
 /// One path segment or query value, percent-encoded completely.
 std::string percent_encode(std::string_view text);

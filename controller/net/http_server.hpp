@@ -22,8 +22,8 @@ struct PeerCertificate {
 
 struct ServerRequest {
     std::string method;
-    std::string path;   ///< before '?', still percent-encoded, starts with '/'
-    std::string query;  ///< after '?'
+    std::string path;                                 ///< before '?', still percent-encoded, starts with '/'
+    std::string query;                                ///< after '?'
     std::multimap<std::string, std::string> headers;  ///< names in lower case
     std::string body;
     std::optional<PeerCertificate> peer;
