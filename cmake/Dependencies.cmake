@@ -14,6 +14,7 @@ find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_package(PkgConfig REQUIRED)
+pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(libmariadb REQUIRED IMPORTED_TARGET libmariadb)
 
 # cpprestsdk's client as a private static library with hidden symbols, built against the Boost that

@@ -2,7 +2,7 @@
 """Turns the CRDs of this folder into C++: one header of plain structs a kind, and one source with the CRDs' bytes.
 
     generate.py header CRD.yaml OUT.hpp
-    generate.py embed OUT.cpp CRD.yaml...
+    generate.py embed NAMESPACE::FUNCTION OUT.cpp HEADER.hpp CRD.yaml...
 
 It understands a closed subset of OpenAPI v3 and refuses everything else, so a schema that the types cannot
 express fails the build instead of losing data.
@@ -171,19 +171,33 @@ def header(path, out):
                "}  // namespace ocim::crd\n")
 
 
-def embed(out, *paths):
+def embed(function, out, include, *paths):
+    """A source with `std::span<const std::string_view> function()`: the CRDs as JSON, in the order of file names."""
+    namespace, name = function.rsplit("::", 1)
     texts = []
-    for path in sorted(paths):
+    for path in sorted(paths, key=lambda p: p.rsplit("/", 1)[-1]):
         text = json.dumps(load(path), separators=(",", ":"), ensure_ascii=False)
-        # a string literal has a limit of 65,535 bytes in some compilers: pieces are joined by the compiler
         pieces = [text[i:i + 4000] for i in range(0, len(text), 4000)]
         texts.append("    // " + path.rsplit("/", 1)[-1] + "\n    "
                      + "\n    ".join(f'R"crd({piece})crd"' for piece in pieces) + ",")
-    body = "\n".join(texts)
-    write(out, "// Generated from crd-schemas/. Edit these files instead.\n#include \"crd/schemas.hpp\"\n\n"
-               "namespace ocim::crd {\n\nstd::span<const std::string_view> schemas() {\n"
-               f"    static constexpr std::string_view all[] = {{\n{body}\n    }};\n    return all;\n}}\n\n"
-               "}  // namespace ocim::crd\n")
+    body = indent("\n".join(texts))
+    write(out, f"""// Generated from the CRDs named below. Edit these files instead.
+#include "{include}"
+
+// The standard promises 65,536 characters a literal; clang and gcc have no such bound.
+#pragma GCC diagnostic ignored "-Woverlength-strings"
+
+namespace {namespace} {{
+
+std::span<const std::string_view> {name}() {{
+    static constexpr std::string_view all[] = {{
+{body}
+    }};
+    return all;
+}}
+
+}}  // namespace {namespace}
+""")
 
 
 def write(out, text):

@@ -17,6 +17,11 @@ inline constexpr std::size_t yaml_nodes_max = 200'000;            // an alias bo
 inline constexpr std::size_t object_bytes_max = 1536 * 1024;      // as etcd's default
 inline constexpr std::size_t annotations_bytes_max = 256 * 1024;  // as kube-apiserver
 
+// --- schemas: what a user's CRD may ask of us
+inline constexpr std::size_t json_path_bytes_max = 4096;      // printer columns are short
+inline constexpr std::size_t json_path_steps_max = 64;        // deeper than any column
+inline constexpr std::size_t json_path_results_max = 10'000;  // `..` repeated multiplies what it finds
+
 // --- replies of outside systems
 inline constexpr std::size_t reply_bytes_max = 64 * 1024 * 1024;  // a zone of 100,000 records fits
 inline constexpr auto external_call_max = 30s;                    // one call to an outside system

@@ -1,0 +1,50 @@
+#include "schema/builtin.hpp"
+
+#include <gtest/gtest.h>
+#include <boost/json/parse.hpp>
+#include <boost/json/value_to.hpp>
+#include <set>
+#include <string>
+
+namespace ocim::schema {
+namespace {
+
+namespace json = boost::json;
+
+TEST(Builtin, HoldsEveryKindThatTheServerBringsItself) {
+    std::set<std::string> kinds;
+    for (const auto text : builtin_schemas()) {
+        const auto spec = json::parse(text).at("spec");
+        const auto group = json::value_to<std::string>(spec.at("group"));
+        kinds.insert((group.empty() ? "" : group + "/") + json::value_to<std::string>(spec.at("names").at("kind")));
+    }
+    EXPECT_EQ(kinds, (std::set<std::string>{
+                         "Namespace", "Secret", "ConfigMap", "ServiceAccount", "Event", "events.k8s.io/Event",
+                         "coordination.k8s.io/Lease", "apiextensions.k8s.io/CustomResourceDefinition",
+                         "rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole",
+                         "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding"}));
+}
+
+/// kubectl explain shows these.
+void expect_described(const json::object& schema, const std::string& path) {
+    if (const auto* properties = schema.if_contains("properties"))
+        for (const auto& [name, field] : properties->as_object()) {
+            const auto here = path + "." + std::string(name);
+            EXPECT_TRUE(field.as_object().contains("description")) << here;
+            expect_described(field.as_object(), here);
+        }
+    if (const auto* items = schema.if_contains("items")) expect_described(items->as_object(), path + "[]");
+}
+
+TEST(Builtin, DescribesEveryField) {
+    for (const auto text : builtin_schemas()) {
+        const auto crd = json::parse(text);
+        const auto& schema = crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema").as_object();
+        const auto name = json::value_to<std::string>(crd.at_pointer("/metadata/name"));
+        EXPECT_TRUE(schema.contains("description")) << name;
+        expect_described(schema, name);
+    }
+}
+
+}  // namespace
+}  // namespace ocim::schema
