@@ -23,6 +23,7 @@
 namespace ocim::runtime {
 
 using api::Json;
+using ObjectPtr = std::shared_ptr<const Json>;  // shared by the cache and whoever looks: immutable
 
 // --- what a decision is given
 
@@ -65,13 +66,10 @@ public:
     std::optional<Secret> secret(const std::string& namespace_, const std::string& name, const std::string& key) const;
 
     void add(Json object);
+    void add(ObjectPtr object);
 
 private:
-    struct Item {
-        std::string group, kind, namespace_, name;
-        Json object;
-    };
-    std::vector<Item> items_;
+    std::vector<ObjectPtr> items_;
 };
 
 /// A name that only one object may hold: the oldest does, later ones are Stalled, Claimed.
@@ -187,7 +185,8 @@ struct Composition {
 /// A kind that wants other objects.
 ///
 /// `compose` is asked again and again, also while the object is being deleted: then it names what must still
-/// stand, so that children go in stages. When nothing of ours is left the finalizer goes.
+/// stand, so that children go in stages (nothing is created then, and an input that is gone is simply not there).
+/// When nothing of ours is left the finalizer goes.
 template <class K>
 concept CompositeKind =
     api::Object<typename K::Object> &&
@@ -253,6 +252,8 @@ struct Services {
 /// How a backend wants to be treated: what every backend's spec says in the same words.
 struct BackendSettings {
     Duration drift_interval{60'000};
+    /// How long after its reply was lost a call can still take effect there.
+    Duration landing_max{10'000};
     bool repair = true;  ///< driftPolicy: Repair, else Report
     double requests_per_second = 20;
     std::size_t in_flight = 4;
@@ -287,6 +288,7 @@ struct Report {
 template <class A>
 concept ExternalKind =
     api::Object<typename A::Object> && api::Object<typename A::Backend> &&
+    std::equality_comparable<typename A::Thing> &&
     requires(const typename A::Object& object, const typename A::Backend& backend, const Inputs& inputs,
              const std::map<typename A::Key, typename A::Thing>& seen, const typename A::Action& action,
              const Services& services) {
@@ -310,6 +312,7 @@ concept ExternalKind =
         { A::describe(action) } -> std::same_as<std::string>;
         { A::verb(action) } -> std::same_as<std::string_view>;  // create, update, delete: a metric label
         { A::settings(backend) } -> std::same_as<BackendSettings>;
+        /// What open() reads: the credential Secrets. The runtime opens anew when one of them changes.
         { A::backend_needs(backend) } -> std::same_as<std::vector<Reference>>;
         {
             A::open(backend, inputs, services)

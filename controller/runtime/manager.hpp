@@ -21,8 +21,15 @@ public:
         Duration batch_wait{50}, batch_wait_max{1'000};
         Duration retry_min{1'000}, retry_max{300'000};
         Duration probe_busy{3'000}, probe_idle{30'000}, probe_limit{5'000};
-        /// The longest that a due key of low priority waits while keys of high priority keep coming.
+        /// A due key of low priority that waited so long gets every second turn, however many keys of high
+        /// priority keep coming.
         Duration starvation_max{10'000};
+        /// Bounds of one observation and of one batch of actions, whatever a System does.
+        Duration observe_limit{60'000}, act_limit{180'000};
+        /// At stop: what actions in flight may still take.
+        Duration stop_limit{30'000};
+        /// Visits of one kind at a time; a visit waits for our own API only, never for a backend.
+        std::size_t visits_max = 64;
     };
 
     /// `loop` runs everything; all arguments must outlive the manager.

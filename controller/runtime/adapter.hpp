@@ -1,0 +1,116 @@
+#pragma once
+
+#include "runtime/kinds.hpp"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+/// A kind as the drivers see it: its types erased, objects as JSON. The templates in external.hpp and
+/// composite.hpp make these from what kinds.hpp asks of a kind.
+namespace ocim::runtime {
+
+/// What an object says about itself that the runtime keeps an index of.
+struct ObjectFacts {
+    std::string backend_name;  ///< empty for composite kinds
+    std::vector<Reference> needs;
+    std::vector<Claim> claims;
+};
+
+class KindAdapter {
+public:
+    virtual ~KindAdapter() = default;
+    virtual std::string name() const = 0;
+    virtual api::Kind kind() const = 0;
+    /// Error invalid: the object does not decode.
+    virtual Result<ObjectFacts> facts(const Json& object) const = 0;
+    virtual std::vector<api::Cause> admit(const Json& object, const Json* old, const Inputs& inputs) const = 0;
+};
+
+/// A key of a world, by number: the same key has the same number as long as the world lives.
+using KeyId = std::size_t;
+
+struct PlannedAction {
+    KeyId key = 0;
+    std::string verb, description;
+    std::shared_ptr<const void> action;  // the kind's own type, known to its world only; shared by batch and report
+};
+
+struct Reported {
+    Json status;
+    Verdict verdict;
+    std::vector<Finding> findings;
+    std::optional<Duration> look_again;
+};
+
+struct MarkedThing {
+    KeyId key = 0;
+    Mark mark;
+    bool sweepable = true;
+};
+
+/// Takes the result of each action, once each.
+class ActionResults {
+public:
+    virtual ~ActionResults() = default;
+    virtual void set(std::size_t action, Result<void> result) = 0;
+};
+
+/// One backend, opened, with what was seen there (see Seen). The loop's.
+class World {
+public:
+    virtual ~World() = default;
+
+    /// Opens it, or opens it anew with other credentials; no call may be in flight. What was seen is forgotten.
+    virtual Result<void> open(const Json& backend, const Inputs& inputs, const Services& services) = 0;
+    virtual void close() = 0;
+    virtual bool is_open() const = 0;
+
+    /// One bulk read, folded in. True when it changed what we know.
+    virtual awaitable<Result<bool>> observe() = 0;
+    /// Every result is folded in before it is handed on.
+    virtual awaitable<Result<void>> act(std::vector<PlannedAction> actions, ActionResults& results) = 0;
+    virtual awaitable<Result<void>> probe() = 0;
+
+    virtual bool known() const = 0;
+    virtual std::uint64_t tick() = 0;
+    virtual std::uint64_t observation_began() const = 0;
+    virtual std::uint64_t changed(KeyId key) const = 0;
+    virtual std::size_t things() const = 0;
+
+    virtual Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) = 0;
+    virtual Result<std::vector<PlannedAction>> remove(const Json& object, const std::string& installation) = 0;
+    virtual Result<Reported> report(const Json& object, const Inputs& inputs) = 0;
+    virtual std::vector<MarkedThing> marked() = 0;
+    virtual std::vector<PlannedAction> sweep(KeyId key) = 0;
+};
+
+class ExternalAdapter : public KindAdapter {
+public:
+    virtual api::Kind backend_kind() const = 0;
+    virtual bool backend_is_ours() const = 0;
+    /// Error invalid: the backend does not decode.
+    virtual Result<BackendSettings> settings(const Json& backend) const = 0;
+    virtual Result<std::vector<Reference>> backend_needs(const Json& backend) const = 0;
+    virtual std::unique_ptr<World> make_world() const = 0;
+};
+
+/// Composition without its object's type.
+struct Composed {
+    std::vector<Child> children;
+    Json status;
+    Verdict verdict;
+    std::vector<Finding> findings;
+    std::vector<Note> notes;
+    std::optional<Duration> look_again;
+    bool complete = true;
+};
+
+class CompositeAdapter : public KindAdapter {
+public:
+    virtual std::vector<api::Kind> child_kinds() const = 0;
+    virtual Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const = 0;
+};
+
+}  // namespace ocim::runtime

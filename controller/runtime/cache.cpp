@@ -1,0 +1,162 @@
+#include "runtime/cache.hpp"
+
+#include <charconv>
+#include <set>
+
+namespace ocim::runtime {
+
+namespace {
+
+std::uint64_t number(std::string_view text) {
+    std::uint64_t out = 0;
+    std::from_chars(text.data(), text.data() + text.size(), out);
+    return out;
+}
+
+/// The last finalizer went while deletion was asked for: the answer is the object's last state.
+bool removed_for_good(const Json& object) {
+    if (api::find_text(object, {"metadata", "deletionTimestamp"}).empty()) return false;
+    const auto* finalizers = api::find(object, {"metadata", "finalizers"});
+    return !finalizers || !finalizers->is_array() || finalizers->get_array().empty();
+}
+
+}  // namespace
+
+ObjectKey ObjectKey::parse(std::string_view text) {
+    const auto slash = text.find('/');
+    if (slash == std::string_view::npos) return {"", std::string(text)};
+    return {std::string(text.substr(0, slash)), std::string(text.substr(slash + 1))};
+}
+
+ObjectKey ObjectKey::of(const Json& object) {
+    return {std::string(api::find_text(object, {"metadata", "namespace"})),
+            std::string(api::find_text(object, {"metadata", "name"}))};
+}
+
+std::string kind_id(const api::Kind& kind) { return std::string(kind.group) + "/" + std::string(kind.name); }
+
+std::uint64_t revision_of(const Json& object) {
+    return number(api::find_text(object, {"metadata", "resourceVersion"}));
+}
+
+const Cache::Store* Cache::store(const api::Kind& kind) const {
+    const auto found = stores_.find(kind_id(kind));
+    return found == stores_.end() ? nullptr : &found->second;
+}
+
+bool Cache::synced(const api::Kind& kind) const {
+    const auto* held = store(kind);
+    return held && held->synced;
+}
+
+ObjectPtr Cache::find(const api::Kind& kind, const ObjectKey& key) const {
+    const auto* held = store(kind);
+    if (!held) return nullptr;
+    const auto found = held->objects.find(key);
+    return found == held->objects.end() ? nullptr : found->second;
+}
+
+std::vector<ObjectPtr> Cache::all(const api::Kind& kind, const std::string& namespace_) const {
+    std::vector<ObjectPtr> out;
+    const auto* held = store(kind);
+    if (!held) return out;
+    auto it = namespace_.empty() ? held->objects.begin() : held->objects.lower_bound({namespace_, ""});
+    for (; it != held->objects.end(); ++it) {
+        if (!namespace_.empty() && it->first.namespace_ != namespace_) break;
+        out.push_back(it->second);
+    }
+    return out;
+}
+
+void Cache::replace(const api::Kind& kind, client::List list) {
+    const auto id = kind_id(kind);
+    auto& held = stores_[id];
+    const auto at = number(list.resource_version);
+    std::set<ObjectKey> listed;
+    for (auto& item : list.items) {
+        const auto key = ObjectKey::of(item);
+        listed.insert(key);
+        if (const auto gone = held.gone.find(key); gone != held.gone.end() && revision_of(item) <= gone->second)
+            continue;
+        const auto known = held.objects.find(key);
+        if (known != held.objects.end() && revision_of(*known->second) >= revision_of(item)) continue;
+        put(id, held, key, std::make_shared<const Json>(std::move(item)), nullptr);
+    }
+    std::vector<ObjectKey> vanished;
+    for (const auto& [key, object] : held.objects)
+        if (!listed.contains(key) && revision_of(*object) <= at) vanished.push_back(key);
+    for (const auto& key : vanished) drop(id, held, key, nullptr);
+    std::erase_if(held.gone, [at](const auto& item) { return item.second <= at; });
+    held.told = std::max(held.told, at);
+    held.synced = true;
+}
+
+void Cache::event(const api::Kind& kind, const client::Event& event) {
+    const auto id = kind_id(kind);
+    auto& held = stores_[id];
+    const auto at = revision_of(event.object);
+    held.told = std::max(held.told, at);
+    if (event.type == client::Event::Type::bookmark) {
+        std::erase_if(held.gone, [at](const auto& item) { return item.second <= at; });
+        return;
+    }
+    const auto key = ObjectKey::of(event.object);
+    if (const auto gone = held.gone.find(key); gone != held.gone.end()) {
+        const bool old = at <= gone->second;
+        if (at >= gone->second) held.gone.erase(gone);
+        if (old) return;
+    }
+    const auto known = held.objects.find(key);
+    const bool older = known != held.objects.end() && at < revision_of(*known->second);
+    if (event.type == client::Event::Type::deleted) {
+        if (!older) drop(id, held, key, nullptr);
+        return;
+    }
+    if (older || (known != held.objects.end() && at == revision_of(*known->second))) return;
+    put(id, held, key, std::make_shared<const Json>(event.object), nullptr);
+}
+
+ObjectPtr Cache::fold(const api::Kind& kind, Json answer, const void* writer) {
+    const auto id = kind_id(kind);
+    auto& held = stores_[id];
+    const auto key = ObjectKey::of(answer);
+    const auto at = revision_of(answer);
+    const auto known = held.objects.find(key);
+    // what list and watch have told is as new as this, and may be newer
+    const bool outrun = at <= held.told || (known != held.objects.end() && revision_of(*known->second) >= at);
+    if (outrun) return known == held.objects.end() ? nullptr : known->second;
+    if (removed_for_good(answer)) {
+        held.gone[key] = at;
+        drop(id, held, key, writer);
+        return nullptr;
+    }
+    auto object = std::make_shared<const Json>(std::move(answer));
+    put(id, held, key, object, writer);
+    return object;
+}
+
+void Cache::fold_gone(const api::Kind& kind, const ObjectKey& key, const void* writer) {
+    const auto id = kind_id(kind);
+    auto& held = stores_[id];
+    const auto known = held.objects.find(key);
+    if (known == held.objects.end()) return;
+    held.gone[key] = revision_of(*known->second);
+    drop(id, held, key, writer);
+}
+
+void Cache::put(const std::string& kind, Store& store, const ObjectKey& key, ObjectPtr object, const void* writer) {
+    auto& place = store.objects[key];
+    const Change change{kind, key, place, object, writer};
+    place = std::move(object);
+    if (listener_) listener_(change);
+}
+
+void Cache::drop(const std::string& kind, Store& store, const ObjectKey& key, const void* writer) {
+    const auto found = store.objects.find(key);
+    if (found == store.objects.end()) return;
+    const Change change{kind, key, found->second, nullptr, writer};
+    store.objects.erase(found);
+    if (listener_) listener_(change);
+}
+
+}  // namespace ocim::runtime

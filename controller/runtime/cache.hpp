@@ -1,0 +1,81 @@
+#pragma once
+
+#include "client/client.hpp"
+#include "runtime/kinds.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ocim::runtime {
+
+/// Where an object is, within its kind.
+struct ObjectKey {
+    std::string namespace_, name;
+    auto operator<=>(const ObjectKey&) const = default;
+
+    /// "namespace/name", or "name" in cluster scope.
+    std::string text() const { return namespace_.empty() ? name : namespace_ + "/" + name; }
+    static ObjectKey parse(std::string_view text);
+    static ObjectKey of(const Json& object);
+};
+
+/// "group/Kind": what a kind is called in an index. The version does not matter there.
+std::string kind_id(const api::Kind& kind);
+/// metadata.resourceVersion as a number: within one kind they can be compared (as in Kubernetes from 1.35 on, and
+/// in every server before it).
+std::uint64_t revision_of(const Json& object);
+
+struct Change {
+    std::string kind;  ///< kind_id
+    ObjectKey key;
+    ObjectPtr before, after;       ///< null: absent
+    const void* writer = nullptr;  ///< who of us wrote it; null: somebody else, or a list or watch told
+};
+
+/// Every object of the kinds that somebody asked for, as the newest list, watch event or answer to a write of ours
+/// says: a visit sees one consistent view that contains our own writes.
+///
+/// What an answer told is not undone by an older event that comes later.
+class Cache {
+public:
+    using Listener = std::function<void(const Change&)>;
+    /// Called for each change, after it is in; must not write here.
+    void listen(Listener listener) { listener_ = std::move(listener); }
+
+    void track(const api::Kind& kind) { stores_[kind_id(kind)]; }
+    bool tracked(const api::Kind& kind) const { return stores_.contains(kind_id(kind)); }
+    /// A list of that kind came in completely.
+    bool synced(const api::Kind& kind) const;
+
+    ObjectPtr find(const api::Kind& kind, const ObjectKey& key) const;
+    /// Of one namespace, or of all for "".
+    std::vector<ObjectPtr> all(const api::Kind& kind, const std::string& namespace_ = "") const;
+
+    void replace(const api::Kind& kind, client::List list);
+    void event(const api::Kind& kind, const client::Event& event);
+    /// The answer to a write of ours. The newest state of the object is returned; null when it is gone.
+    ObjectPtr fold(const api::Kind& kind, Json answer, const void* writer);
+    /// A delete of ours removed it, or it was found to be gone.
+    void fold_gone(const api::Kind& kind, const ObjectKey& key, const void* writer);
+
+private:
+    struct Store {
+        std::map<ObjectKey, ObjectPtr> objects;
+        /// Objects that a write of ours removed, at what revision, until the watch has passed there.
+        std::map<ObjectKey, std::uint64_t> gone;
+        std::uint64_t told = 0;  // how far list and watch have come
+        bool synced = false;
+    };
+    const Store* store(const api::Kind& kind) const;
+    void put(const std::string& kind, Store& store, const ObjectKey& key, ObjectPtr object, const void* writer);
+    void drop(const std::string& kind, Store& store, const ObjectKey& key, const void* writer);
+
+    std::map<std::string, Store> stores_;
+    Listener listener_;
+};
+
+}  // namespace ocim::runtime

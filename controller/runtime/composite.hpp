@@ -1,0 +1,50 @@
+#pragma once
+
+#include "runtime/adapter.hpp"
+#include "runtime/manager.hpp"
+
+#include <memory>
+#include <utility>
+
+/// A CompositeKind, its types erased for the driver.
+namespace ocim::runtime {
+
+template <CompositeKind K>
+class CompositeOf final : public CompositeAdapter {
+public:
+    std::string name() const override { return std::string(std::string_view(K::name)); }
+    api::Kind kind() const override { return K::Object::kind; }
+    std::vector<api::Kind> child_kinds() const override { return K::child_kinds(); }
+
+    Result<ObjectFacts> facts(const Json& object) const override {
+        auto decoded = api::decode_object<typename K::Object>(object);
+        if (!decoded) return std::move(decoded).error();
+        return ObjectFacts{"", K::needs(*decoded), K::claims(*decoded)};
+    }
+    std::vector<api::Cause> admit(const Json& object, const Json* old, const Inputs& inputs) const override {
+        if constexpr (requires(const typename K::Object& o) { K::admit(o, &o, inputs); }) {
+            auto decoded = api::decode_object<typename K::Object>(object);
+            if (!decoded) return {};  // the schema says so better
+            if (!old) return K::admit(*decoded, nullptr, inputs);
+            const auto before = api::decode_object<typename K::Object>(*old);
+            return K::admit(*decoded, before ? &*before : nullptr, inputs);
+        }
+        return {};
+    }
+    Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const override {
+        auto decoded = api::decode_object<typename K::Object>(object);
+        if (!decoded) return std::move(decoded).error();
+        auto made = K::compose(*decoded, children, inputs);
+        return Composed{std::move(made.children),  api::encode(made.status), std::move(made.verdict),
+                        std::move(made.findings),  std::move(made.notes),    made.look_again,
+                        made.complete};
+    }
+};
+
+/// Registers a composite kind.
+template <CompositeKind K>
+void add_composite(Manager& manager) {
+    manager.add(std::make_unique<CompositeOf<K>>());
+}
+
+}  // namespace ocim::runtime

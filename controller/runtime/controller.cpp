@@ -1,0 +1,192 @@
+#include "runtime/controller.hpp"
+
+#include "base/log.hpp"
+
+#include <boost/system/system_error.hpp>
+
+namespace ocim::runtime {
+
+using namespace std::chrono_literals;
+
+namespace {
+
+bool same(const Json& before, const Json& after, std::initializer_list<std::string_view> path) {
+    const auto *a = api::find(before, path), *b = api::find(after, path);
+    return a && b ? *a == *b : !a && !b;
+}
+
+/// False when only the status, or what the server keeps for itself, is different.
+bool asks_for_a_visit(const Json& before, const Json& after) {
+    return !same(before, after, {"metadata", "generation"}) || !same(before, after, {"metadata", "uid"}) ||
+           !same(before, after, {"metadata", "deletionTimestamp"}) ||
+           !same(before, after, {"metadata", "annotations"}) || !same(before, after, {"metadata", "labels"}) ||
+           !same(before, after, {"metadata", "finalizers"});
+}
+
+}  // namespace
+
+Controller::Controller(Engine& engine, const KindAdapter& adapter)
+    : engine_(engine),
+      adapter_(adapter),
+      kind_(adapter.kind()),
+      name_(adapter.name()),
+      finalizer_(std::string(group) + "/" + name_),
+      field_manager_("ocim-" + name_),
+      queue_({name_, engine.settings.retry_min, engine.settings.retry_max, engine.settings.starvation_max},
+             engine.random, engine.metrics),
+      statuses_(engine, kind_, field_manager_, this),
+      metrics_(instruments(name_, engine)),
+      visits_(engine.loop) {}
+
+Controller::Instruments Controller::instruments(const std::string& name, Engine& engine) {
+    auto& metrics = engine.metrics;
+    const auto total = [&](const std::string& result) -> prometheus::Counter& {
+        return metrics.counter("controller_runtime_reconcile_total", "Visits by result",
+                               {{"controller", name}, {"result", result}});
+    };
+    total("requeue");
+    const Metrics::Labels labels{{"controller", name}};
+    metrics.gauge("controller_runtime_max_concurrent_reconciles", "Visits at a time", labels)
+        .Set(static_cast<double>(engine.settings.visits_max));
+    metrics.counter("controller_runtime_terminal_reconcile_errors_total", "Visits that ended for good", labels);
+    metrics.counter("controller_runtime_reconcile_timeouts_total", "Visits that took too long", labels);
+    return {total("success"),
+            total("error"),
+            total("requeue_after"),
+            metrics.counter("controller_runtime_reconcile_errors_total", "Visits that failed", labels),
+            metrics.counter("controller_runtime_reconcile_panics_total", "Visits that threw", labels),
+            metrics.gauge("controller_runtime_active_workers", "Visits under way", labels),
+            metrics.histogram("controller_runtime_reconcile_time_seconds", "Seconds a visit takes", labels)};
+}
+
+void Controller::changed(const Change& change, Priority priority) {
+    if (change.kind == kind_id(kind_)) {
+        index(change);
+        const bool told = change.writer != this;
+        const bool news = !change.before || !change.after || asks_for_a_visit(*change.before, *change.after);
+        if (told && news) add(change.key, priority);
+    } else {
+        other_changed(change, priority);
+    }
+    for (const auto& dependent : references_.dependents(change.kind, change.key))
+        if (dependent != change.key.text() || change.kind != kind_id(kind_))
+            add(ObjectKey::parse(dependent), priority);
+}
+
+void Controller::index(const Change& change) {
+    const auto& object = change.after;
+    if (!object) {
+        references_.set(change.key.text(), {});
+        facts_.erase(change.key);
+        statuses_.forget(change.key);
+        queue_.forget(change.key.text());
+        ClaimIndex::Claimant who;
+        who.kind_id = kind_id(kind_);
+        who.key = change.key;
+        for (const auto& other : engine_.claims.set(who, {}))
+            if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
+        own_changed(change.key, object, nullptr);
+        return;
+    }
+    auto said = adapter_.facts(*object);
+    references_.set(change.key.text(), said ? said->needs : std::vector<Reference>());
+    for (const auto& other : engine_.claims.set(claimant(*object), said ? said->claims : std::vector<Claim>()))
+        if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
+    const auto& held = facts_.insert_or_assign(change.key, std::move(said)).first->second;
+    own_changed(change.key, object, &held);
+}
+
+const Result<ObjectFacts>* Controller::facts(const ObjectKey& key) const {
+    const auto found = facts_.find(key);
+    return found == facts_.end() ? nullptr : &found->second;
+}
+
+ClaimIndex::Claimant Controller::claimant(const Json& object) const {
+    return {std::string(kind_.name),
+            kind_id(kind_),
+            ObjectKey::of(object),
+            std::string(api::find_text(object, {"metadata", "creationTimestamp"})),
+            has_finalizer(object, finalizer_),
+            std::string(api::find_text(object, {"metadata", "uid"}))};
+}
+
+std::optional<Verdict> Controller::lost_claim(const Json& object, const ObjectFacts& facts) const {
+    const auto self = claimant(object);
+    const auto lost = engine_.claims.lost(self, facts.claims);
+    if (!lost) return std::nullopt;
+    return Verdict{Verdict::State::stalled, "Claimed",
+                   lost->claim.field + ": already held by " + held_by(lost->holder, self.key.namespace_) +
+                       ", which is older. Choose another, or delete that one."};
+}
+
+void Controller::note(const Json& object, bool warning, std::string reason, std::string action, std::string text) {
+    engine_.events.record(object, name_, {warning, std::move(reason), std::move(action), std::move(text)});
+}
+
+void Controller::add(const ObjectKey& key, Priority priority) { add_at(key, engine_.clock.now(), priority); }
+
+void Controller::add_at(const ObjectKey& key, Instant when, Priority priority) {
+    queue_.add(key.text(), when, priority);
+    wake_.notify();
+}
+
+awaitable<void> Controller::run() {
+    while (!draining_) {
+        const auto now = engine_.clock.now();
+        while (visits_.running() < engine_.settings.visits_max) {
+            auto key = queue_.take(now);
+            if (!key) break;
+            visits_.spawn("visit of " + name_, visit_one(*std::move(key)));
+        }
+        metrics_.active.Set(static_cast<double>(visits_.running()));
+        const auto due = queue_.next_due();
+        const bool full = visits_.running() >= engine_.settings.visits_max;
+        const auto wait_end = full || !due ? now + std::chrono::hours(1) : *due;
+        co_await wake_.wait_until(engine_.clock, wait_end);
+    }
+}
+
+awaitable<void> Controller::stop() {
+    drain();
+    wake_.notify();
+    co_await visits_.stop();
+}
+
+awaitable<void> Controller::visit_one(std::string key) {
+    const auto began = engine_.clock.now();
+    Result<Visited> result = Error{ErrorClass::transient, "the visit did not end"};
+    try {
+        result = co_await visit(ObjectKey::parse(key));
+    } catch (const boost::system::system_error&) {
+        throw;  // cancelled
+    } catch (const std::exception& error) {
+        metrics_.panics.Increment();
+        result = Error{ErrorClass::transient, std::string("internal error: ") + error.what()};
+    }
+    settle(key, result, began);
+}
+
+void Controller::settle(const std::string& key, const Result<Visited>& result, Instant began) {
+    const auto now = engine_.clock.now();
+    metrics_.seconds.Observe(std::chrono::duration<double>(now - began).count());
+    if (result) {
+        (result->again_after ? metrics_.requeue_after : metrics_.success).Increment();
+        queue_.forget(key);
+        if (result->again_after) queue_.add(key, now + *result->again_after, Priority::low);
+    } else {
+        metrics_.error.Increment();
+        metrics_.errors.Increment();
+        const auto& error = result.error();
+        const bool stale = error.error_class == ErrorClass::conflict || error.error_class == ErrorClass::not_found;
+        if (!stale)
+            log::error("visit failed", {{"kind", std::string(kind_.name)},
+                                        {"object", key},
+                                        {"class", std::string(name_of(error.error_class))},
+                                        {"reason", error.message}});
+        queue_.retry(key, now, error.retry_after.value_or(Duration::zero()));
+    }
+    queue_.done(key, now);
+    wake_.notify();
+}
+
+}  // namespace ocim::runtime

@@ -1,0 +1,82 @@
+#pragma once
+
+#include "runtime/adapter.hpp"
+#include "runtime/engine.hpp"
+#include "runtime/queue.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+namespace ocim::runtime {
+
+/// The part that both drivers share: a kind's queue, its visits, and who is visited when something changes.
+class Controller {
+public:
+    using Priority = WorkQueue::Priority;
+
+    Controller(Engine& engine, const KindAdapter& adapter);
+    virtual ~Controller() = default;
+    Controller(const Controller&) = delete;
+    Controller& operator=(const Controller&) = delete;
+
+    const KindAdapter& adapter() const { return adapter_; }
+    const api::Kind& kind() const { return kind_; }
+
+    /// Something in the cache is different. `calm`: the caches are being filled, this is no news.
+    void changed(const Change& change, Priority priority);
+    /// Serves the queue until it is cancelled.
+    awaitable<void> run();
+    /// Starts no visit from now on.
+    void drain() { draining_ = true; }
+    /// Ends visits under way and everything else; drain() came before.
+    virtual awaitable<void> stop();
+
+    void add(const ObjectKey& key, Priority priority);
+    void add_at(const ObjectKey& key, Instant when, Priority priority = Priority::low);
+
+protected:
+    /// What one visit came to.
+    struct Visited {
+        std::optional<Duration> again_after;
+    };
+    virtual awaitable<Result<Visited>> visit(ObjectKey key) = 0;
+    /// An object of our kind is different, `facts` of it are in; null: it is gone.
+    virtual void own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>* facts) = 0;
+    /// An object of any other kind is different.
+    virtual void other_changed(const Change& change, Priority priority) = 0;
+
+    /// What the object says of itself; null when it is not in the cache.
+    const Result<ObjectFacts>* facts(const ObjectKey& key) const;
+    ClaimIndex::Claimant claimant(const Json& object) const;
+    std::optional<Verdict> lost_claim(const Json& object, const ObjectFacts& facts) const;
+    void note(const Json& object, bool warning, std::string reason, std::string action, std::string text);
+
+    Engine& engine_;
+    const KindAdapter& adapter_;
+    const api::Kind kind_;
+    const std::string name_, finalizer_, field_manager_;
+    WorkQueue queue_;
+    StatusWriter statuses_;
+
+private:
+    struct Instruments {
+        prometheus::Counter &success, &error, &requeue_after, &errors, &panics;
+        prometheus::Gauge& active;
+        prometheus::Histogram& seconds;
+    };
+    static Instruments instruments(const std::string& name, Engine& engine);
+
+    void index(const Change& change);
+    awaitable<void> visit_one(std::string key);
+    void settle(const std::string& key, const Result<Visited>& result, Instant began);
+
+    Instruments metrics_;
+    std::map<ObjectKey, Result<ObjectFacts>> facts_;
+    ReferenceIndex references_;
+    bool draining_ = false;
+    Signal wake_;
+    TaskGroup visits_;
+};
+
+}  // namespace ocim::runtime

@@ -1,0 +1,179 @@
+#pragma once
+
+#include "runtime/adapter.hpp"
+#include "runtime/manager.hpp"
+#include "runtime/seen.hpp"
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <utility>
+
+/// An ExternalKind, its types erased for the driver.
+namespace ocim::runtime {
+
+template <ExternalKind A>
+using Opener = std::function<Result<std::unique_ptr<System<typename A::Key, typename A::Thing, typename A::Action>>>(
+    const typename A::Backend&, const Inputs&, const Services&)>;
+
+template <ExternalKind A>
+class WorldOf final : public World {
+public:
+    explicit WorldOf(Opener<A> open) : open_(std::move(open)) {}
+
+    Result<void> open(const Json& backend, const Inputs& inputs, const Services& services) override {
+        close();
+        auto decoded = api::decode_object<typename A::Backend>(backend);
+        if (!decoded) return std::move(decoded).error();
+        auto system = open_(*decoded, inputs, services);
+        if (!system) return std::move(system).error();
+        system_ = *std::move(system);
+        return {};
+    }
+    void close() override {
+        system_.reset();
+        seen_.forget();
+    }
+    bool is_open() const override { return system_ != nullptr; }
+
+    awaitable<Result<bool>> observe() override {
+        const auto began = seen_.tick();
+        CO_TRY(auto found, co_await system_->observe());
+        co_return seen_.observed(std::move(found), began);
+    }
+    awaitable<Result<void>> act(std::vector<PlannedAction> planned, ActionResults& results) override {
+        std::vector<Action> actions;
+        for (const auto& item : planned) actions.push_back(*static_cast<const Action*>(item.action.get()));
+        Folding folding(seen_, results);
+        co_await system_->act(std::move(actions), folding);
+        co_return Result<void>();
+    }
+    awaitable<Result<void>> probe() override { co_return co_await system_->probe(); }
+
+    bool known() const override { return seen_.known(); }
+    std::uint64_t tick() override { return seen_.tick(); }
+    std::uint64_t observation_began() const override { return seen_.began(); }
+    std::uint64_t changed(KeyId key) const override { return seen_.changed(keys_.at(key)->first); }
+    std::size_t things() const override { return seen_.things().size(); }
+
+    Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) override {
+        auto decoded = api::decode_object<typename A::Object>(object);
+        if (!decoded) return std::move(decoded).error();
+        return planned(A::diff(*decoded, inputs, seen_.things()));
+    }
+    Result<std::vector<PlannedAction>> remove(const Json& object, const std::string& installation) override {
+        auto decoded = api::decode_object<typename A::Object>(object);
+        if (!decoded) return std::move(decoded).error();
+        return planned(A::remove(*decoded, installation, seen_.things()));
+    }
+    Result<Reported> report(const Json& object, const Inputs& inputs) override {
+        auto decoded = api::decode_object<typename A::Object>(object);
+        if (!decoded) return std::move(decoded).error();
+        auto said = A::report(*decoded, inputs, seen_.things());
+        return Reported{api::encode(said.status), std::move(said.verdict), std::move(said.findings), said.look_again};
+    }
+    std::vector<MarkedThing> marked() override {
+        std::vector<MarkedThing> out;
+        for (auto& item : A::marked(seen_.things()))
+            out.push_back({number(item.key), std::move(item.mark), item.sweepable});
+        return out;
+    }
+    std::vector<PlannedAction> sweep(KeyId key) override {
+        return planned(A::sweep(keys_.at(key)->first, seen_.things()));
+    }
+
+private:
+    using Key = typename A::Key;
+    using Thing = typename A::Thing;
+    using Action = typename A::Action;
+
+    class Folding final : public Results<Key, Thing> {
+    public:
+        Folding(Seen<Key, Thing>& seen, ActionResults& results) : seen_(seen), results_(results) {}
+        void set(std::size_t action, Result<Done<Key, Thing>> result) override {
+            if (!result) {
+                results_.set(action, std::move(result).error());
+                return;
+            }
+            for (const auto& [key, thing] : result->now) seen_.fold(key, thing);
+            results_.set(action, Result<void>());
+        }
+
+    private:
+        Seen<Key, Thing>& seen_;
+        ActionResults& results_;
+    };
+
+    std::vector<PlannedAction> planned(std::vector<Action> actions) {
+        std::vector<PlannedAction> out;
+        for (auto& action : actions) {
+            const auto key = number(A::key(action));
+            std::string verb(A::verb(action)), description(A::describe(action));
+            auto held = std::make_shared<const Action>(std::move(action));
+            out.push_back({key, std::move(verb), std::move(description), std::move(held)});
+        }
+        return out;
+    }
+    KeyId number(const Key& key) {
+        const auto [it, fresh] = numbers_.try_emplace(key, keys_.size());
+        if (fresh) keys_.push_back(it);
+        return it->second;
+    }
+
+    Opener<A> open_;
+    std::unique_ptr<System<Key, Thing, Action>> system_;
+    Seen<Key, Thing> seen_;
+    std::map<Key, KeyId> numbers_;
+    std::vector<typename std::map<Key, KeyId>::const_iterator> keys_;
+};
+
+template <ExternalKind A>
+class ExternalOf final : public ExternalAdapter {
+public:
+    explicit ExternalOf(Opener<A> open) : open_(std::move(open)) {}
+
+    std::string name() const override { return std::string(std::string_view(A::name)); }
+    api::Kind kind() const override { return A::Object::kind; }
+    api::Kind backend_kind() const override { return A::Backend::kind; }
+    bool backend_is_ours() const override {
+        if constexpr (requires { A::backend_is_ours; }) return A::backend_is_ours;
+        return true;
+    }
+    Result<ObjectFacts> facts(const Json& object) const override {
+        auto decoded = api::decode_object<typename A::Object>(object);
+        if (!decoded) return std::move(decoded).error();
+        return ObjectFacts{A::backend_name(*decoded), A::needs(*decoded), A::claims(*decoded)};
+    }
+    std::vector<api::Cause> admit(const Json& object, const Json* old, const Inputs& inputs) const override {
+        if constexpr (requires(const typename A::Object& o) { A::admit(o, &o, inputs); }) {
+            auto decoded = api::decode_object<typename A::Object>(object);
+            if (!decoded) return {};  // the schema says so better
+            if (!old) return A::admit(*decoded, nullptr, inputs);
+            const auto before = api::decode_object<typename A::Object>(*old);
+            return A::admit(*decoded, before ? &*before : nullptr, inputs);
+        }
+        return {};
+    }
+    Result<BackendSettings> settings(const Json& backend) const override {
+        auto decoded = api::decode_object<typename A::Backend>(backend);
+        if (!decoded) return std::move(decoded).error();
+        return A::settings(*decoded);
+    }
+    Result<std::vector<Reference>> backend_needs(const Json& backend) const override {
+        auto decoded = api::decode_object<typename A::Backend>(backend);
+        if (!decoded) return std::move(decoded).error();
+        return A::backend_needs(*decoded);
+    }
+    std::unique_ptr<World> make_world() const override { return std::make_unique<WorldOf<A>>(open_); }
+
+private:
+    Opener<A> open_;
+};
+
+/// Registers an external kind. `open` stands in for A::open in tests.
+template <ExternalKind A>
+void add_external(Manager& manager, Opener<A> open = A::open) {
+    manager.add(std::make_unique<ExternalOf<A>>(std::move(open)));
+}
+
+}  // namespace ocim::runtime

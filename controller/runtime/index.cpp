@@ -1,0 +1,96 @@
+#include "runtime/index.hpp"
+
+#include <tuple>
+
+namespace ocim::runtime {
+
+namespace {
+
+std::string place(const std::string& kind, const std::string& namespace_, const std::string& name) {
+    return kind + '\n' + namespace_ + '\n' + name;
+}
+
+}  // namespace
+
+void ReferenceIndex::set(const std::string& dependent, const std::vector<Reference>& references) {
+    if (const auto old = places_.extract(dependent))
+        for (const auto& where : old.mapped()) {
+            const auto held = dependents_.find(where);
+            if (held == dependents_.end()) continue;
+            held->second.erase(dependent);
+            if (held->second.empty()) dependents_.erase(held);
+        }
+    if (references.empty()) return;
+    auto& places = places_[dependent];
+    for (const auto& reference : references) {
+        places.push_back(place(kind_id(reference.kind), reference.namespace_, reference.name));
+        dependents_[places.back()].insert(dependent);
+    }
+}
+
+std::set<std::string> ReferenceIndex::dependents(const std::string& kind, const ObjectKey& target) const {
+    std::set<std::string> out;
+    for (const auto& where : {place(kind, target.namespace_, target.name), place(kind, target.namespace_, ""),
+                              place(kind, "", "")})
+        if (const auto held = dependents_.find(where); held != dependents_.end())
+            out.insert(held->second.begin(), held->second.end());
+    return out;
+}
+
+bool ClaimIndex::Older::operator()(const Claimant& a, const Claimant& b) const {
+    return std::tuple(a.created, !a.begun, a.uid, a.kind_id, a.key) <
+           std::tuple(b.created, !b.begun, b.uid, b.kind_id, b.key);
+}
+
+std::vector<ClaimIndex::Claimant> ClaimIndex::set(const Claimant& who, const std::vector<Claim>& claims) {
+    std::set<std::string> keys;
+    for (const auto& claim : claims) keys.insert(claim.key);
+    const std::pair id{who.kind_id, who.key};
+    std::vector<Claimant> others;
+    const auto note = [&](const std::set<Claimant, Older>& claimants) {
+        for (const auto& other : claimants)
+            if (!other.same_object(who)) others.push_back(other);
+    };
+    const auto known = entries_.find(id);
+    if (known != entries_.end()) {
+        const auto& old = known->second;
+        const Older older;
+        if (old.keys == keys && !older(old.who, who) && !older(who, old.who)) return others;
+        for (const auto& key : old.keys) {
+            auto& claimants = claimants_[key];
+            claimants.erase(old.who);
+            note(claimants);
+            if (claimants.empty()) claimants_.erase(key);
+        }
+        entries_.erase(known);
+    }
+    if (keys.empty()) return others;
+    for (const auto& key : keys) {
+        auto& claimants = claimants_[key];
+        note(claimants);
+        claimants.insert(who);
+    }
+    entries_.emplace(id, Entry{who, std::move(keys)});
+    return others;
+}
+
+std::optional<ClaimIndex::Lost> ClaimIndex::lost(const Claimant& who, const std::vector<Claim>& claims) const {
+    for (const auto& claim : claims) {
+        const auto* first = holder(claim.key);
+        if (first && !first->same_object(who)) return Lost{claim, *first};
+    }
+    return std::nullopt;
+}
+
+const ClaimIndex::Claimant* ClaimIndex::holder(const std::string& claim) const {
+    const auto found = claimants_.find(claim);
+    return found == claimants_.end() ? nullptr : &*found->second.begin();
+}
+
+std::string held_by(const ClaimIndex::Claimant& holder, const std::string& namespace_) {
+    if (!holder.key.namespace_.empty() && holder.key.namespace_ != namespace_)
+        return "another object of this installation";
+    return holder.kind + " \"" + holder.key.name + "\"";
+}
+
+}  // namespace ocim::runtime

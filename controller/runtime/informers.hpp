@@ -1,0 +1,37 @@
+#pragma once
+
+#include "runtime/cache.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace ocim::runtime {
+
+/// Keeps the cache of each kind current: list, then watch, and list again when the history is gone.
+class Informers {
+public:
+    Informers(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random, Cache& cache)
+        : client_(client), clock_(clock), random_(random), cache_(cache), tasks_(std::move(loop)) {}
+
+    /// From now on, if not already.
+    void follow(const api::Kind& kind);
+    /// Waits until every kind that is followed was listed once.
+    awaitable<void> wait_synced();
+    awaitable<void> stop();
+
+private:
+    awaitable<void> run(api::Kind kind);
+    /// One list and the watch after it, until that ends. Error: why it ended.
+    awaitable<Result<void>> list_and_watch(api::Kind kind, std::string& resource_version, unsigned& failures);
+
+    client::Client& client_;
+    Clock& clock_;
+    Random& random_;
+    Cache& cache_;
+    std::map<std::string, api::Kind> kinds_;
+    Signal synced_;
+    TaskGroup tasks_;
+};
+
+}  // namespace ocim::runtime

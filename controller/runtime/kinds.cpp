@@ -1,0 +1,59 @@
+#include "runtime/kinds.hpp"
+
+#include "runtime/base64.hpp"
+
+namespace ocim::runtime {
+
+namespace {
+
+/// "ocim.opencraft.com" of "ocim.opencraft.com/v1alpha1", "" of "v1".
+std::string_view group_of(std::string_view api_version) {
+    const auto slash = api_version.find('/');
+    return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+}
+
+bool is_of(const Json& object, const api::Kind& kind) {
+    return api::find_text(object, {"kind"}) == kind.name &&
+           group_of(api::find_text(object, {"apiVersion"})) == kind.group;
+}
+
+}  // namespace
+
+void Inputs::add(Json object) { add(std::make_shared<const Json>(std::move(object))); }
+
+void Inputs::add(ObjectPtr object) { items_.push_back(std::move(object)); }
+
+const Json* Inputs::find(const api::Kind& kind, const std::string& namespace_, const std::string& name) const {
+    for (const auto& item : items_) {
+        if (api::find_text(*item, {"metadata", "name"}) != name) continue;
+        if (api::find_text(*item, {"metadata", "namespace"}) != namespace_) continue;
+        if (is_of(*item, kind)) return item.get();
+    }
+    return nullptr;
+}
+
+std::vector<const Json*> Inputs::all(const api::Kind& kind) const {
+    std::vector<const Json*> out;
+    for (const auto& item : items_)
+        if (is_of(*item, kind)) out.push_back(item.get());
+    return out;
+}
+
+std::optional<Secret> Inputs::secret(const std::string& namespace_, const std::string& name,
+                                     const std::string& key) const {
+    const auto* found = find(api::secret_kind, namespace_, name);
+    if (!found) return std::nullopt;
+    const auto* data = api::find(*found, {"data", key});
+    if (!data || !data->is_string()) return std::nullopt;
+    auto text = from_base64(std::string_view(data->get_string()));
+    if (!text) return std::nullopt;
+    return Secret(*std::move(text));
+}
+
+const Json* Children::find(const api::Kind& kind, const std::string& name) const {
+    for (const auto& item : items_)
+        if (is_of(item, kind) && api::find_text(item, {"metadata", "name"}) == name) return &item;
+    return nullptr;
+}
+
+}  // namespace ocim::runtime
