@@ -17,8 +17,7 @@ std::string base64(std::string_view bytes) {
         std::uint32_t bits = 0;
         for (std::size_t i = 0; i < 3; ++i)
             bits = (bits << 8) | (i < group.size() ? static_cast<unsigned char>(group[i]) : 0U);
-        for (std::size_t i = 0; i < 4; ++i)
-            out += i <= group.size() ? alphabet[(bits >> (18 - 6 * i)) & 63U] : '=';
+        for (std::size_t i = 0; i < 4; ++i) out += i <= group.size() ? alphabet[(bits >> (18 - 6 * i)) & 63U] : '=';
     }
     return out;
 }

@@ -51,8 +51,8 @@ private:
     State state_ = State::closed;
     std::optional<Trouble> trouble_;
     unsigned probe_failures_ = 0, observe_failures_ = 0;
-    Instant last_{};          // of the last probe, or of the last call that went well
-    double jitter_ = 1;       // drawn anew each time
+    Instant last_{};     // of the last probe, or of the last call that went well
+    double jitter_ = 1;  // drawn anew each time
 };
 
 /// How fast a backend may be called. Pure. It slows down when the backend says so and recovers by itself.

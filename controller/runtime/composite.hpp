@@ -35,8 +35,12 @@ public:
         auto decoded = api::decode_object<typename K::Object>(object);
         if (!decoded) return std::move(decoded).error();
         auto made = K::compose(*decoded, children, inputs);
-        return Composed{std::move(made.children),  api::encode(made.status), std::move(made.verdict),
-                        std::move(made.findings),  std::move(made.notes),    made.look_again,
+        return Composed{std::move(made.children),
+                        api::encode(made.status),
+                        std::move(made.verdict),
+                        std::move(made.findings),
+                        std::move(made.notes),
+                        made.look_again,
                         made.complete};
     }
 };

@@ -69,8 +69,7 @@ void Controller::changed(const Change& change, Priority priority) {
         other_changed(change, priority);
     }
     for (const auto& dependent : references_.dependents(change.kind, change.key))
-        if (dependent != change.key.text() || change.kind != kind_id(kind_))
-            add(ObjectKey::parse(dependent), priority);
+        if (dependent != change.key.text() || change.kind != kind_id(kind_)) add(ObjectKey::parse(dependent), priority);
 }
 
 void Controller::index(const Change& change) {

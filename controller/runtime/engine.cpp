@@ -14,9 +14,7 @@ std::string name_for_people(const Reference& reference) {
     return std::string(reference.kind.name) + " \"" + reference.name + "\"";
 }
 
-Verdict missing(std::string message) {
-    return {Verdict::State::progressing, "DependencyNotReady", std::move(message)};
-}
+Verdict missing(std::string message) { return {Verdict::State::progressing, "DependencyNotReady", std::move(message)}; }
 
 Json finalizers_patch(const Json& object, api::json::array finalizers) {
     api::json::object metadata;
@@ -73,9 +71,8 @@ std::optional<Verdict> resolve(Engine& engine, const std::vector<Reference>& ref
 
 bool has_finalizer(const Json& object, std::string_view finalizer) {
     const auto held = finalizers_of(object);
-    return std::ranges::any_of(held, [&](const Json& item) {
-        return item.is_string() && std::string_view(item.get_string()) == finalizer;
-    });
+    return std::ranges::any_of(
+        held, [&](const Json& item) { return item.is_string() && std::string_view(item.get_string()) == finalizer; });
 }
 
 bool is_deleting(const Json& object) { return !api::find_text(object, {"metadata", "deletionTimestamp"}).empty(); }
@@ -92,8 +89,8 @@ awaitable<Result<ObjectPtr>> add_finalizer(Engine& engine, api::Kind kind, Objec
     co_return co_await write_finalizers(engine, kind, std::move(object), std::move(finalizers), writer);
 }
 
-awaitable<Result<ObjectPtr>> remove_finalizer(Engine& engine, api::Kind kind, ObjectPtr object,
-                                              std::string finalizer, const void* writer) {
+awaitable<Result<ObjectPtr>> remove_finalizer(Engine& engine, api::Kind kind, ObjectPtr object, std::string finalizer,
+                                              const void* writer) {
     if (!has_finalizer(*object, finalizer)) co_return object;
     api::json::array left;
     for (auto& item : finalizers_of(*object))

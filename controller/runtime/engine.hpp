@@ -38,9 +38,7 @@ struct Engine {
     ClaimIndex claims;
     EventRecorder events;
 
-    Services services() {
-        return {loop, clock, random, metrics, blocking, installation, settings.data_directory};
-    }
+    Services services() { return {loop, clock, random, metrics, blocking, installation, settings.data_directory}; }
 };
 
 /// Fills `inputs` with what `references` name. The verdict says what is missing; nothing means all is there.
@@ -53,8 +51,8 @@ std::optional<Verdict> resolve(Engine& engine, const std::vector<Reference>& ref
 awaitable<Result<ObjectPtr>> add_finalizer(Engine& engine, api::Kind kind, ObjectPtr object, std::string finalizer,
                                            const void* writer);
 /// Takes it off; ok when it is not there or the object is gone. What comes back is null when the object is gone.
-awaitable<Result<ObjectPtr>> remove_finalizer(Engine& engine, api::Kind kind, ObjectPtr object,
-                                              std::string finalizer, const void* writer);
+awaitable<Result<ObjectPtr>> remove_finalizer(Engine& engine, api::Kind kind, ObjectPtr object, std::string finalizer,
+                                              const void* writer);
 bool has_finalizer(const Json& object, std::string_view finalizer);
 bool is_deleting(const Json& object);
 /// metadata.annotations[name], or "".

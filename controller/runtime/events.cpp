@@ -11,9 +11,9 @@ using api::Json;
 
 namespace {
 
-constexpr std::size_t queue_max = 1'000;        // events that wait to be written
-constexpr std::size_t known_max = 10'000;       // series and budgets that we remember
-constexpr std::size_t note_bytes_max = 1'024;   // as the API server demands
+constexpr std::size_t queue_max = 1'000;       // events that wait to be written
+constexpr std::size_t known_max = 10'000;      // series and budgets that we remember
+constexpr std::size_t note_bytes_max = 1'024;  // as the API server demands
 constexpr auto series_gap_max = 6min;
 constexpr auto series_write_interval = 30min;
 constexpr double burst = 25, refill_per_second = 1.0 / 300;
@@ -72,8 +72,7 @@ void EventRecorder::record(const Json& regarding, const std::string& controller,
     Series series;
     const auto namespace_ = text_at(regarding, {"metadata", "namespace"});
     series.namespace_ = namespace_.empty() ? "default" : namespace_;
-    series.name = text_at(regarding, {"metadata", "name"}).substr(0, 230) + "." +
-                  random_.text(16, "0123456789abcdef");
+    series.name = text_at(regarding, {"metadata", "name"}).substr(0, 230) + "." + random_.text(16, "0123456789abcdef");
     series.last = series.written = now;
 
     api::json::object metadata;
@@ -142,9 +141,7 @@ awaitable<void> EventRecorder::run() {
 }
 
 awaitable<void> EventRecorder::flush() {
-    while (!writes_.empty()) {
-        co_await write_next();
-    }
+    while (!writes_.empty()) { co_await write_next(); }
 }
 
 awaitable<void> EventRecorder::write_next() {

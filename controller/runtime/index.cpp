@@ -30,8 +30,8 @@ void ReferenceIndex::set(const std::string& dependent, const std::vector<Referen
 
 std::set<std::string> ReferenceIndex::dependents(const std::string& kind, const ObjectKey& target) const {
     std::set<std::string> out;
-    for (const auto& where : {place(kind, target.namespace_, target.name), place(kind, target.namespace_, ""),
-                              place(kind, "", "")})
+    for (const auto& where :
+         {place(kind, target.namespace_, target.name), place(kind, target.namespace_, ""), place(kind, "", "")})
         if (const auto held = dependents_.find(where); held != dependents_.end())
             out.insert(held->second.begin(), held->second.end());
     return out;

@@ -17,15 +17,15 @@ public:
     std::set<std::string> dependents(const std::string& kind, const ObjectKey& target) const;
 
 private:
-    std::map<std::string, std::set<std::string>> dependents_;    // by place
-    std::map<std::string, std::vector<std::string>> places_;     // by dependent
+    std::map<std::string, std::set<std::string>> dependents_;  // by place
+    std::map<std::string, std::vector<std::string>> places_;   // by dependent
 };
 
 /// Who wants a name, and which of them holds it: the oldest.
 class ClaimIndex {
 public:
     struct Claimant {
-        std::string kind;     ///< its name, for people
+        std::string kind;  ///< its name, for people
         std::string kind_id;
         ObjectKey key;
         std::string created;  ///< creationTimestamp
@@ -54,8 +54,8 @@ private:
         Claimant who;
         std::set<std::string> keys;
     };
-    std::map<std::string, std::set<Claimant, Older>> claimants_;       // by claim
-    std::map<std::pair<std::string, ObjectKey>, Entry> entries_;       // by object
+    std::map<std::string, std::set<Claimant, Older>> claimants_;  // by claim
+    std::map<std::pair<std::string, ObjectKey>, Entry> entries_;  // by object
 };
 
 /// What a person is told who may not have the name: details only within one namespace.

@@ -47,8 +47,7 @@ awaitable<void> Informers::run(api::Kind kind) {
     }
 }
 
-awaitable<Result<void>> Informers::list_and_watch(api::Kind kind, std::string& resource_version,
-                                                  unsigned& failures) {
+awaitable<Result<void>> Informers::list_and_watch(api::Kind kind, std::string& resource_version, unsigned& failures) {
     if (resource_version.empty()) {
         CO_TRY(auto list, co_await client_.list(kind, ""));
         auto listed_at = list.resource_version;

@@ -188,15 +188,14 @@ struct Composition {
 /// stand, so that children go in stages (nothing is created then, and an input that is gone is simply not there).
 /// When nothing of ours is left the finalizer goes.
 template <class K>
-concept CompositeKind =
-    api::Object<typename K::Object> &&
-    requires(const typename K::Object& object, const Children& children, const Inputs& inputs) {
-        { K::name } -> std::convertible_to<std::string_view>;  // lower-case kind: finalizer, field manager, label
-        { K::child_kinds() } -> std::same_as<std::vector<api::Kind>>;
-        { K::needs(object) } -> std::same_as<std::vector<Reference>>;
-        { K::claims(object) } -> std::same_as<std::vector<Claim>>;
-        { K::compose(object, children, inputs) } -> std::same_as<Composition<typename K::Object>>;
-    };
+concept CompositeKind = api::Object<typename K::Object> && requires(const typename K::Object& object,
+                                                                    const Children& children, const Inputs& inputs) {
+    { K::name } -> std::convertible_to<std::string_view>;  // lower-case kind: finalizer, field manager, label
+    { K::child_kinds() } -> std::same_as<std::vector<api::Kind>>;
+    { K::needs(object) } -> std::same_as<std::vector<Reference>>;
+    { K::claims(object) } -> std::same_as<std::vector<Claim>>;
+    { K::compose(object, children, inputs) } -> std::same_as<Composition<typename K::Object>>;
+};
 // Optional: static std::vector<api::Cause> admit(const Object& object, const Object* old, const Inputs& inputs):
 // refuses at write time what needs() shows to be wrong. Pure. `old` is null at creation.
 
@@ -244,8 +243,8 @@ struct Services {
     BlockingPool& blocking;
     std::string installation;
     std::string data_directory;  ///< ours alone, mode 0700
-    /// For what a system does between calls (a prober's probes); stopped by whoever made it, after the systems are gone.
-    /// A task that is spawned here owns what it uses. Null only in tests of systems that need none.
+    /// For what a system does between calls (a prober's probes); stopped by whoever made it, after the systems are
+    /// gone. A task that is spawned here owns what it uses. Null only in tests of systems that need none.
     TaskGroup* tasks = nullptr;
 };
 

@@ -70,7 +70,7 @@ private:
     Random& random_;
     Instruments metrics_;
     std::map<std::string, Wish> waiting_;
-    Line high_, low_;  // the keys of waiting_, by when they are due
+    Line high_, low_;                         // the keys of waiting_, by when they are due
     std::map<std::string, Instant> running_;  // since when
     std::map<std::string, Wish> again_;       // wanted while out
     std::map<std::string, unsigned> failures_;
