@@ -1,10 +1,11 @@
 #include "register.hpp"
 
+#include "dns/register.hpp"
 #include "runtime/manager.hpp"
 
 namespace ocim::reconcilers {
 
 // One line an area: area::register_kinds(manager), declared in area/register.hpp.
-void register_all([[maybe_unused]] runtime::Manager& manager) {}
+void register_all(runtime::Manager& manager) { dns::register_kinds(manager); }
 
 }  // namespace ocim::reconcilers

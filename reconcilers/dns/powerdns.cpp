@@ -1,0 +1,311 @@
+#include "dns/powerdns.hpp"
+
+#include "api/json.hpp"
+#include "dns/ownership.hpp"
+#include "dns/values.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace ocim::dns {
+
+namespace {
+
+using api::Json;
+namespace json = api::json;
+
+constexpr std::string_view account = "ocim";          // of our comments
+constexpr std::size_t batch_sets_max = 500;           // a refused batch is sent again in halves: bounds that cost
+constexpr std::size_t batch_bytes_max = 1000 * 1000;  // the server's own limit is 2 MB by default
+constexpr std::string_view no_comments = "does not support editing comments";
+constexpr std::string_view no_records = "does not support editing records";
+
+/// The zone's name as the API writes it in a path.
+std::string zone_id(const std::string& domain) {
+    constexpr std::string_view hex = "0123456789ABCDEF";
+    std::string out;
+    for (const char c : domain + ".") {
+        const auto byte = static_cast<unsigned char>(c);
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-';
+        if (plain)
+            out += c;
+        else
+            out += {'=', hex[byte >> 4], hex[byte & 15]};
+    }
+    return out;
+}
+
+Error unreadable(const std::string& what) {
+    return Error{ErrorClass::transient, "the answer of PowerDNS cannot be read: " + what};
+}
+
+Result<std::pair<Key, RecordSet>> read_set(const Json& rrset) {
+    const auto name = api::find_text(rrset, {"name"}), type = api::find_text(rrset, {"type"});
+    const auto* records = api::find(rrset, {"records"});
+    if (name.empty() || type.empty() || !records || !records->is_array())
+        return unreadable("a record set is malformed");
+    Key key{canonical_name(name), std::string(type)};
+    RecordSet set;
+    if (const auto* ttl = api::find(rrset, {"ttl"}); ttl && ttl->is_int64())
+        set.ttl_seconds = static_cast<std::int32_t>(std::clamp<std::int64_t>(ttl->get_int64(), 0, INT32_MAX));
+    for (const auto& record : records->get_array()) {
+        const auto* disabled = api::find(record, {"disabled"});
+        if (disabled && disabled->is_bool() && disabled->get_bool()) continue;
+        if (key.type == "SOA") continue;  // its serial changes with every write and tells nothing
+        set.values.push_back(from_presentation(key.type, api::find_text(record, {"content"})));
+    }
+    std::ranges::sort(set.values);
+    if (const auto* comments = api::find(rrset, {"comments"}); comments && comments->is_array())
+        for (const auto& comment : comments->get_array())
+            if (api::find_text(comment, {"account"}) == account && !set.mark)
+                set.mark = Mark::parse(api::find_text(comment, {"content"}));
+    return std::pair{std::move(key), std::move(set)};
+}
+
+struct ZoneText {
+    Snapshot snapshot;
+    bool marks_are_records = false;  ///< at least one mark was found as a TXT record
+};
+
+Result<ZoneText> read_zone(const std::string& body) {
+    auto parsed = api::parse_json(body);
+    if (!parsed) return unreadable(parsed.error().message);
+    const auto* rrsets = api::find(parsed->value, {"rrsets"});
+    if (!rrsets || !rrsets->is_array()) return unreadable("it holds no record sets");
+    ZoneText out;
+    for (const auto& rrset : rrsets->get_array()) {
+        auto read = read_set(rrset);
+        if (!read) return std::move(read).error();
+        out.snapshot.insert(*std::move(read));
+    }
+    out.marks_are_records = fold_marks(out.snapshot);
+    return out;
+}
+
+json::object replace(const Key& key, const RecordSet& set) {
+    json::array records;
+    for (const auto& value : set.values)
+        records.push_back(json::object{{"content", to_presentation(key.type, value)}, {"disabled", false}});
+    return {{"name", key.name + "."},
+            {"type", key.type},
+            {"ttl", set.ttl_seconds},
+            {"changetype", "REPLACE"},
+            {"records", std::move(records)}};
+}
+
+json::object erase(const Key& key) { return {{"name", key.name + "."}, {"type", key.type}, {"changetype", "DELETE"}}; }
+
+/// What one action asks of the server.
+std::vector<json::object> changes(const Action& action, bool marks_are_records) {
+    const bool deleting = action.verb == Action::Verb::delete_;
+    std::vector<json::object> out;
+    if (marks_are_records) {
+        const auto name = mark_name(action.key);
+        if (name) {
+            const Key mark{*name, "TXT"};
+            const RecordSet text{{action.set.mark ? action.set.mark->text() : ""}, mark_ttl_seconds, std::nullopt};
+            out.push_back(deleting ? erase(mark) : replace(mark, text));
+        }
+        out.push_back(deleting ? erase(action.key) : replace(action.key, action.set));
+        return out;
+    }
+    auto change = deleting ? erase(action.key) : replace(action.key, action.set);
+    if (!deleting)
+        change["comments"] = json::array{
+            json::object{{"content", action.set.mark ? action.set.mark->text() : ""}, {"account", account}}};
+    out.push_back(std::move(change));
+    return out;
+}
+
+Done done(const Action& action) {
+    if (action.verb == Action::Verb::delete_) return {{{action.key, std::nullopt}}};
+    return {{{action.key, action.set}}};
+}
+
+class PowerDns final : public Zone {
+public:
+    PowerDns(std::unique_ptr<net::HttpClient> http, const runtime::Services& services, PowerDnsSettings settings)
+        : http_(std::move(http)),
+          clock_(services.clock),
+          blocking_(services.blocking),
+          settings_(std::move(settings)),
+          target_("/api/v1/servers/" + net::percent_encode(settings_.server_id) + "/zones/" +
+                  zone_id(settings_.domain)) {}
+
+    awaitable<Result<Snapshot>> observe() override {
+        CO_TRY(auto zone, co_await read(""));
+        co_return std::move(zone.snapshot);
+    }
+
+    awaitable<Result<void>> probe() override {
+        auto request = request_for("GET", target_ + "?rrsets=false", {});
+        CO_TRY(const auto reply, co_await http_->send(std::move(request)));
+        co_return checked(reply);
+    }
+
+    awaitable<void> act(std::vector<Action> actions, Results& results) override {
+        auto now = co_await look(actions);
+        if (!now) {
+            auto error = std::move(now).error();
+            error.outcome_unknown = false;  // it was only a look
+            for (std::size_t i = 0; i < actions.size(); ++i) results.set(i, error);
+            co_return;
+        }
+        std::vector<std::size_t> writes, deletions;
+        for (std::size_t i = 0; i < actions.size(); ++i) {
+            const auto found = now->snapshot.find(actions[i].key);
+            const auto wanted = still_wanted(actions[i], found == now->snapshot.end() ? nullptr : &found->second);
+            if (!wanted)
+                results.set(i, wanted.error());
+            else if (!*wanted)
+                results.set(i, done(actions[i]));
+            else if (const auto wrong = unmarkable(actions[i]); !wrong.empty())
+                results.set(i, Error{ErrorClass::invalid, wrong});
+            else
+                (actions[i].verb == Action::Verb::delete_ ? deletions : writes).push_back(i);
+        }
+        // deletions first: a CNAME that goes makes room for what comes at its name
+        writes.insert(writes.begin(), deletions.begin(), deletions.end());
+        Sending sending{actions, results, std::nullopt};
+        for (std::size_t begin = 0; begin < writes.size();) {
+            const auto end = batch_end(sending, writes, begin);
+            std::vector<std::size_t> batch(writes.begin() + static_cast<std::ptrdiff_t>(begin),
+                                           writes.begin() + static_cast<std::ptrdiff_t>(end));
+            co_await send(sending, std::move(batch));
+            begin = end;
+        }
+    }
+
+private:
+    struct Sending {
+        const std::vector<Action>& actions;
+        Results& results;
+        std::optional<Error> stopped;  ///< why nothing more is sent
+    };
+
+    net::HttpRequest request_for(std::string method, std::string target, std::string body) const {
+        net::HttpRequest request;
+        request.method = std::move(method);
+        request.target = std::move(target);
+        request.body = std::move(body);
+        request.headers["Accept"] = "application/json";
+        request.secret_headers["X-API-Key"] = settings_.api_key;
+        return request;
+    }
+
+    Result<void> checked(const net::HttpReply& reply) const {
+        auto result = net::expect_success(reply, clock_.wall());
+        if (result) return result;
+        auto error = std::move(result).error().within("PowerDNS");
+        if (reply.status == 500) error.outcome_unknown = false;  // a call is one transaction there: it was rolled back
+        if (reply.status == 404)
+            error.message = "PowerDNS does not have the zone " + settings_.domain + "; create it there first";
+        return error;
+    }
+
+    awaitable<Result<ZoneText>> read(std::string query) {
+        auto request = request_for("GET", target_ + query, {});
+        CO_TRY(auto reply, co_await http_->send(std::move(request)));
+        if (auto ok = checked(reply); !ok) co_return std::move(ok).error();
+        // a large zone takes longer to read than the loop may be held
+        auto work = [body = std::move(reply.body)] { return read_zone(body); };
+        CO_TRY(auto zone, co_await blocking_.call(std::move(work)));
+        if (zone.marks_are_records) marks_are_records_ = true;
+        co_return std::move(zone);
+    }
+
+    /// What is there just before a write: there is no precondition that could be sent along.
+    awaitable<Result<ZoneText>> look(const std::vector<Action>& actions) {
+        std::string query;
+        if (actions.size() == 1 && !marks_are_records_)
+            query = "?rrset_name=" + net::percent_encode(actions[0].key.name + ".") +
+                    "&rrset_type=" + net::percent_encode(actions[0].key.type);
+        co_return co_await read(std::move(query));
+    }
+
+    std::string unmarkable(const Action& action) const {
+        if (!marks_are_records_ || mark_name(action.key)) return {};
+        return action.key.name + " is too long to be marked as ours by a TXT record beside it";
+    }
+
+    /// As many as fit into one call; never one key twice.
+    std::size_t batch_end(const Sending& sending, const std::vector<std::size_t>& writes, std::size_t begin) const {
+        std::set<Key> keys;
+        std::size_t sets = 0, bytes = 0, end = begin;
+        for (; end < writes.size(); ++end) {
+            const auto& action = sending.actions[writes[end]];
+            for (const auto& change : changes(action, marks_are_records_)) {
+                ++sets;
+                bytes += api::to_text(Json(change)).size() + 1;
+            }
+            const bool fits = sets <= batch_sets_max && bytes <= batch_bytes_max && keys.insert(action.key).second;
+            if (!fits && end > begin) break;
+        }
+        return end;
+    }
+
+    /// Sends a batch; what is refused is halved until the culprit is alone.
+    awaitable<void> send(Sending& sending, std::vector<std::size_t> batch) {
+        if (sending.stopped) {
+            for (const auto i : batch) sending.results.set(i, *sending.stopped);
+            co_return;
+        }
+        json::array rrsets;
+        for (const auto i : batch)
+            for (auto& change : changes(sending.actions[i], marks_are_records_)) rrsets.push_back(std::move(change));
+        const Json body(json::object{{"rrsets", std::move(rrsets)}});
+        auto request = request_for("PATCH", target_, api::to_text(body));
+        const auto reply = co_await http_->send(std::move(request));
+        if (!reply) {
+            for (const auto i : batch) sending.results.set(i, reply.error());
+            sending.stopped = reply.error();
+            sending.stopped->outcome_unknown = false;  // the next ones are not sent at all
+            co_return;
+        }
+        const auto result = checked(*reply);
+        if (result) {
+            for (const auto i : batch) sending.results.set(i, done(sending.actions[i]));
+            co_return;
+        }
+        co_await refused(sending, std::move(batch), result.error(), reply->body);
+    }
+
+    awaitable<void> refused(Sending& sending, std::vector<std::size_t> batch, Error error, std::string text) {
+        const bool invalid = error.error_class == ErrorClass::invalid;
+        if (invalid && !marks_are_records_ && text.find(no_comments) != std::string::npos) {
+            marks_are_records_ = true;
+            co_await send(sending, std::move(batch));
+            co_return;
+        }
+        const bool read_only = invalid && text.find(no_records) != std::string::npos;
+        if (read_only)
+            error.message = "this PowerDNS backend cannot be written by its API; move the zone to another one";
+        if (!invalid || read_only) sending.stopped = error;  // it concerns the whole zone
+        if (sending.stopped || batch.size() == 1) {
+            for (const auto i : batch) sending.results.set(i, error);
+            co_return;
+        }
+        const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
+        std::vector<std::size_t> first(batch.begin(), middle), second(middle, batch.end());
+        co_await send(sending, std::move(first));
+        co_await send(sending, std::move(second));
+    }
+
+    std::unique_ptr<net::HttpClient> http_;
+    Clock& clock_;
+    BlockingPool& blocking_;
+    PowerDnsSettings settings_;
+    std::string target_;
+    /// Learnt from what the zone holds, or from the server's refusal of a comment.
+    bool marks_are_records_ = false;
+};
+
+}  // namespace
+
+std::unique_ptr<Zone> open_powerdns(std::unique_ptr<net::HttpClient> http, const runtime::Services& services,
+                                    PowerDnsSettings settings) {
+    return std::make_unique<PowerDns>(std::move(http), services, std::move(settings));
+}
+
+}  // namespace ocim::dns

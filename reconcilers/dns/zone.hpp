@@ -1,0 +1,55 @@
+#pragma once
+
+#include "runtime/kinds.hpp"
+
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// What a zone is, whoever serves it. A service is one file with one function open_<service>().
+namespace ocim::dns {
+
+using runtime::Mark;
+
+/// One record set. Names are canonical: lower case, fully qualified, without the trailing dot.
+struct Key {
+    std::string name, type;  // in this order: all types of a name are neighbours
+    auto operator<=>(const Key&) const = default;
+};
+
+/// What a zone holds under a key. Values are canonical (values.hpp), sorted, without doubles.
+struct RecordSet {
+    std::vector<std::string> values;  ///< what is served; empty when only a mark is left, or all is disabled
+    std::int32_t ttl_seconds = 0;
+    std::optional<Mark> mark;
+    bool operator==(const RecordSet&) const = default;
+};
+
+using Snapshot = std::map<Key, RecordSet>;
+
+struct Action {
+    enum class Verb { create, update, delete_ };
+    Verb verb{};
+    Key key;
+    RecordSet set;       ///< what to put there; of delete_ only the mark matters: whose thing may be deleted
+    bool adopt = false;  ///< may replace what carries no mark
+    bool operator==(const Action&) const = default;
+};
+
+/// Each action is one record set put or deleted as a whole, so it may be repeated at any time.
+using Zone = runtime::System<Key, RecordSet, Action>;
+using Results = runtime::Results<Key, RecordSet>;
+using Done = runtime::Done<Key, RecordSet>;
+
+/// Whether `self` may take over a thing that carries `found`, when it was told to adopt.
+bool adoptable(const std::optional<Mark>& found, const Mark& self);
+
+/// Judges an action against what is there now; the last look before a write. True: write. False: it is done already.
+/// Error: conflict, when what is there is not (or no longer) for us to change.
+Result<bool> still_wanted(const Action& action, const RecordSet* found);
+
+}  // namespace ocim::dns

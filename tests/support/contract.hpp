@@ -1,0 +1,188 @@
+#pragma once
+
+#include "runtime/kinds.hpp"
+#include "support/test_loop.hpp"
+
+#include <gtest/gtest.h>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// What every external kind must keep to against its real server: one suite for all.
+namespace ocim::test {
+
+/// One kind and one backend of it, driven by hand: the runtime's visit without the runtime.
+template <runtime::ExternalKind A>
+class Visitor {
+public:
+    using Object = typename A::Object;
+    using Key = typename A::Key;
+    using Thing = typename A::Thing;
+    using Action = typename A::Action;
+    using System = runtime::System<Key, Thing, Action>;
+    using Snapshot = std::map<Key, Thing>;
+    using Answers = std::vector<std::optional<Result<runtime::Done<Key, Thing>>>>;
+
+    Visitor(Loop& loop, System& system, runtime::Inputs inputs)
+        : loop_(loop), system_(system), inputs_(std::move(inputs)) {}
+
+    Result<Snapshot> look() { return loop_.run(system_.observe()); }
+    /// A look that must succeed.
+    Snapshot see() {
+        auto seen = look();
+        EXPECT_TRUE(seen) << (seen ? "" : seen.error().message);
+        return seen ? *std::move(seen) : Snapshot{};
+    }
+    std::vector<Action> wanted(const Object& object, bool deleting = false) {
+        const auto seen = see();
+        return deleting ? A::remove(object, inputs_.installation, seen) : A::diff(object, inputs_, seen);
+    }
+    std::vector<Action> wanted(const std::vector<Object>& objects, bool deleting = false) {
+        const auto seen = see();
+        std::vector<Action> out;
+        for (const auto& object : objects)
+            for (auto& action :
+                 deleting ? A::remove(object, inputs_.installation, seen) : A::diff(object, inputs_, seen))
+                out.push_back(std::move(action));
+        return out;
+    }
+    Answers act(const std::vector<Action>& actions) {
+        Collected collected(actions.size());
+        loop_.run(system_.act(actions, collected));
+        return std::move(collected.answers);
+    }
+    runtime::Report<Object> report(const Object& object) { return A::report(object, inputs_, see()); }
+    bool ready(const Object& object) { return report(object).verdict.state == runtime::Verdict::State::ready; }
+    const runtime::Inputs& inputs() const { return inputs_; }
+
+    /// Acts and expects every action to succeed and to tell the truth about what is there now.
+    void must(const std::vector<Action>& actions) {
+        const auto answers = act(actions);
+        const auto seen = see();
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            ASSERT_TRUE(answers[i]) << A::describe(actions[i]) << ": no answer";
+            ASSERT_TRUE(*answers[i]) << A::describe(actions[i]) << ": " << answers[i]->error().message;
+            for (const auto& [key, thing] : (*answers[i])->now) {
+                const auto found = seen.find(key);
+                EXPECT_EQ(found != seen.end(), thing.has_value())
+                    << A::describe(actions[i]) << ": what it says is there";
+                if (found != seen.end() && thing)
+                    EXPECT_TRUE(found->second == *thing) << A::describe(actions[i]) << ": what it says is there now";
+            }
+        }
+    }
+
+private:
+    struct Collected final : runtime::Results<Key, Thing> {
+        explicit Collected(std::size_t count) : answers(count) {}
+        void set(std::size_t action, Result<runtime::Done<Key, Thing>> result) override {
+            EXPECT_LT(action, answers.size());
+            EXPECT_FALSE(answers.at(action)) << "action " << action << " was answered twice";
+            answers.at(action).emplace(std::move(result));
+        }
+        Answers answers;
+    };
+    Loop& loop_;
+    System& system_;
+    runtime::Inputs inputs_;
+};
+
+template <runtime::ExternalKind A>
+struct ContractCase {
+    /// The n-th of many objects that can all be there together.
+    std::function<typename A::Object(int n)> object;
+    /// The same object wanting something else.
+    std::function<typename A::Object(typename A::Object)> changed;
+    /// Makes by other means than ours what looks as if object(n) had made it, without a mark of ours.
+    std::function<void(int n)> stranger;
+    /// An action that the system refuses as invalid. Empty function: there is none.
+    std::function<typename A::Action()> refused;
+};
+
+/// Runs the whole suite; the backend must be empty of what the objects want, and is so again afterwards.
+template <runtime::ExternalKind A>
+void run_contract(Visitor<A>& visitor, const ContractCase<A>& given) {
+    using Verdict = runtime::Verdict;
+    {
+        SCOPED_TRACE("observe after act shows it, and acting twice is acting once");
+        const auto object = given.object(1);
+        const auto actions = visitor.wanted(object);
+        ASSERT_FALSE(actions.empty());
+        visitor.must(actions);
+        const auto once = visitor.see();
+        EXPECT_TRUE(visitor.wanted(object).empty());
+        EXPECT_TRUE(visitor.ready(object)) << visitor.report(object).verdict.message;
+        visitor.must(actions);
+        EXPECT_TRUE(visitor.see() == once) << "the second time changed something";
+
+        const auto other = given.changed(object);
+        const auto changes = visitor.wanted(other);
+        ASSERT_FALSE(changes.empty());
+        visitor.must(changes);
+        visitor.must(changes);
+        EXPECT_TRUE(visitor.wanted(other).empty());
+        EXPECT_TRUE(visitor.ready(other));
+        EXPECT_FALSE(A::marked(visitor.see()).empty());
+
+        const auto removal = visitor.wanted(other, true);
+        ASSERT_FALSE(removal.empty());
+        visitor.must(removal);
+        visitor.must(removal);
+        EXPECT_TRUE(visitor.wanted(other, true).empty());
+        EXPECT_TRUE(A::marked(visitor.see()).empty());
+    }
+    {
+        SCOPED_TRACE("a stranger's thing is untouched");
+        given.stranger(2);
+        const auto before = visitor.see();
+        const auto object = given.object(2);
+        EXPECT_TRUE(visitor.wanted(object).empty());
+        const auto verdict = visitor.report(object).verdict;
+        EXPECT_EQ(verdict.state, Verdict::State::stalled);
+        EXPECT_EQ(verdict.reason, "NotOwned") << verdict.message;
+        EXPECT_TRUE(visitor.wanted(object, true).empty());
+        visitor.must(visitor.wanted({given.object(3), object}));
+        for (const auto& [key, thing] : before) {
+            const auto after = visitor.see();
+            EXPECT_TRUE(after.contains(key) && after.at(key) == thing) << "something of before has changed";
+        }
+        visitor.must(visitor.wanted({given.object(3), object}, true));
+        EXPECT_TRUE(visitor.see() == before);
+    }
+    {
+        SCOPED_TRACE("it came to be a stranger's after we had looked");
+        const auto actions = visitor.wanted(given.object(4));
+        given.stranger(4);
+        const auto before = visitor.see();
+        const auto answers = visitor.act(actions);
+        for (const auto& answer : answers) EXPECT_TRUE(answer && !*answer) << "it was overwritten";
+        EXPECT_TRUE(visitor.see() == before);
+    }
+    if (given.refused) {
+        SCOPED_TRACE("one bad action does not stop its neighbours");
+        std::vector<typename A::Object> objects;
+        for (int n = 10; n < 17; ++n) objects.push_back(given.object(n));
+        auto actions = visitor.wanted(objects);
+        const auto bad = actions.size() / 2;
+        actions.insert(actions.begin() + static_cast<std::ptrdiff_t>(bad), given.refused());
+        const auto answers = visitor.act(actions);
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            ASSERT_TRUE(answers[i]) << i;
+            if (i == bad) {
+                ASSERT_FALSE(*answers[i]) << "the bad one was taken";
+                EXPECT_EQ(answers[i]->error().error_class, ErrorClass::invalid) << answers[i]->error().message;
+            } else {
+                EXPECT_TRUE(*answers[i]) << (*answers[i] ? "" : answers[i]->error().message);
+            }
+        }
+        for (const auto& object : objects) EXPECT_TRUE(visitor.ready(object));
+        visitor.must(visitor.wanted(objects, true));
+        EXPECT_TRUE(A::marked(visitor.see()).empty());
+    }
+}
+
+}  // namespace ocim::test
