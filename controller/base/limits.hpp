@@ -19,6 +19,8 @@ inline constexpr std::size_t object_bytes_max = 1536 * 1024;      // as etcd's d
 inline constexpr std::size_t annotations_bytes_max = 256 * 1024;  // as kube-apiserver
 
 // --- schemas: what a user's CRD may ask of us
+inline constexpr std::size_t causes_max = 1000;               // faults of one object: more than anybody reads
+inline constexpr std::size_t causes_bytes_max = 256 * 1024;   // their text, whose paths may be long
 inline constexpr std::size_t json_path_bytes_max = 4096;      // printer columns are short
 inline constexpr std::size_t json_path_steps_max = 64;        // deeper than any column
 inline constexpr std::size_t json_path_results_max = 10'000;  // `..` repeated multiplies what it finds

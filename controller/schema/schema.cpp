@@ -1,0 +1,41 @@
+#include "schema/schema.hpp"
+
+#include "schema/merge_type.hpp"
+#include "schema/node.hpp"
+
+namespace ocim::schema {
+
+struct Schema::Compiled {
+    Json open_api;
+    Node root;
+    std::unique_ptr<const api::TypeNode> type;
+};
+
+Result<Schema> Schema::compile(const Json& open_api, const std::string& path) {
+    auto root = schema::compile(open_api, path);
+    if (!root) return std::move(root).error();
+    Schema out;
+    auto type = merge_type(*root);
+    out.compiled_ = std::make_shared<const Compiled>(Compiled{open_api, *std::move(root), std::move(type)});
+    return out;
+}
+
+void Schema::apply_defaults(Json& object) const {
+    drop_nulls(compiled_->root, object);
+    schema::apply_defaults(compiled_->root, object);
+}
+
+std::vector<std::string> Schema::prune(Json& object) const { return schema::prune(compiled_->root, object, true); }
+
+std::vector<api::Cause> Schema::validate(const Json& object, const Json*) const {
+    auto causes = validate_values(compiled_->root, object, "");
+    Path path;
+    validate_lists(compiled_->root, object, path, causes);
+    return causes;
+}
+
+const api::TypeNode& Schema::type() const { return *compiled_->type; }
+
+const Json& Schema::open_api() const { return compiled_->open_api; }
+
+}  // namespace ocim::schema
