@@ -10,7 +10,6 @@ import re
 import sys
 
 RULES = [
-    (r"\b(if|while|switch|for)\s*(constexpr\s*)?\([^;]*co_await", "co_await in a condition"),
     (r"\?[^:;]*co_await|co_await[^;]*\?", "co_await beside ?:"),
     (r"\bthrow\b[^;]*co_await", "co_await in throw"),
     (r"co_await[^;]*\[[^\]]*[\w&=][^\]]*\]\s*(\([^)]*\)\s*(mutable\s*)?(->\s*[\w:<>]+\s*)?)?\{", "a capturing lambda in the statement"),
@@ -32,9 +31,24 @@ def statements(text):
         yield text.count("\n", 0, found.start()) + 1, text[max(start, block) + 1:end + 1], text[end:stop]
 
 
+def in_condition(statement):
+    """Whether a co_await stands between the parentheses of an if, while, switch or for."""
+    for keyword in re.finditer(r"\b(if|while|switch|for)\s*(constexpr\s*)?\(", statement):
+        depth, end = 1, keyword.end()
+        while depth and end < len(statement):
+            depth += {"(": 1, ")": -1}.get(statement[end], 0)
+            end += 1
+        if "co_await" in statement[keyword.end():end]:
+            return True
+    return False
+
+
 def findings(path):
     for line, statement, rest in statements(path.read_text(encoding="utf-8")):
         if "colint: ok" in statement + rest:
+            continue
+        if in_condition(statement):
+            yield f"{path}:{line}: co_await in a condition: {' '.join(statement.split())[:100]}"
             continue
         for pattern, why in RULES:
             if re.search(pattern, statement, flags=re.S):
@@ -46,7 +60,8 @@ def self_test():
     """Each bad shape is found, each good one is not."""
     bad = ["if (co_await f()) return;", "auto x = c ? co_await f() : g();", "co_await f({a, b});",
            "co_await f([c] { return c; });", "throw E(co_await g());", "while (!co_await f()) {"]
-    good = ["co_await f(a, std::move(b));", "const auto x = co_await f(Key(a));", "co_return co_await f();",
+    good = ["co_await f(a, std::move(b));", "const auto x = co_await f(Key(a));", "co_return co_await f();", "if (g()) co_await f();",
+            "while (g()) { co_await f(); }",
             "CO_TRY(const auto x, co_await f(a));"]
     import tempfile
     with tempfile.TemporaryDirectory() as folder:

@@ -38,5 +38,7 @@ inline constexpr auto idle_connection_max = 180s;         // longer than the kee
 inline constexpr auto write_stall_max = 10s;              // on top of the time the bytes need at the rate below
 inline constexpr std::size_t write_rate_min = 64 * 1024;  // bytes a second a client must read
 inline constexpr auto linger_max = 2s;                    // to let a client read our refusal before we hang up
+inline constexpr std::size_t lingering_bytes_max = 16 * 1024 * 1024;    // read and dropped meanwhile
+inline constexpr std::size_t all_bodies_bytes_max = 512 * 1024 * 1024;  // of all requests at hand, a bound of memory
 
 }  // namespace ocim::limits

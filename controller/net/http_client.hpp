@@ -15,11 +15,11 @@ namespace ocim::net {
 struct HttpRequest {
     std::string method = "GET";
     /// Path and query, percent-encoded already; appended to the client's base URL.
-    std::string target;
-    std::map<std::string, std::string> headers;
+    std::string target{};
+    std::map<std::string, std::string> headers{};
     /// Headers that must not be shown (Authorization, X-API-Key).
-    std::map<std::string, Secret> secret_headers;
-    std::string body;
+    std::map<std::string, Secret> secret_headers{};
+    std::string body{};
     std::string content_type = "application/json";
     /// Must not happen twice: goes on a fresh connection, because a pooled one may replay it unseen.
     /// A POST always does.
@@ -28,8 +28,8 @@ struct HttpRequest {
 
 struct HttpReply {
     unsigned status = 0;
-    std::map<std::string, std::string> headers;  ///< names in lower case
-    std::string body;
+    std::map<std::string, std::string> headers{};  ///< names in lower case
+    std::string body{};
 };
 
 /// Calls one outside HTTP service. Redirects are not followed. Lives on the loop thread; the work happens on
@@ -44,8 +44,8 @@ public:
 };
 
 struct HttpSettings {
-    std::string base_url;        ///< "https://dns.example.com:8443/prefix"
-    std::string ca_certificate;  ///< PEM; empty: the system's
+    std::string base_url;          ///< "https://dns.example.com:8443/prefix"
+    std::string ca_certificate{};  ///< PEM; empty: the system's
     Duration timeout{30'000};
 };
 

@@ -11,7 +11,7 @@ namespace ocim::net {
 
 struct ProcessSettings {
     std::vector<std::string> command;  ///< program and arguments; no shell
-    std::string input;
+    std::string input{};
     std::vector<std::string> environment{"PATH=/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C.UTF-8"};  ///< all of it
     Duration limit{30'000};  ///< then the process group is killed
 };

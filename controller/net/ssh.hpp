@@ -23,8 +23,8 @@ struct SshSettings {
 
 struct CommandResult {
     int exit_code = 0;
-    std::string output;  ///< stdout, at most limits::reply_bytes_max
-    std::string errors;  ///< stderr, its last 64 KiB
+    std::string output{};  ///< stdout, at most limits::reply_bytes_max
+    std::string errors{};  ///< stderr, its last 64 KiB
 };
 
 /// A host reached by SSH, over one connection that is opened when needed and reopened when lost.

@@ -18,10 +18,10 @@ struct KeyPair {
 /// A CA of our own: EC P-256, ten years.
 Result<KeyPair> make_ca(std::string_view common_name, WallTime now);
 struct CertificateRequest {
-    std::string common_name;
-    std::vector<std::string> organizations;
-    std::vector<std::string> dns_names, ip_addresses;  ///< of a server certificate
-    bool server = false;                               ///< else a client's
+    std::string common_name{};
+    std::vector<std::string> organizations{};
+    std::vector<std::string> dns_names{}, ip_addresses{};  ///< of a server certificate
+    bool server = false;                                   ///< else a client's
     std::chrono::hours valid_for{24 * 365};
 };
 Result<KeyPair> issue_certificate(const KeyPair& ca, const CertificateRequest& request, WallTime now);
