@@ -82,10 +82,16 @@ api::json::object own_part(const Json& object) {
     return out;
 }
 
-bool covers_conditions(const api::json::array& current, const api::json::array& desired) {
+/// Each wanted item is there, wherever.
+bool covers_anywhere(const api::json::array& current, const api::json::array& desired) {
     return std::ranges::all_of(desired, [&](const Json& want) {
         return std::ranges::any_of(current, [&](const Json& have) { return covers(have, want); });
     });
+}
+
+/// The same items in the same order; each may have fields more, which the server's defaults put there.
+bool covers_items(const api::json::array& current, const api::json::array& desired) {
+    return std::ranges::equal(current, desired, [](const Json& have, const Json& want) { return covers(have, want); });
 }
 
 }  // namespace
@@ -110,14 +116,16 @@ Json whole_status(const Json& object, const Standing& standing, WallTime now) {
 bool covers(const Json& current, const Json& desired) {
     if (current.is_number() && desired.is_number())
         return current == desired || current.to_number<double>() == desired.to_number<double>();
+    if (current.is_array() && desired.is_array()) return covers_items(current.get_array(), desired.get_array());
     if (!desired.is_object() || !current.is_object()) return current == desired;
     const auto& have = current.get_object();
     return std::ranges::all_of(desired.get_object(), [&](const auto& want) {
         const auto* field = have.if_contains(want.key());
-        // an empty object or list says nothing, so its absence is the same
+        // an empty object says nothing, so its absence is the same
         if (!field) return want.value().is_null() || (want.value().is_object() && want.value().get_object().empty());
-        if (want.key() == "conditions" && field->is_array() && want.value().is_array())
-            return covers_conditions(field->get_array(), want.value().get_array());
+        const bool by_key = want.key() == "conditions" || want.key() == "ownerReferences";
+        if (by_key && field->is_array() && want.value().is_array())
+            return covers_anywhere(field->get_array(), want.value().get_array());
         return covers(*field, want.value());
     });
 }

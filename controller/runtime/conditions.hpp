@@ -21,8 +21,8 @@ struct Standing {
 /// as it is keeps its lastTransitionTime.
 Json whole_status(const Json& object, const Standing& standing, WallTime now);
 
-/// True when `current` says all that `desired` says, field by field; lists must be equal, but conditions are
-/// compared by type.
+/// True when `current` says all that `desired` says, field by field; fields that only `current` has do not matter.
+/// Lists have the same items in the same order, but of conditions and ownerReferences only the wanted ones count.
 bool covers(const Json& current, const Json& desired);
 
 /// The condition of that type, or null.

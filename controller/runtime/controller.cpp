@@ -72,6 +72,10 @@ void Controller::changed(const Change& change, Priority priority) {
         if (dependent != change.key.text() || change.kind != kind_id(kind_)) add(ObjectKey::parse(dependent), priority);
 }
 
+void Controller::wake_dependents(const api::Kind& kind) {
+    for (const auto& dependent : references_.dependents(kind_id(kind))) add(ObjectKey::parse(dependent), Priority::low);
+}
+
 void Controller::index(const Change& change) {
     const auto& object = change.after;
     if (!object) {

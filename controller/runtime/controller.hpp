@@ -23,8 +23,10 @@ public:
     const KindAdapter& adapter() const { return adapter_; }
     const api::Kind& kind() const { return kind_; }
 
-    /// Something in the cache is different. `calm`: the caches are being filled, this is no news.
+    /// Something in the cache is different.
     void changed(const Change& change, Priority priority);
+    /// Every object of a kind is known now: who refers to one decides again.
+    void wake_dependents(const api::Kind& kind);
     /// Serves the queue until it is cancelled.
     awaitable<void> run();
     /// Starts no visit from now on.

@@ -44,14 +44,15 @@ awaitable<Result<ObjectPtr>> write_finalizers(Engine& engine, api::Kind kind, Ob
 
 }  // namespace
 
-std::optional<Verdict> resolve(Engine& engine, const std::vector<Reference>& references, Inputs& inputs) {
+std::optional<Lacking> resolve(Engine& engine, const std::vector<Reference>& references, Inputs& inputs) {
     inputs.installation = engine.installation;
     inputs.now = engine.clock.wall();
-    std::optional<Verdict> lacking;
+    std::optional<Lacking> lacking;
     for (const auto& reference : references) {
         engine.informers.follow(reference.kind);
         if (!engine.cache.synced(reference.kind)) {
-            if (!lacking) lacking = missing("Reading every " + std::string(reference.kind.name) + " first.");
+            if (!lacking || !lacking->unread)
+                lacking = lacks(true, "Reading every " + std::string(reference.kind.name) + " first.");
             continue;
         }
         if (reference.name.empty()) {
@@ -62,9 +63,9 @@ std::optional<Verdict> resolve(Engine& engine, const std::vector<Reference>& ref
         if (object)
             inputs.add(std::move(object));
         else if (!reference.optional && !lacking)
-            lacking = missing(name_for_people(reference) + " does not exist" +
-                              (reference.namespace_.empty() ? "" : " in namespace " + reference.namespace_) +
-                              ": create it, or mend the reference.");
+            lacking = lacks(false, name_for_people(reference) + " does not exist" +
+                                       (reference.namespace_.empty() ? "" : " in namespace " + reference.namespace_) +
+                                       ": create it, or mend the reference.");
     }
     return lacking;
 }

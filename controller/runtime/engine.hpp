@@ -21,7 +21,8 @@ struct Engine {
           blocking(blocking_),
           settings(std::move(settings_)),
           informers(loop, client, clock, random, cache),
-          events(client, clock, random, metrics) {}
+          events(client, clock, random, metrics),
+          background(loop) {}
 
     boost::asio::any_io_executor loop;
     client::Client& client;
@@ -41,9 +42,14 @@ struct Engine {
     Services services() { return {loop, clock, random, metrics, blocking, installation, settings.data_directory}; }
 };
 
-/// Fills `inputs` with what `references` name. The verdict says what is missing; nothing means all is there.
-/// A kind that is not watched yet is watched from now on, and counts as missing until it is.
-std::optional<Verdict> resolve(Engine& engine, const std::vector<Reference>& references, Inputs& inputs);
+/// What a decision cannot have.
+struct Lacking {
+    bool unread = false;  ///< we do not know yet whether it exists; false: it does not
+    Verdict verdict;
+};
+/// Fills `inputs` with what `references` name. Nothing lacking means all is there. A kind that is not watched yet is
+/// watched from now on, and unread until it was listed.
+std::optional<Lacking> resolve(Engine& engine, const std::vector<Reference>& references, Inputs& inputs);
 
 // --- writes. Each folds its answer into the cache, so that the next look sees it. `writer` is who is not told.
 

@@ -37,6 +37,14 @@ std::set<std::string> ReferenceIndex::dependents(const std::string& kind, const 
     return out;
 }
 
+std::set<std::string> ReferenceIndex::dependents(const std::string& kind) const {
+    std::set<std::string> out;
+    const auto prefix = kind + '\n';
+    for (auto it = dependents_.lower_bound(prefix); it != dependents_.end() && it->first.starts_with(prefix); ++it)
+        out.insert(it->second.begin(), it->second.end());
+    return out;
+}
+
 bool ClaimIndex::Older::operator()(const Claimant& a, const Claimant& b) const {
     return std::tuple(a.created, !a.begun, a.uid, a.kind_id, a.key) <
            std::tuple(b.created, !b.begun, b.uid, b.kind_id, b.key);

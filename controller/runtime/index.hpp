@@ -15,6 +15,8 @@ class ReferenceIndex {
 public:
     void set(const std::string& dependent, const std::vector<Reference>& references);
     std::set<std::string> dependents(const std::string& kind, const ObjectKey& target) const;
+    /// Of any object of that kind.
+    std::set<std::string> dependents(const std::string& kind) const;
 
 private:
     std::map<std::string, std::set<std::string>> dependents_;  // by place

@@ -51,8 +51,10 @@ awaitable<Result<void>> Informers::list_and_watch(api::Kind kind, std::string& r
     if (resource_version.empty()) {
         CO_TRY(auto list, co_await client_.list(kind, ""));
         auto listed_at = list.resource_version;
+        const bool first = !cache_.synced(kind);
         cache_.replace(kind, std::move(list));
         resource_version = std::move(listed_at);
+        if (first && listener_) listener_(kind);
         synced_.notify();
     }
     CO_TRY(const auto watch, co_await client_.watch(kind, "", resource_version));

@@ -2,8 +2,8 @@
 
 #include "runtime/cache.hpp"
 
+#include <functional>
 #include <map>
-#include <set>
 #include <string>
 
 namespace ocim::runtime {
@@ -18,6 +18,8 @@ public:
     void follow(const api::Kind& kind);
     /// Waits until every kind that is followed was listed once.
     awaitable<void> wait_synced();
+    /// Called after the first list of each kind.
+    void listen(std::function<void(const api::Kind&)> listener) { listener_ = std::move(listener); }
     awaitable<void> stop();
 
 private:
@@ -30,6 +32,7 @@ private:
     Random& random_;
     Cache& cache_;
     std::map<std::string, api::Kind> kinds_;
+    std::function<void(const api::Kind&)> listener_;
     Signal synced_;
     TaskGroup tasks_;
 };

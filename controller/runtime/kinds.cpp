@@ -2,6 +2,8 @@
 
 #include "runtime/base64.hpp"
 
+#include <functional>
+
 namespace ocim::runtime {
 
 namespace {
@@ -22,6 +24,17 @@ bool is_of(const Json& object, const api::Kind& kind) {
 void Inputs::add(Json object) { add(std::make_shared<const Json>(std::move(object))); }
 
 void Inputs::add(ObjectPtr object) { items_.push_back(std::move(object)); }
+
+std::size_t Inputs::fingerprint() const {
+    std::string all;
+    for (const auto& item : items_) {
+        all += api::find_text(*item, {"metadata", "uid"});
+        all += '\n';
+        all += api::find_text(*item, {"metadata", "resourceVersion"});
+        all += '\n';
+    }
+    return std::hash<std::string>()(all);
+}
 
 const Json* Inputs::find(const api::Kind& kind, const std::string& namespace_, const std::string& name) const {
     for (const auto& item : items_) {

@@ -67,6 +67,8 @@ public:
 
     void add(Json object);
     void add(ObjectPtr object);
+    /// The same as long as every input is in the same version.
+    std::size_t fingerprint() const;
 
 private:
     std::vector<ObjectPtr> items_;

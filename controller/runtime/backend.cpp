@@ -1,0 +1,381 @@
+#include "runtime/backend.hpp"
+
+#include "base/log.hpp"
+#include "runtime/queue.hpp"
+
+#include <algorithm>
+#include <functional>
+
+namespace ocim::runtime {
+
+using namespace std::chrono_literals;
+using Priority = WorkQueue::Priority;
+
+namespace {
+
+constexpr Instant never = Instant::max();
+constexpr Duration observe_retry_min = 1s, observe_retry_max = 30s;
+
+/// What open() can depend on: the spec and data, and of the status all but what we write ourselves.
+void hash_content(const Json& object, std::string& out) {
+    out += api::find_text(object, {"metadata", "uid"});
+    for (const auto* field : {"spec", "data"})
+        if (const auto* part = api::find(object, {field})) out += api::to_text(*part);
+    const auto* status = api::find(object, {"status"});
+    if (!status || !status->is_object()) return;
+    auto rest = status->get_object();
+    for (const auto* ours : {"conditions", "observedGeneration", "objects", "orphans", "lastObserved"})
+        rest.erase(ours);
+    out += api::to_text(rest);
+}
+
+}  // namespace
+
+Backend::Backend(Engine& engine, BackendBoard& board, const ExternalAdapter& adapter, ObjectKey key, BackendUser& user)
+    : engine_(engine),
+      board_(board),
+      adapter_(adapter),
+      key_(std::move(key)),
+      name_(adapter.name() + "|" + kind_id(adapter.backend_kind()) + "|" + key_.text()),
+      user_(user),
+      world_(adapter.make_world()),
+      breaker_({engine.settings.probe_busy, engine.settings.probe_idle, 3}, engine.random),
+      pace_(settings_.requests_per_second),
+      batch_(engine.settings.batch_wait, engine.settings.batch_wait_max),
+      loop_(engine.loop),
+      calls_(engine.loop) {
+    if (adapter_.backend_is_ours()) {
+        const std::string kind(adapter.backend_kind().name);
+        const Metrics::Labels labels{{"kind", kind}, {"backend", key_.text()}, {"user", adapter.name()}};
+        metrics_.up = &engine.metrics.gauge("ocim_backend_up", "1 when the backend answers and accepts us", labels);
+        metrics_.orphans = &engine.metrics.gauge("ocim_orphans", "Things with our mark and without an object", labels);
+    }
+}
+
+Backend::~Backend() {
+    if (!metrics_.up) return;
+    const std::string kind(adapter_.backend_kind().name);
+    const Metrics::Labels labels{{"kind", kind}, {"backend", key_.text()}, {"user", adapter_.name()}};
+    engine_.metrics.remove_gauge("ocim_backend_up", labels);
+    engine_.metrics.remove_gauge("ocim_orphans", labels);
+}
+
+// --- who has objects here
+
+void Backend::join(const ObjectKey& object) {
+    if (!objects_.try_emplace(object).second) return;
+    ++busy_;
+    if (objects_.size() == 1)
+        refresh();
+    else
+        report();
+    wake_.notify();
+}
+
+void Backend::leave(const ObjectKey& object) {
+    const auto found = objects_.find(object);
+    if (found == objects_.end()) return;
+    if (found->second.busy) --busy_;
+    objects_.erase(found);
+    if (objects_.empty())
+        refresh();
+    else
+        report();
+    wake_.notify();
+}
+
+void Backend::set_busy(const ObjectKey& object, bool busy) {
+    const auto found = objects_.find(object);
+    if (found == objects_.end() || found->second.busy == busy) return;
+    found->second.busy = busy;
+    if (busy)
+        ++busy_;
+    else
+        --busy_;
+    wake_.notify();  // the next probe is due at another time
+}
+
+void Backend::wake_all(Priority priority) {
+    for (const auto& [object, member] : objects_) user_.wake(object, priority);
+}
+
+// --- what it is and whether it can be used
+
+void Backend::refresh() {
+    const auto object = engine_.cache.find(adapter_.backend_kind(), key_);
+    exists_ = object != nullptr;
+    needs_.clear();
+    wanted_ = object ? read(*object) : std::nullopt;
+    if (!object) {
+        stalled_ = false;
+        open_trouble_ = Trouble{"BackendNotFound", std::string(adapter_.backend_kind().name) + " \"" + key_.name +
+                                                       "\" does not exist: create it, or mend the reference."};
+    } else if (wanted_ && wanted_ == opened_with_) {
+        stalled_ = false;
+        open_trouble_.reset();
+    }
+    if (wanted_ != opened_with_) {
+        open_at_ = engine_.clock.now();
+        open_failures_ = 0;
+    }
+    hold_what_we_need();
+    note_trouble();
+    wake_.notify();
+}
+
+/// What it would be opened with; nothing when it cannot be opened, and open_trouble_ then says why.
+std::optional<std::size_t> Backend::read(const Json& object) {
+    auto settings = adapter_.settings(object);
+    auto needs = adapter_.backend_needs(object);
+    if (!settings || !needs) {
+        stalled_ = true;
+        open_trouble_ = Trouble{"InvalidObject", (settings ? needs.error() : settings.error()).message};
+        return std::nullopt;
+    }
+    settings_ = *std::move(settings);
+    needs_ = *std::move(needs);
+    pace_.set_limit(settings_.requests_per_second);
+    Inputs inputs;
+    if (const auto lacking = resolve(engine_, needs_, inputs)) {
+        stalled_ = false;
+        open_trouble_ = Trouble{"BackendNotReady", lacking->verdict.message};
+        return std::nullopt;
+    }
+    std::string content;
+    hash_content(object, content);
+    for (const auto& need : needs_)
+        if (const auto* input = inputs.find(need.kind, need.namespace_, need.name)) hash_content(*input, content);
+    return std::hash<std::string>()(content);
+}
+
+void Backend::hold_what_we_need() {
+    if (!adapter_.backend_is_ours()) return;
+    std::vector<std::pair<api::Kind, ObjectKey>> used;
+    if (exists_ && !objects_.empty()) {
+        used.emplace_back(adapter_.backend_kind(), key_);
+        for (const auto& need : needs_)
+            if (need.kind == api::secret_kind && !need.name.empty())
+                used.emplace_back(need.kind, ObjectKey{need.namespace_, need.name});
+    }
+    board_.use(name_, std::move(used));
+}
+
+bool Backend::needs_kind(const api::Kind& kind) const {
+    return std::ranges::any_of(needs_, [&](const Reference& need) { return need.kind == kind; });
+}
+
+bool Backend::refers_to(const std::string& kind, const ObjectKey& key) const {
+    if (kind == kind_id(adapter_.backend_kind()) && key == key_) return true;
+    return std::ranges::any_of(needs_, [&](const Reference& need) {
+        return kind_id(need.kind) == kind && need.namespace_ == key.namespace_ &&
+               (need.name == key.name || need.name.empty());
+    });
+}
+
+std::optional<Trouble> Backend::trouble() const {
+    if (open_trouble_) return open_trouble_;
+    if (breaker_.trouble()) return breaker_.trouble();
+    if (!world_->known()) return observe_trouble_;
+    return std::nullopt;
+}
+
+void Backend::note_trouble() {
+    const auto now = trouble();
+    const bool news = now != told_trouble_;
+    if (news) {
+        if (now)
+            log::warning("backend in trouble", {{"backend", name_}, {"reason", now->reason}, {"why", now->message}});
+        else
+            log::info("backend works again", {{"backend", name_}});
+        told_trouble_ = now;
+        if (now) withdraw();
+        wake_all(Priority::high);
+    }
+    report();
+}
+
+/// What waits was decided from a view that is old by the time it could go.
+void Backend::withdraw() {
+    std::set<ObjectKey> objects;
+    for (const auto& item : batch_.take_all()) objects.insert(item.object);
+    for (const auto& object : objects)
+        if (object == ObjectKey{})
+            sweeping_ = false;
+        else
+            user_.withdrawn(object);
+}
+
+void Backend::report() {
+    if (!adapter_.backend_is_ours()) return;
+    metrics_.up->Set(world_->known() && !trouble() ? 1 : 0);
+    metrics_.orphans->Set(static_cast<double>(orphan_count_));
+    if (!exists_) {
+        board_.forget(adapter_.backend_kind(), key_, adapter_.name());
+        return;
+    }
+    BackendFacts facts;
+    facts.trouble = trouble();
+    facts.stalled = stalled_;
+    facts.known = world_->known();
+    facts.objects = objects_.size();
+    facts.orphans = orphan_count_;
+    facts.last_observed = last_observed_;
+    board_.set(adapter_.backend_kind(), key_, adapter_.name(), std::move(facts));
+}
+
+bool Backend::ready_to_open(Instant now) const {
+    const bool idle = !probing_ && !observing_ && acting_ == 0;
+    return wanted_ != opened_with_ && idle && now >= open_at_;
+}
+
+void Backend::open(Instant now) {
+    withdraw();
+    if (!wanted_) {
+        world_->close();
+        opened_with_.reset();
+        for (const auto& [object, member] : objects_) user_.wake(object, Priority::high);
+        return;
+    }
+    const auto object = engine_.cache.find(adapter_.backend_kind(), key_);
+    Inputs inputs;
+    if (!object || resolve(engine_, needs_, inputs)) return;  // refresh() will say so
+    Result<void> result;
+    try {
+        result = world_->open(*object, inputs, engine_.services());
+    } catch (const std::exception& error) {
+        result = Error{ErrorClass::transient, std::string("internal error: ") + error.what()};
+    }
+    opened(result, now);
+}
+
+void Backend::opened(const Result<void>& result, Instant now) {
+    if (!result) {
+        const bool invalid = result.error().error_class == ErrorClass::invalid;
+        stalled_ = invalid;
+        open_trouble_ = Trouble{invalid ? "BackendInvalid" : "BackendNotReady", result.error().message};
+        opened_with_.reset();
+        open_at_ =
+            invalid ? never : now + back_off(open_failures_++, observe_retry_min, observe_retry_max, engine_.random);
+        note_trouble();
+        return;
+    }
+    opened_with_ = wanted_;
+    open_failures_ = observe_failures_ = 0;
+    open_trouble_.reset();
+    observe_trouble_.reset();
+    breaker_ = Breaker({engine_.settings.probe_busy, engine_.settings.probe_idle, 3}, engine_.random);
+    breaker_.succeeded(Breaker::Call::act, now);  // the first look counts as a probe; the next one comes in time
+    observe_at_ = now;
+    note_trouble();
+}
+
+// --- when what is called
+
+void Backend::start() {
+    refresh();
+    loop_.spawn("backend " + name_, run());
+}
+
+void Backend::drain() {
+    draining_ = true;
+    wake_.notify();
+}
+
+awaitable<void> Backend::stop(Instant deadline) {
+    drain();
+    while (calls_.running() > 0 && engine_.clock.now() < deadline) {
+        const auto next = std::min(deadline, engine_.clock.now() + 50ms);
+        co_await engine_.clock.sleep_until(next);
+    }
+    co_await calls_.stop();
+    co_await loop_.stop();
+    world_->close();
+    if (adapter_.backend_is_ours() && objects_.empty()) {
+        board_.use(name_, {});
+        board_.forget(adapter_.backend_kind(), key_, adapter_.name());
+    }
+}
+
+awaitable<void> Backend::run() {
+    while (!draining_) {
+        const auto next = start_what_is_due(engine_.clock.now());
+        const auto wait_end = next.value_or(engine_.clock.now() + std::chrono::hours(1));
+        co_await wake_.wait_until(engine_.clock, wait_end);
+    }
+}
+
+bool Backend::may_act() const {
+    const bool held = !adapter_.backend_is_ours() || objects_.empty() || board_.held(name_);
+    return breaker_.may_act() && world_->known() && held && wanted_ == opened_with_;
+}
+
+std::optional<Instant> Backend::start_what_is_due(Instant now) {
+    std::optional<Instant> next;
+    const auto at = [&next](Instant when) {
+        if (when != never) next = std::min(when, next.value_or(when));
+    };
+    std::erase_if(blocked_, [now](const auto& item) { return item.second <= now; });
+    if (ready_to_open(now)) open(now);
+    if (wanted_ != opened_with_ && open_at_ > now) at(open_at_);
+    if (!world_->is_open() || wanted_ != opened_with_) return next;
+
+    if (const auto due = breaker_.next_probe(busy_ > 0); !probing_ && due <= now) {
+        probing_ = true;
+        calls_.spawn("probe of " + name_, probe());
+    } else if (!probing_) {
+        at(due);
+    }
+    const auto room = [&] { return acting_ + (observing_ ? 1 : 0) < settings_.in_flight; };
+    if (breaker_.may_observe() && !observing_ && room()) {
+        if (observe_at_ > now) {
+            at(observe_at_);
+        } else if (const auto wait = pace_.take(now)) {
+            at(*wait);
+        } else {
+            observing_ = true;
+            observe_at_ = never;
+            calls_.spawn("observation of " + name_, observe());
+        }
+    }
+    while (const auto due = batch_.due()) {
+        if (!may_act() || !room()) break;  // whoever changes that wakes us
+        if (*due > now) {
+            at(*due);
+            break;
+        }
+        if (const auto wait = pace_.take(now)) {
+            at(*wait);
+            break;
+        }
+        constexpr std::size_t actions_max = 1'000;  // of one call; keeps a refusal's bisection short
+        ++acting_;
+        calls_.spawn("actions on " + name_, fly(batch_.take(actions_max)));
+    }
+    return next;
+}
+
+void Backend::observe_by(Instant when) {
+    observe_at_ = std::min(observe_at_, when);
+    wake_.notify();
+}
+
+void Backend::await_observation(const ObjectKey& object, std::uint64_t after, Instant when) {
+    if (const auto found = objects_.find(object); found != objects_.end()) {
+        auto& awaits = found->second.awaits;
+        awaits = std::max(awaits.value_or(0), after);
+    }
+    observe_by(when);
+}
+
+void Backend::submit(const ObjectKey& object, std::vector<PlannedAction> actions) {
+    batch_.add(object, std::move(actions), engine_.clock.now());
+    wake_.notify();
+}
+
+std::optional<Instant> Backend::blocked_until(KeyId key) const {
+    const auto found = blocked_.find(key);
+    if (found == blocked_.end()) return std::nullopt;
+    return found->second;
+}
+
+}  // namespace ocim::runtime

@@ -1,0 +1,221 @@
+#include "runtime/base64.hpp"
+#include "runtime/composite_controller.hpp"
+
+#include <algorithm>
+#include <functional>
+
+/// How children are made, kept and pruned.
+namespace ocim::runtime {
+
+namespace {
+
+constexpr std::string_view retained_annotation = "ocim.opencraft.com/retained-by";
+constexpr std::string_view our_namespace = "ocim-system";
+
+std::string text_at(const Json& object, std::initializer_list<std::string_view> path) {
+    return std::string(api::find_text(object, path));
+}
+
+std::string_view group_of(std::string_view api_version) {
+    const auto slash = api_version.find('/');
+    return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
+}
+
+const Json* controller_reference(const Json& object) {
+    const auto* references = api::find(object, {"metadata", "ownerReferences"});
+    if (!references || !references->is_array()) return nullptr;
+    for (const auto& item : references->get_array()) {
+        const auto* controller = api::find(item, {"controller"});
+        if (controller && controller->is_bool() && controller->get_bool()) return &item;
+    }
+    return nullptr;
+}
+
+Json reference_to(const Json& owner) {
+    api::json::object out;
+    for (const std::string field : {"apiVersion", "kind"}) out[field] = text_at(owner, {field});
+    for (const std::string field : {"name", "uid"}) out[field] = text_at(owner, {"metadata", field});
+    out["controller"] = true;
+    out["blockOwnerDeletion"] = true;
+    return out;
+}
+
+std::string in_words(const Json& child) {
+    return text_at(child, {"kind"}) + " \"" + text_at(child, {"metadata", "name"}) + "\"";
+}
+
+}  // namespace
+
+Result<api::Kind> CompositeController::child_kind(const Json& child) const {
+    const auto id = std::string(group_of(api::find_text(child, {"apiVersion"}))) + "/" + text_at(child, {"kind"});
+    const auto found = kinds_.find(id);
+    if (found != kinds_.end()) return found->second;
+    return Error{ErrorClass::invalid, in_words(child) + ": its kind is not among the children of " + name_};
+}
+
+Result<CompositeController::ChildId> CompositeController::child_id(const Json& owner, const Json& child) const {
+    auto kind = child_kind(child);
+    if (!kind) return std::move(kind).error();
+    auto key = ObjectKey::of(child);
+    if (!kind->namespaced)
+        key.namespace_.clear();
+    else if (key.namespace_.empty())
+        key.namespace_ = kind_.namespaced ? text_at(owner, {"metadata", "namespace"}) : std::string(our_namespace);
+    return ChildId{kind_id(*kind), std::move(key)};
+}
+
+Json CompositeController::prepared(const Json& owner, const Child& child, const ChildId& id) const {
+    auto out = child.object;
+    auto& metadata = api::make_object(out, {"metadata"});
+    if (!id.key.namespace_.empty()) metadata["namespace"] = id.key.namespace_;
+    if (child.retain) {
+        api::make_object(out, {"metadata", "annotations"})[retained_annotation] = retained_by(ObjectKey::of(owner));
+    } else {
+        api::json::array owners;
+        owners.push_back(reference_to(owner));
+        metadata["ownerReferences"] = std::move(owners);
+    }
+    return out;
+}
+
+void CompositeController::draw(Child& child) {
+    if (child.generated.empty()) return;
+    auto& data = api::make_object(child.object, {"data"});
+    for (const auto& [key, rule] : child.generated) {
+        std::string text;
+        switch (rule.form) {
+            case Generate::Form::alphanumeric: text = engine_.random.text(rule.length, alphanumerics); break;
+            case Generate::Form::lower_letters: text = engine_.random.text(rule.length, lower_letters); break;
+            case Generate::Form::base64: {
+                std::string bytes(rule.length, '\0');
+                engine_.random.fill(std::as_writable_bytes(std::span(bytes)));
+                text = base64(bytes);
+                break;
+            }
+        }
+        data[key] = base64(text);
+    }
+}
+
+awaitable<Result<CompositeController::Applied>> CompositeController::apply_all(ObjectPtr owner,
+                                                                               std::vector<Child> children) {
+    Applied out;
+    for (auto& child : children) {
+        const auto name = in_words(child.object);
+        auto result = co_await apply(owner, std::move(child));
+        if (result) {
+            if (*result && !out.trouble) out.trouble = **result;
+            continue;
+        }
+        auto error = std::move(result).error().within(name);
+        // one refused child does not keep its neighbours from being made
+        const bool refused = error.error_class == ErrorClass::invalid;
+        if (!out.trouble)
+            out.trouble = Verdict{refused ? Verdict::State::stalled : Verdict::State::progressing,
+                                  refused ? "ChildRefused" : "ProgressingWithRetry", error.message};
+        if (!refused) out.error = std::move(error);
+    }
+    co_return out;
+}
+
+awaitable<Result<std::optional<Verdict>>> CompositeController::apply(ObjectPtr owner, Child child) {
+    CO_TRY(const auto kind, child_kind(child.object));
+    CO_TRY(const auto id, child_id(*owner, child.object));
+    auto existing = engine_.cache.find(kind, id.key);
+    if (!existing) {
+        if (is_deleting(*owner) || child.waiting_for) co_return std::optional<Verdict>();
+        // the cache may lag behind: nothing that a person has just made is taken over
+        auto found = co_await engine_.client.get(kind, id.key.namespace_, id.key.name);
+        if (!found && found.error().error_class != ErrorClass::not_found) co_return std::move(found).error();
+        if (found) {
+            existing = engine_.cache.fold(kind, *std::move(found), this);
+        } else {
+            draw(child);
+            CO_CHECK(co_await write_child(owner, std::move(child)));
+            co_return std::optional<Verdict>();
+        }
+    }
+    if (!existing) co_return Error{ErrorClass::conflict, "it has just been deleted"};
+    co_return co_await apply_existing(std::move(owner), std::move(child), std::move(existing));
+}
+
+awaitable<Result<std::optional<Verdict>>> CompositeController::apply_existing(ObjectPtr owner, Child child,
+                                                                              ObjectPtr existing) {
+    CO_TRY(const auto id, child_id(*owner, child.object));
+    const auto key = ObjectKey::of(*owner);
+    const auto* reference = controller_reference(*existing);
+    const bool owned = reference && api::find_text(*reference, {"uid"}) == api::find_text(*owner, {"metadata", "uid"});
+    const bool retained = !reference && annotation(*existing, retained_annotation) == retained_by(key);
+    if (!owned && !retained)
+        co_return Verdict{Verdict::State::stalled, "NotOwned",
+                          in_words(child.object) + " exists already and does not belong to this " +
+                              std::string(kind_.name) + ": rename or delete it."};
+    if (is_deleting(*existing)) co_return std::optional<Verdict>();
+    if (child.create_only) {
+        if (owned == child.retain) {
+            CO_CHECK(co_await fix_owner(std::move(owner), std::move(child), std::move(existing)));
+        }
+        co_return std::optional<Verdict>();
+    }
+    const auto wanted = prepared(*owner, child, id);
+    const auto& applied = memory_[key].applied;
+    const auto known = applied.find(id);
+    const bool same = known != applied.end() && known->second == std::hash<std::string>()(api::to_text(wanted));
+    if (same && covers(*existing, wanted)) co_return std::optional<Verdict>();
+    CO_CHECK(co_await write_child(std::move(owner), std::move(child)));
+    co_return std::optional<Verdict>();
+}
+
+awaitable<Result<void>> CompositeController::write_child(ObjectPtr owner, Child child) {
+    CO_TRY(const auto kind, child_kind(child.object));
+    CO_TRY(const auto id, child_id(*owner, child.object));
+    auto wanted = prepared(*owner, child, id);
+    const auto hash = std::hash<std::string>()(api::to_text(wanted));
+    CO_TRY(auto answer, co_await engine_.client.apply(kind, std::move(wanted), field_manager_, ""));
+    engine_.cache.fold(kind, std::move(answer), this);
+    if (!child.create_only) memory_[ObjectKey::of(*owner)].applied[id] = hash;
+    co_return Result<void>();
+}
+
+/// A child that is never applied again changes hands: to its owner, or to nobody when it is to be retained.
+awaitable<Result<void>> CompositeController::fix_owner(ObjectPtr owner, Child child, ObjectPtr existing) {
+    CO_TRY(const auto kind, child_kind(child.object));
+    const auto key = ObjectKey::of(*existing);
+    api::json::array owners;
+    if (const auto* held = api::find(*existing, {"metadata", "ownerReferences"}); held && held->is_array())
+        for (const auto& item : held->get_array())
+            if (api::find_text(item, {"uid"}) != api::find_text(*owner, {"metadata", "uid"})) owners.push_back(item);
+    api::json::object annotations;
+    if (child.retain) {
+        annotations[retained_annotation] = retained_by(ObjectKey::of(*owner));
+    } else {
+        owners.push_back(reference_to(*owner));
+        annotations[retained_annotation] = nullptr;
+    }
+    api::json::object metadata;
+    metadata["resourceVersion"] = text_at(*existing, {"metadata", "resourceVersion"});
+    metadata["ownerReferences"] = std::move(owners);
+    metadata["annotations"] = std::move(annotations);
+    api::json::object patch;
+    patch["metadata"] = std::move(metadata);
+    CO_TRY(auto answer, co_await engine_.client.merge_patch(kind, key.namespace_, key.name, std::move(patch), ""));
+    engine_.cache.fold(kind, std::move(answer), this);
+    co_return Result<void>();
+}
+
+awaitable<Result<void>> CompositeController::prune(ObjectPtr owner, std::set<ChildId> wanted) {
+    const auto uid = text_at(*owner, {"metadata", "uid"});
+    for (const auto& child : children_of(*owner)) {
+        const auto* reference = controller_reference(*child);
+        if (!reference || api::find_text(*reference, {"uid"}) != uid || is_deleting(*child)) continue;
+        CO_TRY(const auto kind, child_kind(*child));
+        const ChildId id{kind_id(kind), ObjectKey::of(*child)};
+        if (wanted.contains(id)) continue;
+        auto child_uid = text_at(*child, {"metadata", "uid"});
+        CO_CHECK(co_await engine_.client.remove(kind, id.key.namespace_, id.key.name, std::move(child_uid)));
+        memory_[ObjectKey::of(*owner)].applied.erase(id);
+    }
+    co_return Result<void>();
+}
+
+}  // namespace ocim::runtime

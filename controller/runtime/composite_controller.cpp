@@ -1,0 +1,210 @@
+#include "runtime/composite_controller.hpp"
+
+#include "base/log.hpp"
+
+#include <algorithm>
+
+namespace ocim::runtime {
+
+namespace {
+
+constexpr std::string_view retained_annotation = "ocim.opencraft.com/retained-by";
+
+std::string text_at(const Json& object, std::initializer_list<std::string_view> path) {
+    return std::string(api::find_text(object, path));
+}
+
+const Json* controller_reference(const Json& object) {
+    const auto* references = api::find(object, {"metadata", "ownerReferences"});
+    if (!references || !references->is_array()) return nullptr;
+    for (const auto& item : references->get_array()) {
+        const auto* controller = api::find(item, {"controller"});
+        if (controller && controller->is_bool() && controller->get_bool()) return &item;
+    }
+    return nullptr;
+}
+
+}  // namespace
+
+CompositeController::CompositeController(Engine& engine, const CompositeAdapter& adapter)
+    : Controller(engine, adapter),
+      composite_(adapter),
+      abandoned_(
+          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})) {
+    for (const auto& kind : adapter.child_kinds()) kinds_.emplace(kind_id(kind), kind);
+}
+
+// --- whose child is whose
+
+std::string CompositeController::retained_by(const ObjectKey& owner) const { return name_ + "/" + owner.text(); }
+
+std::set<ObjectKey> CompositeController::owners_of(const ChildId& id, const Json& object) const {
+    std::set<ObjectKey> out;
+    if (const auto* reference = controller_reference(object);
+        reference && api::find_text(*reference, {"kind"}) == kind_.name &&
+        api::find_text(*reference, {"apiVersion"}) == kind_.api_version())
+        out.insert({kind_.namespaced ? id.key.namespace_ : "", text_at(*reference, {"name"})});
+    const auto retained = annotation(object, retained_annotation);
+    if (retained.starts_with(name_ + "/")) out.insert(ObjectKey::parse(retained.substr(name_.size() + 1)));
+    return out;
+}
+
+void CompositeController::own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>*) {
+    if (!object) memory_.erase(key);
+}
+
+void CompositeController::other_changed(const Change& change, Priority priority) {
+    if (!kinds_.contains(change.kind)) return;
+    const ChildId id{change.kind, change.key};
+    std::set<ObjectKey> before, after;
+    if (change.before) before = owners_of(id, *change.before);
+    if (change.after) after = owners_of(id, *change.after);
+    for (const auto& owner : before) {
+        if (after.contains(owner)) continue;
+        if (const auto held = children_.find(owner); held != children_.end()) {
+            held->second.erase(id);
+            if (held->second.empty()) children_.erase(held);
+        }
+    }
+    for (const auto& owner : after) children_[owner].insert(id);
+    if (change.writer == this) return;  // the visit that wrote it knows
+    before.merge(after);
+    for (const auto& owner : before)
+        if (engine_.cache.find(kind_, owner)) add(owner, priority);
+}
+
+std::vector<ObjectPtr> CompositeController::children_of(const Json& owner) const {
+    std::vector<ObjectPtr> out;
+    const auto key = ObjectKey::of(owner);
+    const auto held = children_.find(key);
+    if (held == children_.end()) return out;
+    const auto uid = api::find_text(owner, {"metadata", "uid"});
+    for (const auto& id : held->second) {
+        auto object = engine_.cache.find(kinds_.at(id.kind), id.key);
+        if (!object) continue;
+        const auto* reference = controller_reference(*object);
+        const bool owned = reference && api::find_text(*reference, {"uid"}) == uid;
+        if (owned || (!reference && annotation(*object, retained_annotation) == retained_by(key)))
+            out.push_back(std::move(object));
+    }
+    return out;
+}
+
+// --- a visit
+
+awaitable<Result<Controller::Visited>> CompositeController::visit(ObjectKey key) {
+    auto object = engine_.cache.find(kind_, key);
+    if (!object) co_return Visited();
+    const bool deleting = is_deleting(*object);
+    if (deleting && !has_finalizer(*object, finalizer_)) co_return Visited();
+    if (deleting && annotation(*object, abandon_annotation) == "true")
+        co_return co_await let_go(std::move(object), true);
+    const auto* said = facts(key);
+    Standing standing;
+    if (!said || !*said) {
+        standing.verdict = {Verdict::State::stalled, "InvalidObject",
+                            said ? said->error().message : std::string("it was not read yet")};
+        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        co_return Visited();
+    }
+    Inputs inputs;
+    if (auto verdict = before_compose(*object, **said, inputs)) {
+        standing.verdict = *std::move(verdict);
+        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        co_return Visited();
+    }
+    const bool paused = annotation(*object, paused_annotation) == "true";
+    note_pause(*object, paused);
+    if (!deleting && !paused && !has_finalizer(*object, finalizer_)) {
+        CO_TRY(object, co_await add_finalizer(engine_, kind_, std::move(object), finalizer_, this));
+        if (!object) co_return Visited();
+    }
+    co_return co_await composed(std::move(object), std::move(inputs));
+}
+
+std::optional<Verdict> CompositeController::before_compose(const Json& object, const ObjectFacts& facts,
+                                                           Inputs& inputs) {
+    const auto lacking = resolve(engine_, facts.needs, inputs);
+    // what is gone does not keep an object from being deleted; what was not read yet does
+    if (is_deleting(object)) return lacking && lacking->unread ? std::optional(lacking->verdict) : std::nullopt;
+    if (auto claimed = lost_claim(object, facts)) return claimed;
+    if (lacking) return lacking->verdict;
+    return std::nullopt;
+}
+
+awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr object, Inputs inputs) {
+    Children children;
+    for (const auto& child : children_of(*object)) children.add(*child);
+    auto made = composite_.compose(*object, children, inputs);
+    Standing standing;
+    if (!made) {
+        standing.verdict = {Verdict::State::stalled, "InvalidObject", made.error().message};
+        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        co_return Visited();
+    }
+    standing.status = made->status;
+    standing.verdict = made->verdict;
+    standing.findings = made->findings;
+    tell(*object, made->notes);
+    const Visited again{made->look_again};
+    if (annotation(*object, paused_annotation) == "true") {
+        standing.paused = true;
+        standing.verdict.message = "Paused by its annotation; nothing is changed.";
+        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        co_return again;
+    }
+    if (!made->complete) {
+        // a choice is stored before anything follows from it
+        auto early = standing;
+        CO_TRY(const bool news, co_await statuses_.write(object, std::move(early)));
+        if (news) add(ObjectKey::of(*object), Priority::high);
+    }
+    std::set<ChildId> wanted;
+    for (const auto& child : made->children) {
+        CO_TRY(auto id, child_id(*object, child.object));
+        wanted.insert(std::move(id));
+    }
+    const bool nothing_wanted = wanted.empty();
+    CO_TRY(const auto applied, co_await apply_all(object, std::move(made->children)));
+    if (made->complete && !applied.error) { CO_CHECK(co_await prune(object, std::move(wanted))); }
+    if (is_deleting(*object) && made->complete && nothing_wanted) {
+        const auto left = children_of(*object);
+        const bool gone =
+            std::ranges::none_of(left, [](const ObjectPtr& child) { return controller_reference(*child); });
+        if (gone) co_return co_await let_go(std::move(object), false);
+    }
+    if (applied.trouble) standing.verdict = *applied.trouble;
+    if (auto newest = engine_.cache.find(kind_, ObjectKey::of(*object))) object = std::move(newest);
+    CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+    if (applied.error) co_return *applied.error;
+    co_return again;
+}
+
+awaitable<Result<Controller::Visited>> CompositeController::let_go(ObjectPtr object, bool abandoned) {
+    if (abandoned) {
+        abandoned_.Increment();
+        note(*object, true, "Abandoned", "Delete",
+             "Let go because of the annotation " + std::string(abandon_annotation) + ": what it made was not removed.");
+    }
+    CO_TRY([[maybe_unused]] const auto released,
+           co_await remove_finalizer(engine_, kind_, std::move(object), finalizer_, this));
+    co_return Visited();
+}
+
+void CompositeController::tell(const Json& object, const std::vector<Note>& notes) {
+    auto& said = memory_[ObjectKey::of(object)].notes;
+    for (const auto& one : notes)
+        if (std::ranges::find(said, one) == said.end()) note(object, one.warning, one.reason, "Compose", one.message);
+    said = notes;
+}
+
+void CompositeController::note_pause(const Json& object, bool paused) {
+    auto& known = memory_[ObjectKey::of(object)].paused;
+    if (known == paused) return;
+    known = paused;
+    note(object, false, paused ? "Paused" : "Resumed", "Pause",
+         paused ? "Nothing of it is changed as long as the annotation " + std::string(paused_annotation) + " stands."
+                : "Kept as declared again.");
+}
+
+}  // namespace ocim::runtime

@@ -1,0 +1,112 @@
+#pragma once
+
+#include "runtime/backend.hpp"
+#include "runtime/controller.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace ocim::runtime {
+
+/// Drives one external kind. A visit looks at what is known, decides, reports, and hands actions to the Backend; it
+/// never waits for the outside world.
+class ExternalController final : public Controller, private BackendUser {
+public:
+    ExternalController(Engine& engine, BackendBoard& board, const ExternalAdapter& adapter);
+    ~ExternalController() override;
+
+    void drain_backends();
+    /// Waits for calls in flight until `deadline`.
+    awaitable<void> stop_backends(Instant deadline);
+    awaitable<void> stop() override;
+    /// A finalizer was put on some backend: actions may have waited for it.
+    void poke_backends();
+    /// Every object of a kind is known now.
+    void refresh_backends(const api::Kind& kind);
+
+private:
+    /// What we remember of one object between visits. All of it can be lost.
+    struct Tracked {
+        std::string uid;
+        std::optional<ObjectKey> backend;
+        bool acting = false;
+        Instant acting_since{};
+        std::string doing;
+        std::uint64_t effect = 0;            ///< when the last own action ended, or its deletion was first seen
+        std::optional<std::uint64_t> looks;  ///< nothing is decided before an observation that began after this
+        std::optional<Instant> looks_from;   ///< and not before this
+        std::optional<Instant> look_at;      ///< its report asked for a look of its own accord
+        Instant not_before{};                ///< back-off
+        unsigned failures = 0;
+        std::optional<Verdict> failure;      ///< what the last actions came to, when not to success
+        std::size_t tried_with = 0;          ///< what was declared then: something else is tried at once
+        std::size_t tried = 0;               ///< the plan that was carried out last
+        std::optional<std::size_t> refused;  ///< the plan that is not tried again
+        std::optional<std::size_t> in_sync;  ///< what was declared when the world was last as declared
+        bool judged = false, drifted = false, deletion_seen = false, paused = false;
+        bool from_before = false;  ///< an earlier run of this program may have calls under way for it
+        std::string reconcile_at;
+    };
+    struct Decision {
+        enum class What { nothing, report, add_finalizer, release, act };
+        What what = What::nothing;
+        Standing standing;
+        std::vector<PlannedAction> actions;
+        std::optional<Instant> again;
+        bool settled = false;    ///< nothing is waiting for the backend
+        bool abandoned = false;  ///< release although the world was not cleaned
+    };
+    /// What a decision is made from.
+    struct Case {
+        const ObjectKey& key;
+        const Json& object;
+        const ObjectFacts& facts;
+        Tracked& tracked;
+        Backend& backend;
+        bool deleting, paused, observe_only;
+    };
+
+    awaitable<Result<Visited>> visit(ObjectKey key) override;
+    void own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>* facts) override;
+    void other_changed(const Change& change, Priority priority) override;
+
+    void wake(const ObjectKey& object, Priority priority) override { add(object, priority); }
+    void landed(const ObjectKey& object, std::vector<Landed> actions) override;
+    void withdrawn(const ObjectKey& object) override;
+    std::set<std::string> live_uids() const override;
+
+    Decision judge(const ObjectKey& key, const Json& object);
+    std::optional<Decision> judge_standing(Case& at, Inputs& inputs);
+    std::optional<Decision> judge_waiting(Case& at);
+    Decision waits_for_look(Case& at, std::optional<Instant> again);
+    Decision judge_deletion(Case& at);
+    Decision judge_world(Case& at, const Inputs& inputs);
+    Decision in_sync(Case& at, const Inputs& inputs, std::size_t declared);
+    Decision differs(Case& at, std::vector<PlannedAction> plan, const Inputs& inputs, std::size_t declared);
+    std::optional<Decision> held_back(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared);
+    std::optional<Decision> refused_before(Case& at, std::size_t print);
+    void note_pause(Case& at);
+    void note_drift(Case& at, const std::vector<PlannedAction>& plan);
+    void failed(Tracked& tracked, const Landed& worst);
+    void note_landed(const ObjectKey& key, const Landed& one);
+
+    ObjectKey backend_key(const ObjectKey& object, const std::string& name) const;
+    Backend& backend_at(const ObjectKey& key);
+    void let_go(const ObjectKey& key, Tracked& tracked);
+    void retire_if_idle(const ObjectKey& key);
+    awaitable<void> retire(std::shared_ptr<Backend> backend);
+    awaitable<Result<void>> release(ObjectPtr object, bool abandoned);
+    std::size_t plan_fingerprint(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared) const;
+
+    const ExternalAdapter& external_;
+    BackendBoard& board_;
+    std::map<ObjectKey, Tracked> tracked_;
+    std::map<ObjectKey, std::shared_ptr<Backend>> backends_;  // shared with the task that retires one
+    TaskGroup retiring_;
+    prometheus::Counter &drift_, &abandoned_;
+};
+
+}  // namespace ocim::runtime

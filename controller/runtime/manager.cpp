@@ -1,0 +1,249 @@
+#include "runtime/manager.hpp"
+
+#include "base/log.hpp"
+#include "runtime/composite_controller.hpp"
+#include "runtime/external_controller.hpp"
+
+namespace ocim::runtime {
+
+using namespace std::chrono_literals;
+using Priority = WorkQueue::Priority;
+
+namespace {
+
+constexpr std::string_view our_namespace = "ocim-system";
+constexpr std::string_view installation_name = "ocim-installation";
+
+Json installation_object(const std::string& id) {
+    api::json::object metadata;
+    metadata["name"] = installation_name;
+    metadata["namespace"] = our_namespace;
+    api::json::object data;
+    data["id"] = id;
+    api::json::object out;
+    out["apiVersion"] = "v1";
+    out["kind"] = "ConfigMap";
+    out["metadata"] = std::move(metadata);
+    out["data"] = std::move(data);
+    return out;
+}
+
+Json namespace_object() {
+    api::json::object metadata;
+    metadata["name"] = our_namespace;
+    api::json::object out;
+    out["apiVersion"] = "v1";
+    out["kind"] = "Namespace";
+    out["metadata"] = std::move(metadata);
+    return out;
+}
+
+awaitable<Result<void>> flush(EventRecorder& events) {
+    co_await events.flush();
+    co_return Result<void>();
+}
+
+bool made_or_there(const Result<Json>& result) { return result || result.error().error_class == ErrorClass::conflict; }
+
+/// The value at "spec.name"; null for what is not a plain path.
+const Json* value_at(const Json& object, std::string_view path) {
+    const auto* at = &object;
+    while (!path.empty()) {
+        const auto dot = std::min(path.find('.'), path.size());
+        const auto* fields = at->if_object();
+        at = fields ? fields->if_contains(path.substr(0, dot)) : nullptr;
+        if (!at) return nullptr;
+        path.remove_prefix(std::min(dot + 1, path.size()));
+    }
+    return at;
+}
+
+}  // namespace
+
+struct Manager::State {
+    State(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random, Metrics& metrics,
+          BlockingPool& blocking, Settings settings)
+        : engine(std::move(loop), client, clock, random, metrics, blocking, std::move(settings)),
+          board(engine),
+          loops(engine.loop) {
+        engine.cache.listen([this](const Change& change) { changed(change); });
+        engine.informers.listen([this](const api::Kind& kind) { synced(kind); });
+        board.listen([this] {
+            for (const auto& one : externals) one->poke_backends();
+        });
+    }
+
+    void changed(const Change& change);
+    void synced(const api::Kind& kind);
+    const Controller* controller_of(const api::Kind& kind) const;
+    awaitable<Result<void>> learn_installation();
+    void follow_all();
+    void start_loops();
+    void check_finalizers();
+
+    Engine engine;
+    BackendBoard board;
+    std::vector<std::unique_ptr<KindAdapter>> adapters;
+    std::vector<std::unique_ptr<Controller>> controllers;
+    std::vector<ExternalController*> externals;
+    std::vector<api::Kind> followed;  // kinds that are read before anything is decided
+    std::vector<api::Kind> backends;
+    Priority priority = Priority::low;  // of changes: at first all is old news
+    TaskGroup loops;
+};
+
+Manager::Manager(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random,
+                 Metrics& metrics, BlockingPool& blocking, Settings settings)
+    : state_(std::make_unique<State>(std::move(loop), client, clock, random, metrics, blocking, std::move(settings))) {}
+
+Manager::~Manager() = default;
+
+void Manager::add(std::unique_ptr<CompositeAdapter> kind) {
+    auto& state = *state_;
+    state.followed.push_back(kind->kind());
+    for (const auto& child : kind->child_kinds()) state.followed.push_back(child);
+    state.controllers.push_back(std::make_unique<CompositeController>(state.engine, *kind));
+    state.adapters.push_back(std::move(kind));
+}
+
+void Manager::add(std::unique_ptr<ExternalAdapter> kind) {
+    auto& state = *state_;
+    state.followed.push_back(kind->kind());
+    state.followed.push_back(kind->backend_kind());
+    if (kind->backend_is_ours()) state.backends.push_back(kind->backend_kind());
+    auto controller = std::make_unique<ExternalController>(state.engine, state.board, *kind);
+    state.externals.push_back(controller.get());
+    state.controllers.push_back(std::move(controller));
+    state.adapters.push_back(std::move(kind));
+}
+
+std::vector<api::Kind> Manager::kinds() const {
+    std::vector<api::Kind> out;
+    for (const auto& controller : state_->controllers) out.push_back(controller->kind());
+    return out;
+}
+
+// --- what is refused at write time
+
+std::vector<api::Cause> Manager::admit(const api::Kind& kind, const Json& object, const Json* old) const {
+    auto& state = *state_;
+    const auto* controller = state.controller_of(kind);
+    if (!controller || is_deleting(object)) return {};
+    const auto facts = controller->adapter().facts(object);
+    if (!facts) return {};  // the schema says so better, or the object's own status will
+    std::set<std::string> had;
+    if (old)
+        if (const auto before = controller->adapter().facts(*old))
+            for (const auto& claim : before->claims) had.insert(claim.key);
+    const auto key = ObjectKey::of(object);
+    std::vector<api::Cause> causes;
+    for (const auto& claim : facts->claims) {
+        const auto* holder = state.engine.claims.holder(claim.key);
+        if (!holder || had.contains(claim.key) || (holder->kind_id == kind_id(kind) && holder->key == key)) continue;
+        const auto* value = value_at(object, claim.field);
+        causes.push_back({"FieldValueDuplicate",
+                          "Duplicate value: " + (value ? api::to_text(*value) : api::to_text(Json(claim.key))) +
+                              ": already held by " + held_by(*holder, key.namespace_),
+                          claim.field});
+    }
+    Inputs inputs;
+    (void)resolve(state.engine, facts->needs, inputs);  // what is missing is for the conditions to say
+    for (auto& cause : controller->adapter().admit(object, old, inputs)) causes.push_back(std::move(cause));
+    return causes;
+}
+
+const Controller* Manager::State::controller_of(const api::Kind& kind) const {
+    for (const auto& controller : controllers)
+        if (kind_id(controller->kind()) == kind_id(kind)) return controller.get();
+    return nullptr;
+}
+
+// --- life
+
+void Manager::State::changed(const Change& change) {
+    for (const auto& controller : controllers) controller->changed(change, priority);
+    board.changed(change);
+}
+
+/// Who waited for the first list of a kind can tell now what does not exist.
+void Manager::State::synced(const api::Kind& kind) {
+    for (auto* external : externals) external->refresh_backends(kind);
+    for (const auto& controller : controllers) controller->wake_dependents(kind);
+}
+
+awaitable<Result<void>> Manager::start() {
+    auto& state = *state_;
+    CO_CHECK(co_await state.learn_installation());
+    state.engine.started = state.engine.clock.now();
+    state.follow_all();
+    co_await state.engine.informers.wait_synced();
+    state.check_finalizers();
+    state.start_loops();
+    state.priority = Priority::high;
+    log::info("controllers started", {{"installation", state.engine.installation}});
+    co_return Result<void>();
+}
+
+awaitable<Result<void>> Manager::State::learn_installation() {
+    const std::string in(our_namespace), name(installation_name);
+    auto found = co_await engine.client.get(api::config_map_kind, in, name);
+    if (!found) {
+        if (found.error().error_class != ErrorClass::not_found) co_return std::move(found).error();
+        auto home = namespace_object();
+        const auto made_home = co_await engine.client.create(api::namespace_kind, std::move(home));
+        if (!made_or_there(made_home)) co_return Error(made_home.error()).within("namespace ocim-system");
+        auto fresh = installation_object(engine.random.text(10, "abcdefghijklmnopqrstuvwxyz0123456789"));
+        const auto made = co_await engine.client.create(api::config_map_kind, std::move(fresh));
+        if (!made_or_there(made)) co_return Error(made.error()).within("ConfigMap ocim-installation");
+        found = co_await engine.client.get(api::config_map_kind, in, name);  // another replica may have been first
+        if (!found) co_return std::move(found).error();
+    }
+    engine.installation = std::string(api::find_text(*found, {"data", "id"}));
+    if (engine.installation.empty())
+        co_return Error{ErrorClass::invalid,
+                        "ConfigMap ocim-system/ocim-installation has no data.id: put back the installation's id, or "
+                        "delete it when this installation owns nothing yet"};
+    co_return Result<void>();
+}
+
+void Manager::State::follow_all() {
+    engine.informers.follow(api::secret_kind);
+    for (const auto& kind : followed) engine.informers.follow(kind);
+}
+
+void Manager::State::start_loops() {
+    for (const auto& controller : controllers) {
+        loops.spawn("controller of " + std::string(controller->kind().name), controller->run());
+    }
+    loops.spawn("backend statuses", board.run());
+    loops.spawn("events", engine.events.run());
+}
+
+/// An earlier run may have left in-use finalizers on what is used no more.
+void Manager::State::check_finalizers() {
+    auto kinds = backends;
+    kinds.push_back(api::secret_kind);
+    for (const auto& kind : kinds)
+        for (const auto& object : engine.cache.all(kind))
+            if (has_finalizer(*object, in_use_finalizer)) board.check(kind, ObjectKey::of(*object));
+}
+
+awaitable<void> Manager::stop() {
+    auto& state = *state_;
+    auto& engine = state.engine;
+    for (const auto& controller : state.controllers) controller->drain();
+    for (auto* external : state.externals) external->drain_backends();
+    const auto deadline = engine.clock.now() + engine.settings.stop_limit;
+    for (auto* external : state.externals) { co_await external->stop_backends(deadline); }
+    for (const auto& controller : state.controllers) { co_await controller->stop(); }
+    co_await state.loops.stop();
+    co_await engine.informers.stop();
+    co_await engine.background.stop();
+    constexpr Duration flush_limit = 2s;
+    auto last_words = flush(engine.events);
+    const auto flushed = co_await with_deadline(engine.clock, flush_limit, "writing events", std::move(last_words));
+    if (!flushed) log::warning("events lost at shutdown", {{"reason", flushed.error().message}});
+    log::info("controllers stopped");
+}
+
+}  // namespace ocim::runtime
