@@ -263,8 +263,7 @@ void Backend::opened(const Result<void>& result, Instant now) {
     open_failures_ = observe_failures_ = 0;
     open_trouble_.reset();
     observe_trouble_.reset();
-    breaker_ = Breaker({engine_.settings.probe_busy, engine_.settings.probe_idle, 3}, engine_.random);
-    breaker_.succeeded(Breaker::Call::act, now);  // the first look counts as a probe; the next one comes in time
+    breaker_.reset(now);
     observe_at_ = now;
     note_trouble();
 }

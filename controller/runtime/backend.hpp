@@ -4,6 +4,7 @@
 #include "runtime/board.hpp"
 #include "runtime/breaker.hpp"
 #include "runtime/orphans.hpp"
+#include "runtime/queue.hpp"
 
 #include <map>
 #include <memory>

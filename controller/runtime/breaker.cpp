@@ -33,6 +33,13 @@ void Breaker::set_last(Instant now) {
     jitter_ = 0.8 + 0.2 * static_cast<double>(random_.below(1'001)) / 1'000;
 }
 
+void Breaker::reset(Instant now) {
+    set_last(now);
+    state_ = State::closed;
+    trouble_.reset();
+    probe_failures_ = observe_failures_ = 0;
+}
+
 void Breaker::succeeded(Call call, Instant now) {
     set_last(now);
     if (call == Call::probe) {

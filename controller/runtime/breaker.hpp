@@ -31,6 +31,8 @@ public:
     };
     Breaker(Settings settings, Random& random);
 
+    /// Opened anew: closed, and the first look counts as a probe.
+    void reset(Instant now);
     void succeeded(Call call, Instant now);
     void failed(Call call, const Error& error, Instant now);
 

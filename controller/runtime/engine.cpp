@@ -14,7 +14,9 @@ std::string name_for_people(const Reference& reference) {
     return std::string(reference.kind.name) + " \"" + reference.name + "\"";
 }
 
-Verdict missing(std::string message) { return {Verdict::State::progressing, "DependencyNotReady", std::move(message)}; }
+Lacking lacks(bool unread, std::string message) {
+    return {unread, {Verdict::State::progressing, "DependencyNotReady", std::move(message)}};
+}
 
 Json finalizers_patch(const Json& object, api::json::array finalizers) {
     api::json::object metadata;

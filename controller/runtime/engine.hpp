@@ -38,8 +38,11 @@ struct Engine {
     Informers informers;
     ClaimIndex claims;
     EventRecorder events;
+    TaskGroup background;  // what systems do between calls
 
-    Services services() { return {loop, clock, random, metrics, blocking, installation, settings.data_directory}; }
+    Services services() {
+        return {loop, clock, random, metrics, blocking, installation, settings.data_directory, &background};
+    }
 };
 
 /// What a decision cannot have.
