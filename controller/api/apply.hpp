@@ -10,8 +10,8 @@
 /// Server-side apply: who owns which field, and merging by it. Pure.
 namespace ocim::api {
 
-/// How a place in an object merges. A schema compiles to a tree of these; `field` returns null for a field that
-/// is not declared.
+/// How a place in an object merges. A schema compiles to a tree of these, whose root is the whole object with its
+/// metadata; `field` returns null for a field that is not declared.
 class TypeNode {
 public:
     enum class Shape {
@@ -26,6 +26,9 @@ public:
     virtual Shape shape() const = 0;
     /// The node of a field of a map (declared, additional, or free-form when unknown fields are kept).
     virtual const TypeNode* field(std::string_view name) const = 0;
+    /// Whether `field` is a declared field of an object, not merely a key of a map or a field that is kept unknown.
+    /// Keys are owned themselves, declared fields by what is in them.
+    virtual bool declares(std::string_view name) const { return field(name) != nullptr; }
     /// The node of each item of a list.
     virtual const TypeNode* item() const = 0;
     /// x-kubernetes-list-map-keys.
@@ -41,9 +44,11 @@ const TypeNode& deduced_type();
 struct Manager {
     std::string name;
     bool apply = false;  ///< operation Apply, else Update
-    std::string api_version;
-    std::string subresource;
-    std::string time;  ///< RFC 3339, now
+    std::string api_version{};
+    std::string subresource{};
+    std::string time{};  ///< RFC 3339, now
+    /// The kind has one: then writes of the main resource neither set nor own the status.
+    bool has_status_subresource = true;
 };
 
 /// Records in `updated`.metadata.managedFields what `manager` changed by a plain write (create, update, patch)
@@ -51,7 +56,7 @@ struct Manager {
 /// managedFields as they were. `[]` or `[{}]` sent by the client resets them.
 /// Not owned: apiVersion, kind, metadata.{name,namespace,uid,resourceVersion,generation,creationTimestamp,
 /// deletionTimestamp,selfLink,managedFields}; with the status sub-resource also `status` on the main resource
-/// and all but status on it.
+/// and all but status on it. `type` is that of the whole object, with metadata.
 void track_update(const Json& current, Json& updated, const TypeNode& type, const Manager& manager);
 
 /// Merges `applied` (a partial object) into `current` (null when it does not exist) for `manager`.

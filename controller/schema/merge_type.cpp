@@ -16,6 +16,7 @@ public:
         if (additional) return additional.get();
         return open ? &api::deduced_type() : nullptr;
     }
+    bool declares(std::string_view name) const override { return fields.contains(name); }
     const TypeNode* item() const override { return items ? items.get() : &api::deduced_type(); }
     const std::vector<std::string>& keys() const override { return list_keys; }
     const Json* key_default(std::string_view key) const override {
@@ -39,6 +40,7 @@ class Deduced final : public TypeNode {
 public:
     Shape shape() const override { return api::deduced_type().shape(); }
     const TypeNode* field(std::string_view name) const override { return api::deduced_type().field(name); }
+    bool declares(std::string_view) const override { return false; }
     const TypeNode* item() const override { return api::deduced_type().item(); }
     const std::vector<std::string>& keys() const override { return api::deduced_type().keys(); }
     const Json* key_default(std::string_view) const override { return nullptr; }
