@@ -1,0 +1,21 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "crd/instanceclasses.hpp"
+#include "crd/instances.hpp"
+#include "runtime/kinds.hpp"
+
+namespace ocim::openedx {
+
+using Placement = std::decay_t<decltype(*crd::Instance::Status{}.placement)>;
+
+/// What placing an Instance looks at: every backend there is.
+std::vector<runtime::Reference> placement_needs();
+
+/// Chooses a backend of each sort that the Instance needs: of those that the class admits, that accept new tenants and
+/// that the namespace may use, the one with the fewest objects, the first by name among equals. What `placed` holds
+/// already stays. Error: invalid, naming what there is none of and what would help.
+Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass& of_class, const Placement& placed,
+                        const std::string& lms_domain, bool persistent, const runtime::Inputs& inputs);
+
+}  // namespace ocim::openedx

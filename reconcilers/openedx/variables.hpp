@@ -1,0 +1,76 @@
+#pragma once
+
+#include "api/json.hpp"
+#include "base/secret.hpp"
+#include "openedx/names.hpp"
+#include "openedx/secrets.hpp"
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// The Ansible variables of one site.
+namespace ocim::openedx {
+
+/// Where the site's MySQL databases are.
+struct MySqlAccess {
+    std::string host;
+    std::int64_t port = 3306;
+    std::string database_prefix, user_prefix;
+    Secret key;  ///< what the users' passwords are derived from
+};
+
+/// Where the site's vhost is.
+struct BrokerAccess {
+    std::string host;
+    std::int64_t port = 5671;
+    bool tls = true;
+    std::string vhost, provider, consumer;
+    Secret provider_password, consumer_password;
+};
+
+struct MailRelay {
+    std::string host;
+    std::int64_t port = 587;
+    Secret username, password;
+    std::string sender_domain;
+};
+
+/// Everything that the variables are made of.
+struct Site {
+    std::string display_name, email, release;
+    std::string platform_repository, platform_commit;
+    std::string configuration_repository, configuration_version;
+    std::map<Service, std::string> internal;  ///< every service has one
+    std::map<Service, std::string> external;  ///< those that a customer owns
+    std::optional<MySqlAccess> mysql;
+    std::optional<BrokerAccess> broker;
+    std::optional<MailRelay> mail_relay;
+    bool ephemeral_databases = false;
+    std::vector<api::json::object> extra;  ///< merged last, in this order
+
+    /// The name that people use: external if there is one.
+    const std::string& domain(Service service) const;
+};
+
+/// The variables with the extra ones merged over them: mappings deeply, everything else replaced.
+/// `literal` are those whose text is a person's or secret and must reach the far end as it is.
+struct Variables {
+    api::json::object values;
+    std::vector<std::string> literal;
+
+    /// A YAML document for `ansible-playbook -e @FILE`, one variable a line. Literal ones carry the tag !unsafe, so
+    /// that "{{" in a name is not a template.
+    std::string document() const;
+    /// The texts in it that are secret, for masking them in a log.
+    std::vector<Secret> secrets() const;
+};
+
+Variables variables(const Site& site, const MasterKey& key);
+
+/// `over` onto `base`: mappings deeply, everything else replaced.
+void merge(api::json::object& base, const api::json::object& over);
+
+}  // namespace ocim::openedx
