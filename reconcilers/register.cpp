@@ -1,11 +1,17 @@
 #include "register.hpp"
 
+#include "compute/register.hpp"
 #include "dns/register.hpp"
+#include "openedx/register.hpp"
 #include "runtime/manager.hpp"
 
 namespace ocim::reconcilers {
 
 // One line an area: area::register_kinds(manager), declared in area/register.hpp.
-void register_all(runtime::Manager& manager) { dns::register_kinds(manager); }
+void register_all(runtime::Manager& manager) {
+    compute::register_kinds(manager);
+    dns::register_kinds(manager);
+    openedx::register_kinds(manager);
+}
 
 }  // namespace ocim::reconcilers

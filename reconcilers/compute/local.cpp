@@ -4,8 +4,8 @@
 #include "compute/machine_process.hpp"
 #include "net/process.hpp"
 
-#include <algorithm>
 #include <arpa/inet.h>
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <filesystem>
@@ -40,7 +40,8 @@ Result<Subnet> parse_subnet(const std::string& text) {
     const auto* end = text.data() + text.size();
     if (slash == std::string::npos || inet_pton(AF_INET, text.substr(0, slash).c_str(), &address) != 1 ||
         std::from_chars(text.data() + slash + 1, end, bits).ptr != end || bits < 16 || bits > 29)
-        return Error{ErrorClass::invalid, "spec.local.subnet: \"" + text + "\" is not an IPv4 network of 16 to 29 bits"};
+        return Error{ErrorClass::invalid,
+                     "spec.local.subnet: \"" + text + "\" is not an IPv4 network of 16 to 29 bits"};
     const auto base = ntohl(address.s_addr);
     if (base & ((1U << (32 - bits)) - 1))
         return Error{ErrorClass::invalid, "spec.local.subnet: \"" + text + "\" has bits set beyond its length"};
@@ -96,10 +97,10 @@ public:
         out.reboot_request = file->reboot_request;
         out.ssh_host_key = host_key_of(path);
         const bool runs = supervisor_of(path) > 0;
-        out.state = runs ? Machine::State::running
-                         : (file->stopped ? Machine::State::stopped
-                                          : (out.ssh_host_key.empty() ? Machine::State::building
-                                                                      : Machine::State::failed));
+        out.state =
+            runs ? Machine::State::running
+                 : (file->stopped ? Machine::State::stopped
+                                  : (out.ssh_host_key.empty() ? Machine::State::building : Machine::State::failed));
         if (out.state == Machine::State::failed) out.fault = "the machine should run and does not";
         return out;
     }
@@ -123,8 +124,9 @@ public:
         std::uint32_t offset = 2;
         while (offset < subnet.size() - 1 && taken.contains(subnet.address(offset))) ++offset;
         if (offset >= subnet.size() - 1)
-            return Error{ErrorClass::rate_limited, "no address is free in the cloud's subnet; delete a machine, or give "
-                                                   "the cloud a larger spec.local.subnet"};
+            return Error{ErrorClass::rate_limited,
+                         "no address is free in the cloud's subnet; delete a machine, or give "
+                         "the cloud a larger spec.local.subnet"};
         fs::create_directories(directory(action.key), error);
         if (error) return Error{ErrorClass::transient, "cannot make " + directory(action.key) + ": " + error.message()};
         constexpr std::int64_t mebibyte = 1024 * 1024;
@@ -144,8 +146,12 @@ class LocalCloud final : public System {
 public:
     LocalCloud(const crd::Cloud::Spec::Local& spec, Subnet subnet, std::string bridge, Folder folder,
                BlockingPool& blocking)
-        : memory_bytes_max_(spec.memory_bytes_max), processes_max_(spec.processes_max), subnet_(subnet),
-          bridge_(std::move(bridge)), folder_(std::move(folder)), blocking_(blocking) {}
+        : memory_bytes_max_(spec.memory_bytes_max),
+          processes_max_(spec.processes_max),
+          subnet_(subnet),
+          bridge_(std::move(bridge)),
+          folder_(std::move(folder)),
+          blocking_(blocking) {}
 
     awaitable<Result<Snapshot>> observe() override {
         CO_CHECK(co_await make_bridge());
@@ -199,9 +205,7 @@ private:
 
     awaitable<Result<void>> create(Action action) {
         auto write = [folder = folder_, action, subnet = subnet_, bridge = bridge_, memory = memory_bytes_max_,
-                      processes = processes_max_] {
-            return folder.create(action, subnet, bridge, memory, processes);
-        };
+                      processes = processes_max_] { return folder.create(action, subnet, bridge, memory, processes); };
         CO_CHECK(co_await blocking_.call(std::move(write)));
         if (action.plan.stopped) co_return Result<void>{};
         CO_CHECK(co_await make_bridge());
@@ -234,8 +238,8 @@ private:
     }
 
     awaitable<Result<void>> make_bridge() {
-        auto command = std::vector<std::string>{"bridge", bridge_,
-                                                subnet_.address(1) + "/" + std::to_string(subnet_.bits)};
+        auto command =
+            std::vector<std::string>{"bridge", bridge_, subnet_.address(1) + "/" + std::to_string(subnet_.bits)};
         co_return co_await run(std::move(command), stop_limit);
     }
 
@@ -271,13 +275,14 @@ Result<std::unique_ptr<System>> open_local(const crd::Cloud& cloud, const runtim
     if (!subnet) return std::move(subnet).error();
     const auto path = fs::path(services.data_directory) / "local-cloud" / cloud.metadata.name;
     if (path.string().find_first_of(",:\\") != std::string::npos)
-        return Error{ErrorClass::invalid, "Unsupported: the data directory's path may hold no comma, colon or backslash"};
+        return Error{ErrorClass::invalid,
+                     "Unsupported: the data directory's path may hold no comma, colon or backslash"};
     // One bridge a cloud of one installation; an interface name has 15 characters at most.
     char bridge[16];
     std::snprintf(bridge, sizeof bridge, "ocb%08zx",
                   std::hash<std::string>{}(services.installation + "/" + cloud.metadata.name) & 0xffffffffU);
-    return std::unique_ptr<System>(std::make_unique<LocalCloud>(*cloud.spec.local, *subnet, bridge, Folder(path),
-                                                                services.blocking));
+    return std::unique_ptr<System>(
+        std::make_unique<LocalCloud>(*cloud.spec.local, *subnet, bridge, Folder(path), services.blocking));
 }
 
 }  // namespace ocim::compute

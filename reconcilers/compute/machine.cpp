@@ -91,10 +91,10 @@ std::vector<Action> Machines::diff(const Object& object, const runtime::Inputs& 
     if (!found) {
         if (!key) return {};  // report() says KeyPairNotFound
         const std::int64_t ram = object.spec.flavor ? object.spec.flavor->ram.value_or(0) : 0;
-        return {{Verb::create, key_of(object), mark,
-                 MachinePlan{object.spec.key_name, *key, object.spec.ssh_user, ram, reboot_request,
-                             wants_stopped(object)},
-                 ""}};
+        return {
+            {Verb::create, key_of(object), mark,
+             MachinePlan{object.spec.key_name, *key, object.spec.ssh_user, ram, reboot_request, wants_stopped(object)},
+             ""}};
     }
     if (ownership(found->mark, mark) == runtime::Ownership::foreign) return {};
     std::vector<Action> actions;

@@ -2,12 +2,12 @@
 
 #include "compute/machine_root.hpp"
 
+#include <poll.h>
+#include <unistd.h>
 #include <cerrno>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <poll.h>
-#include <unistd.h>
 #include <vector>
 
 namespace ocim::compute {

@@ -3,13 +3,7 @@
 #include "compute/machine_root.hpp"
 
 #include <arpa/inet.h>
-#include <array>
-#include <cerrno>
-#include <csignal>
-#include <cstring>
-#include <ctime>
 #include <fcntl.h>
-#include <filesystem>
 #include <linux/capability.h>
 #include <net/if.h>
 #include <netinet/in.h>
@@ -22,6 +16,12 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <ctime>
+#include <filesystem>
 #include <vector>
 
 namespace ocim::compute {
@@ -29,11 +29,11 @@ namespace {
 
 /// Docker's default set without MKNOD: a machine makes no devices.
 constexpr std::array kept_capabilities{
-    CAP_CHOWN, CAP_DAC_OVERRIDE, CAP_FSETID, CAP_FOWNER, CAP_NET_RAW, CAP_SETGID, CAP_SETUID, CAP_SETFCAP,
-    CAP_SETPCAP, CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL, CAP_AUDIT_WRITE};
+    CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_FSETID,           CAP_FOWNER,     CAP_NET_RAW, CAP_SETGID,     CAP_SETUID,
+    CAP_SETFCAP, CAP_SETPCAP,      CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_KILL,    CAP_AUDIT_WRITE};
 
-constexpr std::array environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-                                 "HOME=/root", "LANG=C.UTF-8", "container=ocim"};
+constexpr std::array environment{"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "HOME=/root",
+                                 "LANG=C.UTF-8", "container=ocim"};
 
 pid_t start(const std::vector<std::string>& command) {
     std::vector<char*> words, variables;
@@ -159,9 +159,7 @@ void run_machine_init(const std::string& directory, const MachineFile& machine, 
         reap_for_ever(ssh_server, signals);
     } catch (const MachineError& error) {
         (void)!::write(ready_pipe, error.message.data(), error.message.size());
-    } catch (const std::exception& error) {
-        (void)!::write(ready_pipe, error.what(), std::strlen(error.what()));
-    }
+    } catch (const std::exception& error) { (void)!::write(ready_pipe, error.what(), std::strlen(error.what())); }
     std::_Exit(1);
 }
 

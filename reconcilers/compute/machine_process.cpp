@@ -4,15 +4,7 @@
 #include "compute/machine_init.hpp"
 #include "compute/machine_root.hpp"
 
-#include <cerrno>
-#include <csignal>
-#include <cstdio>
-#include <cstdlib>
-#include <cstring>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <functional>
 #include <linux/sched.h>
 #include <poll.h>
 #include <sched.h>
@@ -21,6 +13,14 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <functional>
 
 namespace ocim::compute {
 namespace {
@@ -64,8 +64,8 @@ void make_host_key(const std::string& directory) {
 
         int network_pipe[2];
         must(::pipe2(network_pipe, O_CLOEXEC) == 0, "cannot make a pipe");
-        constexpr unsigned long flags = CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET |
-                                        CLONE_NEWCGROUP | SIGCHLD;
+        constexpr unsigned long flags =
+            CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNET | CLONE_NEWCGROUP | SIGCHLD;
         sigset_t signals;
         ::sigemptyset(&signals);
         ::sigaddset(&signals, SIGTERM);

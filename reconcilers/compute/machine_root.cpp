@@ -1,17 +1,17 @@
 #include "compute/machine_root.hpp"
 
-#include <algorithm>
-#include <array>
-#include <cerrno>
-#include <cstring>
 #include <fcntl.h>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
 
 namespace ocim::compute {
 namespace {
@@ -20,11 +20,13 @@ namespace fs = std::filesystem;
 
 /// What of the host's /etc a machine gets a copy of. Nothing of it is secret or particular to the host.
 constexpr std::array etc_allowed{
-    "alternatives", "ansible", "apt", "bash.bashrc", "ca-certificates", "ca-certificates.conf", "debian_version",
-    "dpkg", "environment", "gai.conf", "host.conf", "inputrc", "issue", "ld.so.cache", "ld.so.conf", "ld.so.conf.d",
-    "localtime", "login.defs", "magic", "mime.types", "nsswitch.conf", "pam.conf", "pam.d", "perl", "profile",
-    "profile.d", "protocols", "python3", "python3.11", "security", "services", "shells", "skel", "ssl/certs",
-    "ssl/openssl.cnf", "terminfo", "timezone"};
+    "alternatives",   "ansible",     "apt",           "bash.bashrc",  "ca-certificates", "ca-certificates.conf",
+    "debian_version", "dpkg",        "environment",   "gai.conf",     "host.conf",       "inputrc",
+    "issue",          "ld.so.cache", "ld.so.conf",    "ld.so.conf.d", "localtime",       "login.defs",
+    "magic",          "mime.types",  "nsswitch.conf", "pam.conf",     "pam.d",           "perl",
+    "profile",        "profile.d",   "protocols",     "python3",      "python3.11",      "security",
+    "services",       "shells",      "skel",          "ssl/certs",    "ssl/openssl.cnf", "terminfo",
+    "timezone"};
 
 void write_file(const fs::path& path, const std::string& text, unsigned mode) {
     fs::create_directories(path.parent_path());
@@ -171,8 +173,8 @@ void make_root_directories(const std::string& directory, const MachineFile& mach
     if (fs::exists(made)) return;
     std::error_code ignored;
     fs::remove_all(root, ignored);  // half made before a crash
-    for (const auto* name : {"home", "root", "srv", "opt", "mnt", "media", "var/lib", "var/log", "var/cache", "var/spool",
-                             "var/mail", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"})
+    for (const auto* name : {"home", "root", "srv", "opt", "mnt", "media", "var/lib", "var/log", "var/cache",
+                             "var/spool", "var/mail", "var/lib/apt/lists/partial", "var/cache/apt/archives/partial"})
         fs::create_directories(root / name);
     for (const auto* name : {"tmp", "var/tmp"}) {
         fs::create_directories(root / name);

@@ -11,9 +11,8 @@ using runtime::Verdict;
 std::vector<api::Kind> InstanceClasses::child_kinds() { return {}; }
 
 std::vector<runtime::Reference> InstanceClasses::needs(const Object& object) {
-    std::vector<runtime::Reference> out{
-        {crd::Instance::kind, "", "", true},
-        {api::secret_kind, "ocim-system", object.spec.compute.ssh_key_ref.name, false}};
+    std::vector<runtime::Reference> out{{crd::Instance::kind, "", "", true},
+                                        {api::secret_kind, "ocim-system", object.spec.compute.ssh_key_ref.name, false}};
     if (object.spec.smtp_relay)
         out.push_back({api::secret_kind, "ocim-system", object.spec.smtp_relay->credentials_ref.name, false});
     return out;

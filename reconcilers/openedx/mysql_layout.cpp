@@ -14,8 +14,7 @@ using Privilege = decltype(Grant::privileges)::value_type;
 std::vector<Privilege> privileges(Rights rights) {
     switch (rights) {
         case Rights::all: return {Privilege::all};
-        case Rights::read_write:
-            return {Privilege::select, Privilege::insert, Privilege::update, Privilege::delete_};
+        case Rights::read_write: return {Privilege::select, Privilege::insert, Privilege::update, Privilege::delete_};
         case Rights::read: return {Privilege::select};
     }
     return {};

@@ -49,12 +49,14 @@ Result<std::string> choose(const std::string& namespace_, const Labels& selector
         return std::tuple(std::int64_t{backend.status.objects.value_or(0)}, backend.metadata.name);
     };
     for (const auto& backend : all)
-        if (admits(selector, backend.metadata) && open_to(backend, namespace_) && (!best || load(backend) < load(*best)))
+        if (admits(selector, backend.metadata) && open_to(backend, namespace_) &&
+            (!best || load(backend) < load(*best)))
             best = &backend;
     if (best) return best->metadata.name;
     return Error{ErrorClass::invalid, "no " + std::string(Backend::kind.name) + " with " + text_of(selector) +
                                           " accepts new tenants of namespace " + namespace_ + " (of " +
-                                          std::to_string(all.size()) + " there are); make one, or change spec.placement "
+                                          std::to_string(all.size()) +
+                                          " there are); make one, or change spec.placement "
                                           "of the InstanceClass"};
 }
 
@@ -70,16 +72,19 @@ Result<std::string> choose_zone(const std::string& name, const std::string& name
         }
     }
     if (!best.empty()) return best;
-    return Error{ErrorClass::invalid, "no DNSZone that accepts new tenants of namespace " + namespace_ + " holds " + name +
-                                          "; make a DNSZone for a suffix of it"};
+    return Error{ErrorClass::invalid, "no DNSZone that accepts new tenants of namespace " + namespace_ + " holds " +
+                                          name + "; make a DNSZone for a suffix of it"};
 }
 
 }  // namespace
 
 std::vector<runtime::Reference> placement_needs() {
-    return {{crd::Cloud::kind, "", "", true},         {crd::LoadBalancer::kind, "", "", true},
-            {crd::DatabaseServer::kind, "", "", true}, {crd::RabbitMQServer::kind, "", "", true},
-            {crd::MonitoringService::kind, "", "", true}, {crd::DNSZone::kind, "", "", true}};
+    return {{crd::Cloud::kind, "", "", true},
+            {crd::LoadBalancer::kind, "", "", true},
+            {crd::DatabaseServer::kind, "", "", true},
+            {crd::RabbitMQServer::kind, "", "", true},
+            {crd::MonitoringService::kind, "", "", true},
+            {crd::DNSZone::kind, "", "", true}};
 }
 
 Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass& of_class, const Placement& placed,

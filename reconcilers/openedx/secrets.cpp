@@ -1,8 +1,10 @@
 #include "openedx/secrets.hpp"
 
-#include <array>
+#include "runtime/base64.hpp"
+
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
+#include <array>
 
 namespace ocim::openedx {
 namespace {
@@ -27,7 +29,8 @@ const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<c
 std::string hmac_hex(std::string_view key, std::string_view message) {
     std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
     unsigned int length = 0;
-    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(), out.data(), &length);
+    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), bytes_of(message), message.size(), out.data(),
+         &length);
     return hex(out.data(), length);
 }
 
@@ -38,27 +41,13 @@ std::string sha256_hex(std::string_view text) {
     return hex(out.data(), length);
 }
 
-std::string to_base64(std::string_view bytes) {
-    std::string out(4 * ((bytes.size() + 2) / 3), '\0');
-    EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), bytes_of(bytes), static_cast<int>(bytes.size()));
-    return out;
-}
-
 Result<MasterKey> MasterKey::decode(const Secret& base64) {
-    const auto& text = base64.reveal();
-    std::string bytes(3 * (text.size() / 4) + 3, '\0');
-    const int length = text.size() % 4 == 0 ? EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()),
-                                                              bytes_of(text), static_cast<int>(text.size()))
-                                            : -1;
-    if (length < 0) return Error{ErrorClass::invalid, "the master key is not base64"};
-    auto count = static_cast<std::size_t>(length);
-    if (text.ends_with('=')) --count;
-    if (text.ends_with("==")) --count;
-    bytes.resize(count);
-    if (count < master_key_bytes_min)
-        return Error{ErrorClass::invalid, "the master key has " + std::to_string(count) + " bytes; at least " +
+    auto bytes = runtime::from_base64(base64.reveal());
+    if (!bytes) return Error{ErrorClass::invalid, "the master key is not base64"};
+    if (bytes->size() < master_key_bytes_min)
+        return Error{ErrorClass::invalid, "the master key has " + std::to_string(bytes->size()) + " bytes; at least " +
                                               std::to_string(master_key_bytes_min) + " are needed"};
-    return MasterKey(Secret(std::move(bytes)));
+    return MasterKey(Secret(*std::move(bytes)));
 }
 
 std::string MasterKey::derived(std::string_view variable) const { return hmac_hex(key_.reveal(), variable); }

@@ -35,6 +35,4 @@ private:
 /// The password of one MySQL user, from the Instance's own MySQL key.
 std::string mysql_password(const Secret& key, std::string_view user);
 
-std::string to_base64(std::string_view bytes);
-
 }  // namespace ocim::openedx

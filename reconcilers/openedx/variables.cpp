@@ -13,13 +13,26 @@ namespace json = api::json;
 constexpr auto django_mysql = "django.db.backends.mysql";
 
 /// Variables whose value is the HMAC of their own name.
-constexpr std::array derived_variables{
-    "ANALYTICS_API_SECRET_KEY", "CREDENTIALS_SECRET_KEY", "DISCOVERY_SECRET_KEY", "DISCOVERY_SOCIAL_AUTH_EDX_OIDC_KEY",
-    "DISCOVERY_SOCIAL_AUTH_EDX_OIDC_SECRET", "ECOMMERCE_CYBERSOURCE_SECRET_KEY", "ECOMMERCE_SECRET_KEY",
-    "ECOMMERCE_SOCIAL_AUTH_EDX_OIDC_KEY", "ECOMMERCE_SOCIAL_AUTH_EDX_OIDC_SECRET", "ECOMMERCE_WORKER_JWT_SECRET_KEY",
-    "EDXAPP_ANALYTICS_API_KEY", "EDXAPP_EDXAPP_SECRET_KEY", "EDXAPP_EDX_API_KEY", "EDXAPP_JWT_SECRET_KEY",
-    "EDXAPP_PROFILE_IMAGE_SECRET_KEY", "EDX_NOTES_API_SECRET_KEY", "FORUM_API_KEY", "INSIGHTS_SECRET_KEY",
-    "NOTIFIER_LMS_SECRET_KEY", "PROGRAMS_SECRET_KEY"};
+constexpr std::array derived_variables{"ANALYTICS_API_SECRET_KEY",
+                                       "CREDENTIALS_SECRET_KEY",
+                                       "DISCOVERY_SECRET_KEY",
+                                       "DISCOVERY_SOCIAL_AUTH_EDX_OIDC_KEY",
+                                       "DISCOVERY_SOCIAL_AUTH_EDX_OIDC_SECRET",
+                                       "ECOMMERCE_CYBERSOURCE_SECRET_KEY",
+                                       "ECOMMERCE_SECRET_KEY",
+                                       "ECOMMERCE_SOCIAL_AUTH_EDX_OIDC_KEY",
+                                       "ECOMMERCE_SOCIAL_AUTH_EDX_OIDC_SECRET",
+                                       "ECOMMERCE_WORKER_JWT_SECRET_KEY",
+                                       "EDXAPP_ANALYTICS_API_KEY",
+                                       "EDXAPP_EDXAPP_SECRET_KEY",
+                                       "EDXAPP_EDX_API_KEY",
+                                       "EDXAPP_JWT_SECRET_KEY",
+                                       "EDXAPP_PROFILE_IMAGE_SECRET_KEY",
+                                       "EDX_NOTES_API_SECRET_KEY",
+                                       "FORUM_API_KEY",
+                                       "INSIGHTS_SECRET_KEY",
+                                       "NOTIFIER_LMS_SECRET_KEY",
+                                       "PROGRAMS_SECRET_KEY"};
 
 class Builder {
 public:
@@ -118,12 +131,12 @@ private:
     }
 
     void mail() {
-        set_each_literal({"EDXAPP_CONTACT_EMAIL", "EDXAPP_TECH_SUPPORT_EMAIL", "EDXAPP_BUGS_EMAIL",
-                          "EDXAPP_FEEDBACK_SUBMISSION_EMAIL", "EDXAPP_DEFAULT_FROM_EMAIL",
-                          "EDXAPP_DEFAULT_FEEDBACK_EMAIL", "EDXAPP_SERVER_EMAIL",
-                          "EDXAPP_BULK_EMAIL_DEFAULT_FROM_EMAIL", "ECOMMERCE_OSCAR_FROM_EMAIL",
-                          "NOTIFIER_DIGEST_EMAIL_SENDER"},
-                         site_.email);
+        set_each_literal(
+            {"EDXAPP_CONTACT_EMAIL", "EDXAPP_TECH_SUPPORT_EMAIL", "EDXAPP_BUGS_EMAIL",
+             "EDXAPP_FEEDBACK_SUBMISSION_EMAIL", "EDXAPP_DEFAULT_FROM_EMAIL", "EDXAPP_DEFAULT_FEEDBACK_EMAIL",
+             "EDXAPP_SERVER_EMAIL", "EDXAPP_BULK_EMAIL_DEFAULT_FROM_EMAIL", "ECOMMERCE_OSCAR_FROM_EMAIL",
+             "NOTIFIER_DIGEST_EMAIL_SENDER"},
+            site_.email);
         set("EDXAPP_EMAIL_BACKEND", "django.core.mail.backends.smtp.EmailBackend");
         set("NOTIFIER_EMAIL_BACKEND", "smtp");
         set_each({"EDXAPP_EMAIL_HOST", "NOTIFIER_EMAIL_HOST"}, "localhost");
@@ -142,8 +155,8 @@ private:
         set_literal("POSTFIX_QUEUE_EXTERNAL_SMTP_PASSWORD", relay.password.reveal());
         set("POSTFIX_QUEUE_HEADER_CHECKS", "/^From:(.*)$/   PREPEND Reply-To:$1");
         const auto sender = relay.sender_domain.empty() ? site_.internal.at(Service::lms) : relay.sender_domain;
-        set_literal("POSTFIX_QUEUE_SENDER_CANONICAL_MAPS",
-                    "@" + site_.email.substr(site_.email.find('@') + 1) + "  " + site_.domain(Service::lms) + "@" + sender);
+        set_literal("POSTFIX_QUEUE_SENDER_CANONICAL_MAPS", "@" + site_.email.substr(site_.email.find('@') + 1) + "  " +
+                                                               site_.domain(Service::lms) + "@" + sender);
     }
 
     void repositories() {
@@ -157,7 +170,9 @@ private:
     }
 
     void mysql(const MySqlAccess& access) {
-        const auto database = [&](std::string_view suffix) { return access.database_prefix + "_" + std::string(suffix); };
+        const auto database = [&](std::string_view suffix) {
+            return access.database_prefix + "_" + std::string(suffix);
+        };
         const auto user = [&](std::string_view suffix) { return access.user_prefix + "_" + std::string(suffix); };
         const auto password = [&](std::string_view suffix) { return mysql_password(access.key, user(suffix)); };
         const auto group = [&](const std::string& prefix, std::string_view data, std::string_view who) {
@@ -168,8 +183,8 @@ private:
             set(prefix + "PORT", access.port);
         };
         const auto django = [&](std::string_view data, std::string_view who) {
-            return json::object{{"ENGINE", django_mysql}, {"NAME", database(data)}, {"USER", user(who)},
-                                {"PASSWORD", password(who)}, {"HOST", access.host}, {"PORT", access.port}};
+            return json::object{{"ENGINE", django_mysql},    {"NAME", database(data)}, {"USER", user(who)},
+                                {"PASSWORD", password(who)}, {"HOST", access.host},    {"PORT", access.port}};
         };
         const auto pooled = [&](std::string_view data, std::string_view who) {
             auto out = django(data, who);
@@ -204,7 +219,8 @@ private:
         set("DISCOVERY_DEFAULT_DB_NAME", Json(database("discovery")));
         set("DISCOVERY_MYSQL_USER", Json(user("discovery")));
         set_literal("DISCOVERY_MYSQL_PASSWORD", password("discovery"));
-        for (const auto& [variable, suffix] : {std::pair{"MIGRATE", "migrate"}, {"READ_ONLY", "read_only"}, {"ADMIN", "admin"}}) {
+        for (const auto& [variable, suffix] :
+             {std::pair{"MIGRATE", "migrate"}, {"READ_ONLY", "read_only"}, {"ADMIN", "admin"}}) {
             set("COMMON_MYSQL_" + std::string(variable) + "_USER", Json(user(suffix)));
             set_literal("COMMON_MYSQL_" + std::string(variable) + "_PASS", password(suffix));
         }
@@ -250,14 +266,16 @@ private:
         set_each({"ECOMMERCE_CYBERSOURCE_PAYMENT_PAGE_URL", "ECOMMERCE_CYBERSOURCE_SOAP_API_URL"},
                  "https://set-me-please");
         const std::string checkout = "{{ EDXAPP_LMS_ROOT_URL }}/commerce/checkout/";
-        set_each({"ECOMMERCE_CYBERSOURCE_RECEIPT_PAGE_URL", "ECOMMERCE_PAYPAL_RECEIPT_URL"}, Json(checkout + "receipt/"));
+        set_each({"ECOMMERCE_CYBERSOURCE_RECEIPT_PAGE_URL", "ECOMMERCE_PAYPAL_RECEIPT_URL"},
+                 Json(checkout + "receipt/"));
         set_each({"ECOMMERCE_CYBERSOURCE_CANCEL_PAGE_URL", "ECOMMERCE_PAYPAL_CANCEL_URL"}, Json(checkout + "cancel/"));
         set("ECOMMERCE_PAYPAL_ERROR_URL", Json(checkout + "error/"));
     }
 
     void secrets() {
         for (const auto* variable : derived_variables) set_literal(variable, key_.derived(variable));
-        set_each_literal({"ECOMMERCE_EDX_API_KEY", "NOTIFIER_USER_SERVICE_API_KEY"}, key_.derived("EDXAPP_EDX_API_KEY"));
+        set_each_literal({"ECOMMERCE_EDX_API_KEY", "NOTIFIER_USER_SERVICE_API_KEY"},
+                         key_.derived("EDXAPP_EDX_API_KEY"));
         set_each_literal({"EDXAPP_COMMENTS_SERVICE_KEY", "NOTIFIER_COMMENT_SERVICE_API_KEY"},
                          key_.derived("FORUM_API_KEY"));
     }
@@ -301,7 +319,8 @@ std::string flow(const Json& value) {
     }
     if (const auto* fields = value.if_object()) {
         std::string out = "{";
-        for (const auto& [name, field] : *fields) out += (out.size() > 1 ? ", " : "") + quoted(name) + ": " + flow(field);
+        for (const auto& [name, field] : *fields)
+            out += (out.size() > 1 ? ", " : "") + quoted(name) + ": " + flow(field);
         return out + "}";
     }
     auto text = api::to_text(value);

@@ -1,0 +1,281 @@
+#include "openedx/appserver.hpp"
+
+#include "crd/instances.hpp"
+#include "crd/loadbalancerfragments.hpp"
+#include "crd/provisioningruns.hpp"
+#include "crd/virtualmachines.hpp"
+#include "openedx/parts.hpp"
+#include "openedx/site.hpp"
+#include "runtime/base64.hpp"
+
+#include <algorithm>
+
+namespace ocim::openedx {
+namespace {
+
+using runtime::Children;
+using runtime::Composition;
+using runtime::Inputs;
+using runtime::Verdict;
+using Object = crd::AppServer;
+using Phase = Object::Status::Phase;
+using RunPhase = crd::ProvisioningRun::Status::Phase;
+using MachinePhase = crd::VirtualMachine::Status::Phase;
+
+std::string snapshot_name(const Object& object) { return object.metadata.name + "-config"; }
+/// Named by attempt. There is one: another attempt is another AppServer, on a machine of its own.
+std::string run_name(const Object& object) { return object.metadata.name + "-1"; }
+
+template <class T>
+const api::Condition* ready_of(const T& object) {
+    for (const auto& item : object.status.conditions)
+        if (item.type == "Ready") return &item;
+    return nullptr;
+}
+
+std::string text_in(const api::Json& settings, std::string_view name) {
+    return std::string(api::find_text(settings, {name}));
+}
+
+class Composer {
+public:
+    Composer(const Object& object, const Children& children, const Inputs& inputs)
+        : object_(object), children_(children), inputs_(inputs) {
+        out_.status = object.status;
+    }
+
+    Composition<Object> compose() {
+        if (!snapshot()) return finish();
+        const auto machine = children_.get<crd::VirtualMachine>(object_.metadata.name);
+        const auto run = children_.get<crd::ProvisioningRun>(run_name(object_));
+        const auto run_phase = run ? run->status.phase : std::nullopt;
+        out_.children.push_back(machine_child(run_phase == RunPhase::succeeded));
+        out_.children.push_back(run_child(machine));
+        follow_machine(machine);
+        follow_run(run);
+        decide(machine, run);
+        return finish();
+    }
+
+private:
+    /// The snapshot, read back; while there is none yet, what makes it. False: nothing more can be composed now.
+    bool snapshot() {
+        const auto name = snapshot_name(object_);
+        if (const auto* taken = children_.find(api::secret_kind, name)) {
+            out_.children.push_back(standing(*taken));
+            const auto text = runtime::from_base64(api::find_text(*taken, {"data", "settings.json"}));
+            auto parsed = api::parse_json(text.value_or(""));
+            if (!parsed) return stall("SnapshotDamaged", "Secret " + name + " has no readable settings.json");
+            settings_ = std::move(parsed->value);
+            out_.status.configuration_secret = name;
+            return true;
+        }
+        if (object_.status.configuration_secret)
+            return stall("SnapshotLost", "Secret " + name +
+                                             ", the configuration of this AppServer, is gone; make another "
+                                             "AppServer");
+        const auto instance = inputs_.get<crd::Instance>(object_.metadata.namespace_, object_.spec.instance_name);
+        if (!instance || instance->metadata.deleting())
+            return wait("DependencyNotReady", "Instance " + object_.spec.instance_name + " does not exist; make it");
+        if (instance->spec.archived)
+            return stall("InstanceArchived", "Instance " + object_.spec.instance_name +
+                                                 " is archived; set spec.archived "
+                                                 "to false first");
+        const auto* source = inputs_.find(api::secret_kind, object_.metadata.namespace_,
+                                          ObjectNames(object_.spec.instance_name).configuration);
+        if (!source) return wait("WaitingForConfiguration", "the Instance's configuration is not made yet");
+        const auto hash = runtime::from_base64(api::find_text(*source, {"data", "hash"})).value_or("");
+        if (object_.spec.configuration_hash && *object_.spec.configuration_hash != hash)
+            return wait("WaitingForConfiguration", "the Instance's configuration is changing");
+        take_snapshot(*source);
+        return wait("TakingSnapshot", "the Instance's configuration is being copied");
+    }
+    void take_snapshot(const api::Json& source) {
+        api::json::object metadata{{"name", snapshot_name(object_)}, {"namespace", object_.metadata.namespace_}};
+        const auto* data = api::find(source, {"data"});
+        api::json::object secret{{"apiVersion", "v1"}, {"kind", "Secret"},  {"metadata", std::move(metadata)},
+                                 {"type", "Opaque"},   {"immutable", true}, {"data", data ? *data : api::Json()}};
+        out_.children.push_back({secret, std::nullopt, true, {}, false});
+    }
+
+    runtime::Child machine_child(bool provisioned) const {
+        crd::VirtualMachine out;
+        out.metadata.name = object_.metadata.name;
+        out.metadata.namespace_ = object_.metadata.namespace_;
+        out.spec.cloud_ref.name = text_in(settings_, "cloud");
+        out.spec.key_name = text_in(settings_, "keyName");
+        out.spec.ssh_user = text_in(settings_, "sshUser");
+        out.spec.ssh_key_ref = api::LocalRef{text_in(settings_, "sshKeySecret")};
+        if (provisioned) out.spec.reboot_request = run_name(object_);
+        auto made = child(out);
+        for (const auto* part : {"flavor", "image"})
+            if (const auto* value = api::find(settings_, {part}); value && value->is_object())
+                made.object.at("spec").as_object()[part] = *value;
+        return made;
+    }
+
+    runtime::Child run_child(const std::optional<crd::VirtualMachine>& machine) const {
+        crd::ProvisioningRun out;
+        out.metadata.name = run_name(object_);
+        out.metadata.namespace_ = object_.metadata.namespace_;
+        out.spec.machine_ref.name = object_.metadata.name;
+        out.spec.ansible.repository = text_in(settings_, "repository");
+        out.spec.ansible.version = text_in(settings_, "version");
+        out.spec.ansible.playbook = text_in(settings_, "playbook");
+        if (const auto requirements = text_in(settings_, "requirements"); !requirements.empty())
+            out.spec.ansible.requirements = requirements;
+        out.spec.variables_ref = {snapshot_name(object_), "variables.yml"};
+        if (const auto& ansible = object_.spec.provisioner.ansible) {
+            out.spec.line_timeout_seconds = ansible->line_timeout_seconds;
+            out.spec.total_timeout_seconds = ansible->total_timeout_seconds;
+        }
+        auto made = child(out);
+        const auto* ready = machine ? ready_of(*machine) : nullptr;
+        if (!ready || ready->status != "True") made.waiting_for = "VirtualMachine " + object_.metadata.name;
+        return made;
+    }
+
+    void follow_machine(const std::optional<crd::VirtualMachine>& machine) {
+        const auto* ready = machine ? ready_of(*machine) : nullptr;
+        out_.status.addresses = machine ? machine->status.addresses : std::vector<std::string>{};
+        find("VMReady", ready && ready->status == "True", ready ? ready->reason : "Pending",
+             ready ? ready->message : "the machine is being made");
+    }
+
+    void follow_run(const std::optional<crd::ProvisioningRun>& run) {
+        if (!run) return;
+        auto& provision = out_.status.provision.emplace();
+        provision.run = run->metadata.name;
+        provision.commit = run->status.commit;
+        provision.exit_code = run->status.exit_code;
+        provision.failed_task = run->status.failed_task;
+    }
+
+    void decide(const std::optional<crd::VirtualMachine>& machine, const std::optional<crd::ProvisioningRun>& run) {
+        const auto phase = run ? run->status.phase.value_or(RunPhase::pending) : RunPhase::pending;
+        const auto* run_ready = run ? ready_of(*run) : nullptr;
+        const bool configured = phase == RunPhase::succeeded;
+        const bool broken = phase == RunPhase::failed || phase == RunPhase::cancelled;
+        find("Configured", configured,
+             configured ? "Succeeded"
+             : broken   ? "ConfigurationFailed"
+                        : "Configuring",
+             run_ready ? run_ready->message : "the playbook has not started");
+        const bool up = machine && machine->status.phase == MachinePhase::ready;
+        const bool rebooted = machine && machine->status.reboot_request == run_name(object_);
+        follow_traffic(configured && rebooted);
+        if (broken) {
+            out_.status.phase = Phase::configuration_failed;
+            out_.verdict = {Verdict::State::stalled, "ConfigurationFailed",
+                            run_ready ? run_ready->message : "the playbook failed"};
+        } else if (!up && !configured) {
+            machine_verdict(machine);
+        } else if (!configured) {
+            out_.status.phase = Phase::configuring;
+            out_.verdict = {Verdict::State::progressing, "Configuring",
+                            run_ready ? run_ready->message : "the playbook is being started"};
+        } else if (!rebooted || !up) {
+            out_.status.phase = Phase::rebooting;
+            out_.verdict = {Verdict::State::progressing, "Rebooting", "the machine reboots once after its playbook"};
+        } else {
+            running();
+        }
+    }
+    void machine_verdict(const std::optional<crd::VirtualMachine>& machine) {
+        out_.status.phase = Phase::waiting_for_machine;
+        const auto* ready = machine ? ready_of(*machine) : nullptr;
+        const bool stuck = machine && std::ranges::any_of(machine->status.conditions, [](const auto& item) {
+                               return item.type == "Stalled" && item.status == "True";
+                           });
+        if (stuck) out_.status.phase = Phase::error;
+        out_.verdict = {stuck ? Verdict::State::stalled : Verdict::State::progressing,
+                        stuck ? "Error" : "WaitingForMachine",
+                        "VirtualMachine " + object_.metadata.name + ": " + (ready ? ready->message : "is being made")};
+    }
+    void running() {
+        if (object_.status.phase != Phase::running) out_.status.provisioned_at = rfc3339(inputs_.now);
+        out_.status.phase = Phase::running;
+        out_.verdict = {Verdict::State::ready, "Running", object_.spec.active ? "runs" : "runs, not active"};
+    }
+
+    /// Whether visitors get here: as the load balancer says that it is configured.
+    void follow_traffic(bool provisioned) {
+        const auto fragment = inputs_.get<crd::LoadBalancerFragment>(object_.metadata.namespace_,
+                                                                     ObjectNames(object_.spec.instance_name).fragment);
+        const bool listed = fragment && std::ranges::find(fragment->status.active_servers, object_.metadata.name) !=
+                                            fragment->status.active_servers.end();
+        const bool active = object_.spec.active && provisioned && listed;
+        if (active && !object_.status.activated_at) out_.status.activated_at = rfc3339(inputs_.now);
+        if (!object_.spec.active) out_.status.activated_at.reset();
+        find("Active", active,
+             active                ? "InRotation"
+             : object_.spec.active ? "NotInRotation"
+                                   : "NotWanted",
+             active                ? "the load balancer sends visitors here"
+             : object_.spec.active ? "waiting for the load balancer"
+                                   : "spec.active is false");
+    }
+
+    void find(const char* type, bool holds, std::string reason, std::string message) {
+        out_.findings.push_back({type, holds ? "True" : "False", std::move(reason), std::move(message)});
+    }
+    bool wait(const char* reason, std::string message) {
+        out_.status.phase = Phase::new_;
+        out_.verdict = {Verdict::State::progressing, reason, std::move(message)};
+        out_.complete = false;
+        return false;
+    }
+    bool stall(const char* reason, std::string message) {
+        out_.status.phase = Phase::error;
+        out_.verdict = {Verdict::State::stalled, reason, std::move(message)};
+        out_.complete = false;
+        return false;
+    }
+    Composition<Object> finish() { return std::move(out_); }
+
+    const Object& object_;
+    const Children& children_;
+    const Inputs& inputs_;
+    api::Json settings_;
+    Composition<Object> out_;
+};
+
+/// Visitors are led away first; then machine and run go together.
+Composition<Object> compose_deletion(const Object& object, const Children& children, const Inputs& inputs) {
+    Composition<Object> out;
+    out.status = object.status;
+    out.status.phase = Phase::terminating;
+    const auto fragment = inputs.get<crd::LoadBalancerFragment>(object.metadata.namespace_,
+                                                                ObjectNames(object.spec.instance_name).fragment);
+    const bool visited = fragment && !fragment->metadata.deleting() &&
+                         std::ranges::find(fragment->status.active_servers, object.metadata.name) !=
+                             fragment->status.active_servers.end();
+    if (visited)
+        for (const auto& item : children.items()) out.children.push_back(standing(item));
+    out.verdict = {Verdict::State::progressing, "Terminating",
+                   visited ? "waiting for the load balancer to send nobody here" : "the machine is being deleted"};
+    return out;
+}
+
+}  // namespace
+
+std::vector<api::Kind> AppServers::child_kinds() {
+    return {api::secret_kind, crd::VirtualMachine::kind, crd::ProvisioningRun::kind};
+}
+
+std::vector<runtime::Reference> AppServers::needs(const Object& object) {
+    const ObjectNames names(object.spec.instance_name);
+    const auto& namespace_ = object.metadata.namespace_;
+    return {{crd::Instance::kind, namespace_, object.spec.instance_name, true},
+            {api::secret_kind, namespace_, names.configuration, true},
+            {crd::LoadBalancerFragment::kind, namespace_, names.fragment, true}};
+}
+
+std::vector<runtime::Claim> AppServers::claims(const Object&) { return {}; }
+
+Composition<Object> AppServers::compose(const Object& object, const Children& children, const Inputs& inputs) {
+    if (object.metadata.deleting()) return compose_deletion(object, children, inputs);
+    return Composer(object, children, inputs).compose();
+}
+
+}  // namespace ocim::openedx

@@ -1,0 +1,208 @@
+#include "openedx/parts.hpp"
+
+#include "crd/databasetenants.hpp"
+#include "crd/dnsrecords.hpp"
+#include "crd/loadbalancerfragments.hpp"
+#include "crd/loadbalancers.hpp"
+#include "crd/monitors.hpp"
+#include "crd/rabbitmqvhosts.hpp"
+#include "openedx/mysql_layout.hpp"
+#include "runtime/base64.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace ocim::openedx {
+namespace {
+
+constexpr std::int32_t record_ttl_seconds = 1200;  // as long as the sites that exist have it
+constexpr std::int32_t web_port = 80;              // where every AppServer answers; TLS ends at the load balancer
+
+bool deletes_data(const crd::Instance& instance) {
+    return instance.spec.deletion_policy == crd::Instance::Spec::DeletionPolicy::delete_;
+}
+
+template <class T>
+T object_of(const crd::Instance& instance, std::string name) {
+    T out;
+    out.metadata.name = std::move(name);
+    out.metadata.namespace_ = instance.metadata.namespace_;
+    return out;
+}
+
+runtime::Child secret_child(const crd::Instance& instance, const std::string& name, api::json::object data) {
+    api::json::object object{
+        {"apiVersion", "v1"},
+        {"kind", "Secret"},
+        {"metadata", api::json::object{{"name", name}, {"namespace", instance.metadata.namespace_}}},
+        {"type", "Opaque"}};
+    if (!data.empty()) object["data"] = std::move(data);
+    return runtime::Child{object, std::nullopt, false, {}, false};
+}
+
+runtime::Child record(const InstanceView& view, const std::string& suffix, const std::string& name,
+                      crd::DNSRecord::Spec::Type type, const std::string& value) {
+    auto out = object_of<crd::DNSRecord>(view.instance, view.instance.metadata.name + "-" + suffix);
+    out.spec.zone_ref.name = view.instance.status.placement->dns_zone.value_or("");
+    out.spec.name = name;
+    out.spec.type = type;
+    out.spec.values = {value};
+    out.spec.ttl_seconds = record_ttl_seconds;
+    return child(out);
+}
+
+/// External names first, each once, in the order of the services.
+std::vector<std::string> balanced_domains(const InstanceView& view) {
+    std::vector<std::string> out;
+    const auto add = [&](const std::map<Service, std::string>& names) {
+        for (const auto service : services)
+            if (const auto found = names.find(service); found != names.end())
+                if (std::ranges::find(out, found->second) == out.end()) out.push_back(found->second);
+    };
+    add(external_domains(view.instance));
+    add(internal_domains(view.instance, view.of_class));
+    return out;
+}
+
+runtime::Child fragment(const InstanceView& view) {
+    const ObjectNames names(view.instance.metadata.name);
+    auto out = object_of<crd::LoadBalancerFragment>(view.instance, names.fragment);
+    out.spec.load_balancer_ref.name = view.instance.status.placement->load_balancer.value_or("");
+    out.spec.domains = balanced_domains(view);
+    for (const auto& appserver : view.serving) {
+        decltype(out.spec.servers)::value_type server;
+        server.name = appserver.metadata.name;
+        server.address = appserver.status.addresses.front();
+        server.port = web_port;
+        out.spec.servers.push_back(std::move(server));
+    }
+    auto& auth = out.spec.basic_auth_secret_ref.emplace();
+    auth.name = names.basic_auth;
+    out.spec.stickiness.emplace().cookie = "sessionid";
+    return child(out);
+}
+
+}  // namespace
+
+runtime::Child standing(const api::Json& object) {
+    api::json::object metadata{{"name", api::find_text(object, {"metadata", "name"})},
+                               {"namespace", api::find_text(object, {"metadata", "namespace"})}};
+    api::json::object named{{"apiVersion", api::find_text(object, {"apiVersion"})},
+                            {"kind", api::find_text(object, {"kind"})},
+                            {"metadata", std::move(metadata)}};
+    return runtime::Child{named, "nothing: its owner is being deleted", true, {}, false};
+}
+
+runtime::Child generated_secrets(const crd::Instance& instance) {
+    using Form = runtime::Generate::Form;
+    auto out = secret_child(instance, ObjectNames(instance.metadata.name).secrets, {});
+    out.create_only = true;
+    out.retain = !deletes_data(instance);
+    out.generated = {{secret_keys::id, {Form::lower_letters, 8}},
+                     {secret_keys::master_key, {Form::base64, 36}},
+                     {secret_keys::mysql_key, {Form::alphanumeric, 32}},
+                     {secret_keys::provider_password, {Form::alphanumeric, 64}},
+                     {secret_keys::consumer_password, {Form::alphanumeric, 64}}};
+    return out;
+}
+
+runtime::Child basic_auth_secret(const InstanceView& view) {
+    return secret_child(view.instance, ObjectNames(view.instance.metadata.name).basic_auth,
+                        {{"username", runtime::base64(view.secrets.master.basic_auth_user())},
+                         {"password", runtime::base64(view.secrets.master.basic_auth_password())}});
+}
+
+runtime::Child configuration_secret(const InstanceView& view, const Configuration& configuration) {
+    return secret_child(view.instance, ObjectNames(view.instance.metadata.name).configuration,
+                        {{"settings.json", runtime::base64(configuration.settings)},
+                         {"variables.yml", runtime::base64(configuration.variables)},
+                         {"hash", runtime::base64(configuration.hash)}});
+}
+
+std::vector<runtime::Child> data_children(const InstanceView& view) {
+    const auto& placement = *view.instance.status.placement;
+    const auto& site = *view.instance.status.names;
+    const ObjectNames names(view.instance.metadata.name);
+    std::vector<runtime::Child> out;
+    if (placement.mysql) {
+        api::json::object passwords;
+        for (const auto& suffix : site_users()) {
+            const auto user = *site.mysql_user + "_" + suffix;
+            passwords[user] = runtime::base64(mysql_password(view.secrets.mysql_key, user));
+        }
+        out.push_back(secret_child(view.instance, names.mysql, std::move(passwords)));
+        out.back().retain = !deletes_data(view.instance);
+        auto tenant = object_of<crd::DatabaseTenant>(view.instance, names.mysql);
+        tenant.spec = site_tenant(*site.database, *site.mysql_user, names.mysql);
+        tenant.spec.server_ref.name = *placement.mysql;
+        using Policy = crd::DatabaseTenant::Spec::DeletionPolicy;
+        tenant.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
+        out.push_back(child(tenant));
+    }
+    if (placement.rabbitmq) {
+        auto vhost = object_of<crd::RabbitMQVhost>(view.instance, names.broker);
+        vhost.spec.server_ref.name = *placement.rabbitmq;
+        vhost.spec.vhost = *site.vhost;
+        for (const auto& [name, key] : {std::pair{*site.rabbitmq_provider, secret_keys::provider_password},
+                                        std::pair{*site.rabbitmq_consumer, secret_keys::consumer_password}}) {
+            decltype(vhost.spec.users)::value_type user;
+            user.name = name;
+            user.password_ref = {names.secrets, key};
+            vhost.spec.users.push_back(std::move(user));
+        }
+        using Policy = crd::RabbitMQVhost::Spec::DeletionPolicy;
+        vhost.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
+        out.push_back(child(vhost));
+    }
+    return out;
+}
+
+std::vector<runtime::Child> traffic_children(const InstanceView& view) {
+    using Type = crd::DNSRecord::Spec::Type;
+    std::vector<runtime::Child> out{fragment(view)};
+    const auto internal = internal_domains(view.instance, view.of_class);
+    const auto balancer =
+        view.inputs.get<crd::LoadBalancer>("", view.instance.status.placement->load_balancer.value_or(""));
+    if (balancer)
+        for (const auto service : services)
+            out.push_back(record(view, std::string(short_name(service)), internal.at(service), Type::cname,
+                                 balancer->spec.domain));
+    for (std::size_t index = 0; index < view.serving.size(); ++index) {
+        const auto name = "vm" + std::to_string(index + 1);
+        const auto& address = view.serving[index].status.addresses.front();
+        const auto type = address.find(':') == std::string::npos ? Type::a : Type::aaaa;
+        out.push_back(record(view, name, name + "." + internal.at(Service::lms), type, address));
+    }
+    return out;
+}
+
+std::vector<runtime::Child> monitor_children(const InstanceView& view) {
+    const auto& placement = *view.instance.status.placement;
+    if (!placement.monitoring || !view.of_class.spec.monitoring.enabled) return {};
+    const auto& settings = view.of_class.spec.monitoring;
+    const auto internal = internal_domains(view.instance, view.of_class);
+    const auto external = external_domains(view.instance);
+    std::set<std::string> emails;
+    if (view.of_class.spec.notifications)
+        emails.insert(view.of_class.spec.notifications->emails.begin(), view.of_class.spec.notifications->emails.end());
+    if (view.instance.spec.monitoring)
+        emails.insert(view.instance.spec.monitoring->emails.begin(), view.instance.spec.monitoring->emails.end());
+    const bool plain = settings.scheme == crd::InstanceClass::Spec::Monitoring::Scheme::http;
+    std::vector<runtime::Child> out;
+    for (const auto service : {Service::lms, Service::studio, Service::lms_preview}) {
+        auto monitor = object_of<crd::Monitor>(view.instance,
+                                               view.instance.metadata.name + "-" + std::string(short_name(service)));
+        monitor.spec.service_ref.name = *placement.monitoring;
+        const auto own = external.find(service);
+        monitor.spec.url =
+            (plain ? "http://" : "https://") + (own != external.end() ? own->second : internal.at(service)) + "/";
+        monitor.spec.interval_seconds = settings.interval_seconds;
+        monitor.spec.connect_to = settings.connect_to;
+        monitor.spec.alert_emails.assign(emails.begin(), emails.end());
+        monitor.spec.enabled = !view.serving.empty();
+        out.push_back(child(monitor));
+    }
+    return out;
+}
+
+}  // namespace ocim::openedx

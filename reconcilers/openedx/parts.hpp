@@ -1,0 +1,39 @@
+#pragma once
+
+#include "crd/appservers.hpp"
+#include "openedx/site.hpp"
+
+#include <vector>
+
+/// The objects that an Instance wants beside its AppServers.
+namespace ocim::openedx {
+
+/// Everything that a part of an Instance is made from.
+struct InstanceView {
+    const crd::Instance& instance;
+    const crd::InstanceClass& of_class;
+    const runtime::Inputs& inputs;
+    const SiteSecrets& secrets;
+    std::vector<crd::AppServer> serving;  ///< active and running with an address, newest first
+};
+
+/// A child of any generated kind, in the Instance's namespace.
+template <api::Object T>
+runtime::Child child(const T& object) {
+    return runtime::Child{api::encode_object(object), std::nullopt, false, {}, false};
+}
+
+/// A child that is there and stays as it is, neither changed nor made anew: for the stages of a deletion.
+runtime::Child standing(const api::Json& object);
+
+runtime::Child generated_secrets(const crd::Instance& instance);
+runtime::Child basic_auth_secret(const InstanceView& view);
+runtime::Child configuration_secret(const InstanceView& view, const Configuration& configuration);
+
+/// Databases and broker; nothing when they are on the machine itself.
+std::vector<runtime::Child> data_children(const InstanceView& view);
+/// What leads visitors to the site: its fragment and names.
+std::vector<runtime::Child> traffic_children(const InstanceView& view);
+std::vector<runtime::Child> monitor_children(const InstanceView& view);
+
+}  // namespace ocim::openedx

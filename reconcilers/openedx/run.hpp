@@ -1,0 +1,92 @@
+#pragma once
+
+#include "base/secret.hpp"
+#include "crd/provisioningruns.hpp"
+#include "crd/virtualmachines.hpp"
+#include "runtime/kinds.hpp"
+
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+/// Provisioning runs: an external thing like any other. The backend is the machine, reached by SSH; the thing is the
+/// run's folder there.
+namespace ocim::openedx {
+
+/// One run as its folder on the machine shows it.
+struct Run {
+    enum class State {
+        prepared,  ///< the folder is there, nothing runs
+        running,
+        finished,  ///< there is an exit code
+        lost,      ///< it was started, does not run, and left no exit code: the machine was rebooted or it was killed
+    };
+    std::optional<runtime::Mark> mark;
+    State state{};
+    std::optional<std::int32_t> exit_code;
+    std::string commit, current_task, failed_task;
+    std::string started_at, finished_at;  ///< RFC 3339, by the machine's clock
+    std::int64_t log_bytes = 0;           ///< on the machine
+    std::int64_t fetched_bytes = 0;       ///< of them here
+    std::string tail;                     ///< the end of the log
+    bool operator==(const Run&) const = default;
+};
+
+struct RunAction {
+    enum class Verb { start, fetch_log, remove };
+    Verb verb{};
+    std::string key;
+    runtime::Mark mark{};
+    // of a start
+    std::string repository{}, version{}, playbook{}, requirements{};
+    std::int32_t line_timeout_seconds = 0, total_timeout_seconds = 0;
+    Secret variables{};
+    // of a fetch
+    std::int64_t fetched_bytes = 0;
+    std::vector<Secret> masked{};
+    bool operator==(const RunAction&) const = default;
+};
+
+using RunSnapshot = std::map<std::string, Run>;
+using RunSystem = runtime::System<std::string, Run, RunAction>;
+
+/// ProvisioningRun, decided. Pure.
+struct Runs {
+    using Backend = crd::VirtualMachine;
+    using Object = crd::ProvisioningRun;
+    using Key = std::string;  ///< the object's uid
+    using Thing = Run;
+    using Action = RunAction;
+    static constexpr std::string_view name = "provisioningrun";
+    static constexpr bool backend_is_ours = false;
+
+    static std::string backend_name(const Object& object);
+    static std::vector<runtime::Reference> needs(const Object& object);
+    static std::vector<runtime::Claim> claims(const Object& object);
+    static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const RunSnapshot& seen);
+    static std::vector<Action> remove(const Object& object, const std::string& installation, const RunSnapshot& seen);
+    static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const RunSnapshot& seen);
+    static std::vector<runtime::Marked<Key>> marked(const RunSnapshot& seen);
+    static std::vector<Action> sweep(const Key& key, const RunSnapshot& seen);
+    static Key key(const Action& action);
+    static std::string describe(const Action& action);
+    static std::string_view verb(const Action& action);
+    static runtime::BackendSettings settings(const Backend& backend);
+    static std::vector<runtime::Reference> backend_needs(const Backend& backend);
+    static Result<std::unique_ptr<RunSystem>> open(const Backend& backend, const runtime::Inputs& inputs,
+                                                   const runtime::Services& services);
+};
+
+/// Runs on the machine at `address`; logs are gathered below `log_directory`.
+std::unique_ptr<RunSystem> open_run_host(const crd::VirtualMachine& machine, Secret private_key,
+                                         const runtime::Services& services);
+
+/// `text` with every secret replaced by "********".
+std::string mask(std::string text, const std::vector<Secret>& secrets);
+
+/// Where the log of a run is kept, below the data directory: "logs/<namespace>/<run>.log".
+std::string log_path(const std::string& data_directory, const std::string& namespace_name);
+
+}  // namespace ocim::openedx

@@ -1,0 +1,290 @@
+#include "net/ssh.hpp"
+#include "openedx/run.hpp"
+#include "openedx/run_look.hpp"
+#include "openedx/run_script.hpp"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <charconv>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+
+namespace ocim::openedx {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr auto folder_of_runs = "/var/lib/ocim/runs";
+constexpr Duration call_limit{20'000};
+constexpr std::int64_t fetch_bytes_max = 1024 * 1024;  // one piece of a log
+
+// Constant programs; everything that varies comes as arguments.
+constexpr auto write_file = R"(umask 077; mkdir -p "$1" && cat >"$1/$2.tmp" && mv -f "$1/$2.tmp" "$1/$2")";
+constexpr auto start_run = R"(setsid -f sh "$1/run.sh" "$@" </dev/null >/dev/null 2>&1)";
+constexpr auto read_piece = R"(tail -c "+$2" "$1/log" | head -c "$3")";
+constexpr auto remove_run =
+    R"sh([ -d "$1" ] || exit 0; flock -n "$1/lock" true || pkill -KILL -g "$(cat "$1/group")"; rm -rf "$1")sh";
+
+/// The log of one run as it is kept here, with how much of the machine's it holds. Blocking.
+class LocalLog {
+public:
+    explicit LocalLog(std::string path) : path_(std::move(path)) {}
+
+    std::int64_t fetched() const { return read_note().first; }
+
+    /// Adds a piece that began at `fetched`; what a crash left behind the note is cut off first.
+    Result<void> append(std::int64_t began, std::int64_t raw_bytes, const std::string& masked) const {
+        const auto [fetched, size] = read_note();
+        if (fetched != began) return {};  // another look was quicker
+        std::error_code error;
+        fs::create_directories(fs::path(path_).parent_path(), error);
+        const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+        if (file < 0) return Error{ErrorClass::transient, "cannot write the log " + path_};
+        const bool written = ::ftruncate(file, size) == 0 && ::lseek(file, 0, SEEK_END) >= 0 &&
+                             ::write(file, masked.data(), masked.size()) == static_cast<ssize_t>(masked.size());
+        ::close(file);
+        if (!written) return Error{ErrorClass::transient, "cannot write the log " + path_};
+        std::ofstream note(note_path() + ".tmp");
+        note << began + raw_bytes << " " << size + static_cast<std::int64_t>(masked.size());
+        note.close();
+        fs::rename(note_path() + ".tmp", note_path(), error);
+        if (error) return Error{ErrorClass::transient, "cannot write the log " + path_ + ": " + error.message()};
+        return {};
+    }
+    void remove() const {
+        std::error_code ignored;
+        fs::remove(path_, ignored);
+        fs::remove(note_path(), ignored);
+    }
+
+private:
+    std::string note_path() const { return path_ + ".position"; }
+    std::pair<std::int64_t, std::int64_t> read_note() const {
+        std::ifstream note(note_path());
+        std::int64_t fetched = 0, size = 0;
+        note >> fetched >> size;
+        return {fetched, size};
+    }
+    std::string path_;
+};
+
+/// One reader of the look script's words.
+class LookReader {
+public:
+    explicit LookReader(std::string_view text) : rest_(text) {}
+
+    Result<RunSnapshot> read() {
+        RunSnapshot out;
+        Run* run = nullptr;
+        std::string word, value;
+        bool alive = false, started = false;
+        const auto close = [&] {
+            if (run) run->state = state_of(*run, alive, started);
+        };
+        while (line(word, value)) {
+            if (word == "run") {
+                close();
+                run = &out[value];
+                alive = started = false;
+            } else if (!run) {
+                return Error{ErrorClass::transient, "the machine's list of runs begins with \"" + word + "\""};
+            } else if (word == "tail") {
+                auto tail = bytes(value);
+                if (!tail) return std::move(tail).error();
+                run->tail = *std::move(tail);
+            } else {
+                note(*run, word, value);
+                alive = alive || word == "alive";
+                started = started || word == "started";
+            }
+        }
+        close();
+        return out;
+    }
+
+private:
+    static Run::State state_of(const Run& run, bool alive, bool started) {
+        if (run.exit_code) return Run::State::finished;
+        if (alive) return Run::State::running;
+        return started ? Run::State::lost : Run::State::prepared;
+    }
+    static void note(Run& run, const std::string& word, const std::string& value) {
+        if (word == "mark") run.mark = runtime::Mark::parse(value);
+        if (word == "commit") run.commit = value;
+        if (word == "started") run.started_at = value;
+        if (word == "finished") run.finished_at = value;
+        if (word == "task") run.current_task = value;
+        if (word == "failed") run.failed_task = value;
+        if (word == "bytes") run.log_bytes = number(value);
+        if (word == "exit") run.exit_code = static_cast<std::int32_t>(number(value));
+    }
+    static std::int64_t number(const std::string& text) {
+        std::int64_t out = 0;
+        std::from_chars(text.data(), text.data() + text.size(), out);
+        return out;
+    }
+    bool line(std::string& word, std::string& value) {
+        while (rest_.starts_with('\n')) rest_.remove_prefix(1);
+        if (rest_.empty()) return false;
+        const auto end = std::min(rest_.find('\n'), rest_.size());
+        const auto text = rest_.substr(0, end);
+        rest_.remove_prefix(std::min(end + 1, rest_.size()));
+        const auto space = std::min(text.find(' '), text.size());
+        word = text.substr(0, space);
+        value = space < text.size() ? text.substr(space + 1) : "";
+        return true;
+    }
+    Result<std::string> bytes(const std::string& length) {
+        const auto count = static_cast<std::size_t>(number(length));
+        if (count > rest_.size()) return Error{ErrorClass::transient, "the machine's list of runs was cut short"};
+        std::string out(rest_.substr(0, count));
+        rest_.remove_prefix(count);
+        return out;
+    }
+
+    std::string_view rest_;
+};
+
+class RunHost final : public RunSystem {
+public:
+    RunHost(std::unique_ptr<net::SshHost> host, bool as_root, BlockingPool& blocking, std::string data_directory)
+        : host_(std::move(host)), as_root_(as_root), blocking_(blocking), data_directory_(std::move(data_directory)) {}
+
+    awaitable<Result<RunSnapshot>> observe() override {
+        auto arguments = words({folder_of_runs});
+        CO_TRY(const auto output, co_await script(look_program, std::move(arguments), ""));
+        LookReader reader(output);
+        auto runs = reader.read();
+        if (!runs) co_return std::move(runs).error();
+        auto add = [runs = *std::move(runs), directory = data_directory_]() mutable -> Result<RunSnapshot> {
+            for (auto& [key, run] : runs)
+                if (run.mark) run.fetched_bytes = LocalLog(log_path(directory, run.mark->namespace_name)).fetched();
+            return std::move(runs);
+        };
+        co_return co_await blocking_.call(std::move(add));
+    }
+
+    awaitable<Result<void>> probe() override {
+        auto command = words({"true"});
+        CO_TRY(const auto result, co_await host_->run(std::move(command), "", call_limit));
+        (void)result;
+        co_return Result<void>{};
+    }
+
+    awaitable<void> act(std::vector<RunAction> actions, runtime::Results<std::string, Run>& results) override {
+        for (std::size_t index = 0; index < actions.size(); ++index) {
+            auto done = co_await perform(std::move(actions[index]));
+            results.set(index, std::move(done));
+        }
+    }
+
+private:
+    using Done = runtime::Done<std::string, Run>;
+    using Verb = RunAction::Verb;
+
+    awaitable<Result<Done>> perform(RunAction action) {
+        Done done;
+        switch (action.verb) {
+            case Verb::start: {
+                CO_CHECK(co_await start(action));
+                Run run;
+                run.mark = action.mark;
+                run.state = Run::State::running;
+                done.now.emplace_back(action.key, std::move(run));
+                break;
+            }
+            case Verb::fetch_log: CO_CHECK(co_await fetch(std::move(action))); break;
+            case Verb::remove:
+                CO_CHECK(co_await remove(action));
+                done.now.emplace_back(action.key, std::nullopt);
+                break;
+        }
+        co_return done;
+    }
+
+    awaitable<Result<void>> start(RunAction action) {
+        const auto folder = std::string(folder_of_runs) + "/" + action.key;
+        CO_CHECK(co_await put(folder, "mark", action.mark.text() + "\n"));
+        CO_CHECK(co_await put(folder, "variables.yml", action.variables.reveal()));
+        CO_CHECK(co_await put(folder, "run.sh", run_program));
+        auto arguments =
+            words({folder, action.repository, action.version, action.playbook, action.requirements,
+                   std::to_string(action.line_timeout_seconds), std::to_string(action.total_timeout_seconds)});
+        CO_TRY(const auto output, co_await script(start_run, std::move(arguments), ""));
+        (void)output;
+        co_return Result<void>{};
+    }
+
+    /// One piece, up to its last line end, so that no secret is cut in two.
+    awaitable<Result<void>> fetch(RunAction action) {
+        const auto folder = std::string(folder_of_runs) + "/" + action.key;
+        auto arguments = words({folder, std::to_string(action.fetched_bytes + 1), std::to_string(fetch_bytes_max)});
+        CO_TRY(auto piece, co_await script(read_piece, std::move(arguments), ""));
+        if (const auto end = piece.rfind('\n'); end != std::string::npos)
+            piece.resize(end + 1);
+        else if (static_cast<std::int64_t>(piece.size()) < fetch_bytes_max)
+            co_return Result<void>{};  // a line that is still being written
+        const auto raw = static_cast<std::int64_t>(piece.size());
+        auto append = [log = LocalLog(log_path(data_directory_, action.mark.namespace_name)), raw,
+                       began = action.fetched_bytes,
+                       masked = mask(std::move(piece), action.masked)] { return log.append(began, raw, masked); };
+        co_return co_await blocking_.call(std::move(append));
+    }
+
+    awaitable<Result<void>> remove(RunAction action) {
+        auto arguments = words({std::string(folder_of_runs) + "/" + action.key});
+        CO_TRY(const auto output, co_await script(remove_run, std::move(arguments), ""));
+        (void)output;
+        auto forget = [log = LocalLog(log_path(data_directory_, action.mark.namespace_name))]() -> Result<void> {
+            log.remove();
+            return {};
+        };
+        co_return co_await blocking_.call(std::move(forget));
+    }
+
+    awaitable<Result<void>> put(std::string folder, std::string name, std::string content) {
+        auto arguments = words({std::move(folder), std::move(name)});
+        CO_TRY(const auto output, co_await script(write_file, std::move(arguments), std::move(content)));
+        (void)output;
+        co_return Result<void>{};
+    }
+
+    /// Runs a constant program with arguments on the machine and returns what it printed.
+    awaitable<Result<std::string>> script(std::string program, std::vector<std::string> arguments, std::string input) {
+        std::vector<std::string> command;
+        if (!as_root_) command = {"sudo", "-n"};
+        for (const auto* word : {"sh", "-c"}) command.emplace_back(word);
+        command.push_back(std::move(program));
+        command.emplace_back("ocim");
+        for (auto& argument : arguments) command.push_back(std::move(argument));
+        CO_TRY(auto result, co_await host_->run(std::move(command), std::move(input), call_limit));
+        if (result.exit_code != 0)
+            co_return Error{ErrorClass::transient, "a command on the machine ended with exit code " +
+                                                       std::to_string(result.exit_code) + ": " +
+                                                       result.errors.substr(0, 200)};
+        co_return std::move(result.output);
+    }
+    static std::vector<std::string> words(std::initializer_list<std::string> list) { return list; }
+
+    std::unique_ptr<net::SshHost> host_;
+    bool as_root_;
+    BlockingPool& blocking_;
+    std::string data_directory_;
+};
+
+}  // namespace
+
+std::unique_ptr<RunSystem> open_run_host(const crd::VirtualMachine& machine, Secret private_key,
+                                         const runtime::Services& services) {
+    net::SshSettings settings;
+    settings.host = machine.status.addresses.front();
+    settings.user = machine.spec.ssh_user;
+    settings.private_key = std::move(private_key);
+    settings.host_key = *machine.status.ssh_host_key;
+    return std::make_unique<RunHost>(net::make_ssh_host(services.loop, std::move(settings)),
+                                     machine.spec.ssh_user == "root", services.blocking, services.data_directory);
+}
+
+}  // namespace ocim::openedx

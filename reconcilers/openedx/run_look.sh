@@ -1,0 +1,21 @@
+# Shows every run on this machine: lines "word value" for each folder below $1, then the end of its log, by length.
+for folder in "$1"/*/; do
+    [ -d "$folder" ] || continue
+    cd "$folder" || continue
+    echo "run $(basename "$folder")"
+    for name in mark commit started finished exit; do
+        [ -s "$name" ] && echo "$name $(head -n 1 "$name")"
+    done
+    [ -e lock ] && ! flock -n lock true && echo "alive yes"
+    if [ -e log ]; then
+        echo "bytes $(stat -c %s log)"
+        tail -c 1048576 log | awk '/^(TASK|RUNNING HANDLER) \[/ { sub(/^[^[]*\[/, ""); sub(/\] \*+$/, ""); task = $0 }
+             /^(fatal|failed): / && !/\.\.\.ignoring/ { failed = task }
+             END { if (task != "") print "task " task; if (failed != "") print "failed " failed }'
+        tail -c 8192 log >log.tail
+        echo "tail $(stat -c %s log.tail)"
+        cat log.tail
+        echo
+        rm -f log.tail
+    fi
+done

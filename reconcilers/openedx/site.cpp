@@ -1,0 +1,215 @@
+#include "openedx/site.hpp"
+
+#include "api/yaml.hpp"
+#include "crd/databaseservers.hpp"
+#include "crd/rabbitmqservers.hpp"
+#include "runtime/base64.hpp"
+
+#include <charconv>
+
+namespace ocim::openedx {
+namespace {
+
+constexpr auto system_namespace = "ocim-system";
+constexpr auto default_platform = "https://github.com/openedx/edx-platform.git";
+
+/// "amqps://host:5671" taken apart.
+Result<BrokerAccess> broker_at(const std::string& url) {
+    BrokerAccess out;
+    out.tls = url.starts_with("amqps://");
+    const auto rest = url.substr(url.find("://") + 3);
+    const auto colon = rest.rfind(':');
+    out.host = rest.substr(0, colon);
+    out.port = out.tls ? 5671 : 5672;
+    if (colon != std::string::npos) {
+        const auto* end = rest.data() + rest.size();
+        if (std::from_chars(rest.data() + colon + 1, end, out.port).ptr != end)
+            return Error{ErrorClass::invalid,
+                         "spec.instanceURL of the RabbitMQServer: \"" + url + "\" has no valid port"};
+    }
+    return out;
+}
+
+Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteSecrets& secrets,
+                          const runtime::Inputs& inputs) {
+    const auto& placement = instance.status.placement;
+    const auto& names = instance.status.names;
+    if (!placement || !names) return {};
+    if (placement->mysql) {
+        const auto server = inputs.get<crd::DatabaseServer>("", *placement->mysql);
+        if (!server)
+            return Error{ErrorClass::invalid,
+                         "DatabaseServer " + *placement->mysql + ", which holds the databases, is gone"};
+        site.mysql = MySqlAccess{server->spec.mysql.host, server->spec.mysql.port, names->database.value_or(""),
+                                 names->mysql_user.value_or(""), secrets.mysql_key};
+    }
+    if (placement->rabbitmq) {
+        const auto server = inputs.get<crd::RabbitMQServer>("", *placement->rabbitmq);
+        if (!server)
+            return Error{ErrorClass::invalid,
+                         "RabbitMQServer " + *placement->rabbitmq + ", which holds the vhost, is gone"};
+        auto access = broker_at(server->spec.instance_url);
+        if (!access) return std::move(access).error();
+        access->vhost = names->vhost.value_or("");
+        access->provider = names->rabbitmq_provider.value_or("");
+        access->consumer = names->rabbitmq_consumer.value_or("");
+        access->provider_password = secrets.provider_password;
+        access->consumer_password = secrets.consumer_password;
+        site.broker = *std::move(access);
+    }
+    return {};
+}
+
+/// The mappings that Secrets of `extraVarsFrom` hold, each key of each Secret one YAML document.
+Result<void> add_extra(Site& site, const crd::Instance& instance, const runtime::Inputs& inputs) {
+    if (!instance.spec.configuration) return {};
+    const auto& configuration = *instance.spec.configuration;
+    if (const auto* extra = configuration.extra_vars.if_object()) site.extra.push_back(*extra);
+    for (const auto& from : configuration.extra_vars_from) {
+        const auto& name = from.secret_ref.name;
+        const auto place = "spec.configuration.extraVarsFrom: Secret " + name;
+        const auto* secret = inputs.find(api::secret_kind, instance.metadata.namespace_, name);
+        if (!secret) return Error{ErrorClass::invalid, place + " does not exist; make it"};
+        const auto* data = api::find(*secret, {"data"});
+        if (!data || !data->is_object()) continue;
+        for (const auto& [key, encoded] : data->get_object()) {
+            const auto text = inputs.secret(instance.metadata.namespace_, name, std::string(key));
+            if (!text) return Error{ErrorClass::invalid, place + ", key " + std::string(key) + ": is not base64"};
+            auto parsed = api::parse_yaml(text->reveal());
+            // the reader's own words could quote the secret
+            if (!parsed || !parsed->value.is_object())
+                return Error{ErrorClass::invalid, place + ", key " + std::string(key) + ": is not a YAML mapping"};
+            site.extra.push_back(parsed->value.get_object());
+        }
+    }
+    return {};
+}
+
+std::optional<MailRelay> mail_relay(const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {
+    if (!of_class.spec.smtp_relay) return std::nullopt;
+    const auto& relay = *of_class.spec.smtp_relay;
+    MailRelay out{relay.host, relay.port, {}, {}, relay.sender_domain.value_or("")};
+    const auto& secret = relay.credentials_ref.name;
+    out.username = inputs.secret(system_namespace, secret, "username").value_or(Secret());
+    out.password = inputs.secret(system_namespace, secret, "password").value_or(Secret());
+    return out;
+}
+
+template <class A, class B>
+std::string first_of(const std::optional<A>& own, const B& of_class, const std::string& otherwise = "") {
+    if (own) return *own;
+    if constexpr (std::is_same_v<B, std::string>)
+        return of_class;
+    else
+        return of_class.value_or(otherwise);
+}
+
+}  // namespace
+
+ObjectNames::ObjectNames(const std::string& instance)
+    : secrets(instance + "-secrets"),
+      mysql(instance + "-mysql"),
+      broker(instance + "-rabbitmq"),
+      basic_auth(instance + "-basic-auth"),
+      configuration(instance + "-configuration"),
+      fragment(instance + "-http") {}
+
+Result<SiteSecrets> read_secrets(const api::Json& secret) {
+    const auto read = [&](const char* key) -> std::optional<Secret> {
+        auto bytes = runtime::from_base64(api::find_text(secret, {"data", key}));
+        if (!bytes || bytes->empty()) return std::nullopt;
+        return Secret(*std::move(bytes));
+    };
+    for (const auto* key : {secret_keys::id, secret_keys::master_key, secret_keys::mysql_key,
+                            secret_keys::provider_password, secret_keys::consumer_password})
+        if (!read(key))
+            return Error{ErrorClass::invalid, "Secret " + std::string(api::find_text(secret, {"metadata", "name"})) +
+                                                  " has lost its key \"" + key + "\"; put it back from a backup"};
+    auto master = MasterKey::decode(*read(secret_keys::master_key));
+    if (!master) return std::move(master).error();
+    return SiteSecrets{read(secret_keys::id)->reveal(), *std::move(master), *read(secret_keys::mysql_key),
+                       *read(secret_keys::provider_password), *read(secret_keys::consumer_password)};
+}
+
+std::map<Service, std::string> internal_domains(const crd::Instance& instance, const crd::InstanceClass& of_class) {
+    const auto lms = instance.spec.subdomain + "." + of_class.spec.base_domain;
+    const auto& prefixes = of_class.spec.domain_prefixes;
+    return {{Service::lms, lms},
+            {Service::lms_preview, prefixes.lms_preview + lms},
+            {Service::studio, prefixes.studio + lms},
+            {Service::discovery, prefixes.discovery + lms},
+            {Service::ecommerce, prefixes.ecommerce + lms}};
+}
+
+std::map<Service, std::string> external_domains(const crd::Instance& instance) {
+    std::map<Service, std::string> out;
+    if (!instance.spec.domains) return out;
+    const auto& domains = *instance.spec.domains;
+    const auto add = [&](Service service, const std::optional<std::string>& name) {
+        if (name && !name->empty()) out[service] = *name;
+    };
+    add(Service::lms, domains.lms);
+    add(Service::lms_preview, domains.lms_preview);
+    add(Service::studio, domains.studio);
+    add(Service::discovery, domains.discovery);
+    add(Service::ecommerce, domains.ecommerce);
+    return out;
+}
+
+bool persistent(const crd::Instance& instance, const crd::InstanceClass& of_class) {
+    using Own = crd::Instance::Spec::Databases::Mode;
+    using Default = crd::InstanceClass::Spec::Databases::Mode;
+    if (instance.spec.databases && instance.spec.databases->mode)
+        return *instance.spec.databases->mode == Own::persistent;
+    return of_class.spec.databases.mode == Default::persistent;
+}
+
+Result<Configuration> configuration(const crd::Instance& instance, const crd::InstanceClass& of_class,
+                                    const SiteSecrets& secrets, const runtime::Inputs& inputs) {
+    const auto& own = instance.spec;
+    const auto& defaults = of_class.spec;
+    const auto own_configuration = own.configuration.value_or(crd::Instance::Spec::Configuration{});
+    const auto own_platform = own.platform.value_or(crd::Instance::Spec::Platform{});
+    const auto class_platform = defaults.platform.value_or(crd::InstanceClass::Spec::Platform{});
+
+    Site site;
+    site.display_name = own.display_name.value_or(own.subdomain);
+    site.email = first_of(own.email, defaults.email);
+    site.release = first_of(own.release, defaults.release);
+    site.platform_repository = first_of(own_platform.repository, class_platform.repository, default_platform);
+    site.platform_commit = first_of(own_platform.commit, class_platform.commit, site.release);
+    site.configuration_repository = first_of(own_configuration.repository, defaults.configuration.repository);
+    site.configuration_version = first_of(own_configuration.version, defaults.configuration.version);
+    site.internal = internal_domains(instance, of_class);
+    site.external = external_domains(instance);
+    site.ephemeral_databases = !persistent(instance, of_class);
+    site.mail_relay = mail_relay(of_class, inputs);
+    if (const auto* extra = defaults.configuration.extra_vars.if_object()) site.extra.push_back(*extra);
+    if (auto added = add_backends(site, instance, secrets, inputs); !added) return std::move(added).error();
+    if (auto added = add_extra(site, instance, inputs); !added) return std::move(added).error();
+
+    const auto flavor =
+        own.compute && own.compute->flavor ? api::encode(own.compute->flavor) : api::encode(defaults.compute.flavor);
+    const auto image =
+        own.compute && own.compute->image ? api::encode(own.compute->image) : api::encode(defaults.compute.image);
+    const auto placement = instance.status.placement.value_or(Placement{});
+    api::json::object settings{
+        {"cloud", placement.cloud.value_or("")},
+        {"keyName", defaults.compute.key_name},
+        {"sshUser", defaults.compute.ssh_user},
+        {"sshKeySecret", defaults.compute.ssh_key_ref.name},
+        {"flavor", flavor},
+        {"image", image},
+        {"repository", site.configuration_repository},
+        {"version", site.configuration_version},
+        {"playbook", first_of(own_configuration.playbook, defaults.configuration.playbook)},
+        {"requirements", first_of(own_configuration.requirements, defaults.configuration.requirements)}};
+    Configuration out;
+    out.settings = api::to_text(settings);
+    out.variables = variables(site, secrets.master).document();
+    // of high-entropy secrets among other things: tells nobody anything
+    out.hash = sha256_hex(out.settings + "\n" + out.variables).substr(0, 16);
+    return out;
+}
+
+}  // namespace ocim::openedx

@@ -1,0 +1,57 @@
+#pragma once
+
+#include "crd/instanceclasses.hpp"
+#include "crd/instances.hpp"
+#include "openedx/placement.hpp"
+#include "openedx/variables.hpp"
+#include "runtime/kinds.hpp"
+
+#include <string>
+
+/// What an Instance comes to once its class's defaults, its placement and its secrets are taken together.
+namespace ocim::openedx {
+
+/// The names of the objects that belong to one Instance.
+struct ObjectNames {
+    std::string secrets;        ///< Secret: what was generated; kept with the data
+    std::string mysql;          ///< DatabaseTenant, and the Secret with its users' passwords
+    std::string broker;         ///< RabbitMQVhost
+    std::string basic_auth;     ///< Secret: what the load balancer logs in with
+    std::string configuration;  ///< Secret: what a new AppServer would get
+    std::string fragment;       ///< LoadBalancerFragment
+    explicit ObjectNames(const std::string& instance);
+};
+
+namespace secret_keys {
+inline constexpr auto id = "id";
+inline constexpr auto master_key = "masterKey";
+inline constexpr auto mysql_key = "mysqlKey";
+inline constexpr auto provider_password = "rabbitmqProviderPassword";
+inline constexpr auto consumer_password = "rabbitmqConsumerPassword";
+}  // namespace secret_keys
+
+/// The generated secrets of one Instance, read back.
+struct SiteSecrets {
+    std::string id;
+    MasterKey master;
+    Secret mysql_key, provider_password, consumer_password;
+};
+/// Error: invalid, naming the key, when the Secret lacks one (a person changed it).
+Result<SiteSecrets> read_secrets(const api::Json& secret);
+
+/// Internal names of every service.
+std::map<Service, std::string> internal_domains(const crd::Instance& instance, const crd::InstanceClass& of_class);
+std::map<Service, std::string> external_domains(const crd::Instance& instance);
+bool persistent(const crd::Instance& instance, const crd::InstanceClass& of_class);
+
+/// What a new AppServer gets, taken together as one snapshot: `settings` are JSON text for the AppServer itself,
+/// `variables` the YAML document for its playbook.
+struct Configuration {
+    std::string settings, variables, hash;
+};
+
+/// Error: invalid, naming the field or the Secret.
+Result<Configuration> configuration(const crd::Instance& instance, const crd::InstanceClass& of_class,
+                                    const SiteSecrets& secrets, const runtime::Inputs& inputs);
+
+}  // namespace ocim::openedx
