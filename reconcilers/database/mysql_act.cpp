@@ -1,0 +1,192 @@
+#include "database/mysql_act.hpp"
+
+#include "database/mysql_read.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace ocim::database::mysql {
+
+namespace {
+
+using Verb = Action::Verb;
+constexpr unsigned no_such_table = 1146, no_such_schema = 1049, schema_exists = 1007, account_exists_or_not = 1396,
+                   not_granted = 1141, no_such_session = 1094;
+/// Keys in one statement: well below the smallest max_allowed_packet in use (1 MiB).
+constexpr std::size_t keys_max = 500;
+
+bool creates(Verb verb) {
+    return verb == Verb::create_schema || verb == Verb::create_user;
+}
+/// Whether its note is written first. A new password's is, because the fingerprint is in it.
+bool notes(Verb verb) {
+    return creates(verb) || verb == Verb::mark || verb == Verb::alter_user;
+}
+
+Error appeared(const Key& key) {
+    return {ErrorClass::conflict, note_name(key) + " was made by somebody else meanwhile: it is looked at anew"};
+}
+
+Result<std::map<Key, Note>> notes_now(Connection& connection, const std::string& metadata,
+                                      const std::vector<Key>& keys) {
+    auto found = connection.query(read_notes(metadata, keys));
+    if (found) return notes_of(*found);
+    if (connection.code() != no_such_table && connection.code() != no_such_schema) return std::move(found).error();
+    for (const auto& statement : make_notes(metadata))
+        if (auto made = connection.execute(statement); !made) return std::move(made).error();
+    return std::map<Key, Note>{};
+}
+
+Result<std::set<Key>> there_now(Connection& connection, const std::vector<Key>& keys) {
+    std::set<Key> out;
+    const auto statement = existing(keys);
+    if (statement.empty()) return out;
+    auto found = connection.query(statement);
+    if (!found) return std::move(found).error();
+    for (const auto& row : found->rows)
+        if (auto key = key_of_note(row[0].value_or(""), row[1].value_or(""))) out.insert(*std::move(key));
+    return out;
+}
+
+/// Prepares up to keys_max jobs.
+Result<void> prepare_some(Connection& connection, const std::string& metadata, std::span<Job*> jobs) {
+    std::vector<Key> keys, made;
+    for (const auto* job : jobs) {
+        keys.push_back(job->action.key);
+        if (creates(job->action.verb)) made.push_back(job->action.key);
+    }
+    auto noted = notes_now(connection, metadata, keys);
+    if (!noted) return std::move(noted).error();
+    auto there = there_now(connection, made);
+    if (!there) return std::move(there).error();
+    std::vector<Note> out;
+    for (auto* job : jobs) {
+        const auto& action = job->action;
+        const auto note = noted->find(action.key);
+        const bool same_owner = note != noted->end() && note->second.mark.installation == action.mark.installation &&
+                                note->second.mark.namespace_name == action.mark.namespace_name;
+        job->is_there = creates(action.verb) && there->contains(action.key);
+        if ((note != noted->end() && !same_owner) || (job->is_there && note == noted->end())) {
+            job->refused = appeared(action.key);
+            continue;
+        }
+        const auto print = job->hash.empty() ? "" : fingerprint(job->hash, action.password);
+        out.push_back({action.key, action.mark, print});
+    }
+    if (out.empty()) return {};
+    return connection.execute(write_notes(metadata, out));
+}
+
+Result<Done> made(const Job& job) {
+    auto then = job.action.then.value_or(Thing{});
+    if (!job.hash.empty()) {
+        then.login = job.hash.starts_with('*') ? Thing::Login::native : Thing::Login::salted;
+        then.hash = job.hash;
+        then.fingerprint = fingerprint(job.hash, job.action.password);
+    }
+    return Done{{{job.action.key, std::move(then)}}};
+}
+
+/// Makes it, or makes it equal where an earlier try of ours made it.
+Result<Done> create(Connection& connection, const std::string& metadata, const Job& job) {
+    const auto& action = job.action;
+    const bool schema = action.verb == Verb::create_schema;
+    const auto& dialect = connection.dialect();
+    const auto statement = job.is_there
+                               ? (schema ? alter_schema(action) : alter_user(dialect, action.key, job.hash))
+                               : (schema ? create_schema(action) : create_user(dialect, action.key, job.hash));
+    auto result = connection.execute(statement);
+    if (result) return made(job);
+    const auto code = connection.code();
+    if (!job.is_there && (code == schema_exists || code == account_exists_or_not)) {
+        // somebody was faster than our note: it is theirs
+        if (auto struck = connection.execute(strike_notes(metadata, {action.key})); !struck)
+            return std::move(struck).error();
+        return appeared(action.key);
+    }
+    return std::move(result).error();
+}
+
+Result<Done> drop_account(Connection& connection, const std::string& metadata, const Job& job) {
+    const auto& key = job.action.key;
+    // locked before its sessions end, so that none comes back
+    if (auto done = connection.execute(lock_user(key)); !done) return std::move(done).error();
+    auto sessions = connection.query(sessions_of(key));
+    if (!sessions) return std::move(sessions).error();
+    for (std::size_t row = 0; row < sessions->rows.size(); ++row) {
+        auto killed = connection.execute("KILL " + sessions->cell(row, "ID"));
+        if (!killed && connection.code() != no_such_session) return std::move(killed).error();
+    }
+    for (const auto& statement : {drop_user(key), strike_notes(metadata, {key})})
+        if (auto done = connection.execute(statement); !done) return std::move(done).error();
+    Done out{{{key, std::nullopt}}};
+    for (const auto& grant : job.action.gone_too) out.now.emplace_back(grant, std::nullopt);
+    return out;
+}
+
+Result<Done> run(Connection& connection, const std::vector<std::string>& statements, Result<Done> then) {
+    for (const auto& statement : statements)
+        if (auto done = connection.execute(statement); !done) return std::move(done).error();
+    return then;
+}
+
+}  // namespace
+
+int rank(Verb verb) {
+    switch (verb) {
+        case Verb::mark: return 0;
+        case Verb::create_schema: return 1;
+        case Verb::alter_schema: return 2;
+        case Verb::create_user: return 3;
+        case Verb::alter_user: return 4;
+        case Verb::grant: return 5;
+        case Verb::revoke: return 6;
+        case Verb::drop_user: return 7;
+        case Verb::drop_schema: return 8;
+        case Verb::forget: break;
+    }
+    return 9;
+}
+
+Result<void> prepare(Connection& connection, const std::string& metadata, std::vector<Job>& jobs) {
+    std::vector<Job*> noted;
+    for (auto& job : jobs) {
+        const auto verb = job.action.verb;
+        if (verb == Verb::create_user || verb == Verb::alter_user)
+            job.hash = connection.dialect().mariadb ? native_hash(job.action.password)
+                                                    : salted_hash(job.action.password, job.salt);
+        if (notes(verb)) noted.push_back(&job);
+    }
+    for (std::size_t from = 0; from < noted.size(); from += keys_max) {
+        const auto some = std::span(noted).subspan(from, std::min(keys_max, noted.size() - from));
+        if (auto done = prepare_some(connection, metadata, some); !done) return done;
+    }
+    return {};
+}
+
+Result<Done> perform(Connection& connection, const std::string& metadata, const Job& job) {
+    if (job.refused) return *job.refused;
+    const auto& action = job.action;
+    const auto& key = action.key;
+    const Done gone{{{key, std::nullopt}}};
+    switch (action.verb) {
+        case Verb::mark: return made(job);  // prepare() wrote it
+        case Verb::create_schema:
+        case Verb::create_user: return create(connection, metadata, job);
+        case Verb::alter_schema: return run(connection, {alter_schema(action)}, made(job));
+        case Verb::alter_user:
+            return run(connection, {alter_user(connection.dialect(), key, job.hash)}, made(job));
+        case Verb::grant: return run(connection, set_privileges(connection.dialect(), action), made(job));
+        case Verb::revoke: {
+            auto done = run(connection, set_privileges(connection.dialect(), action), gone);
+            if (!done && connection.code() == not_granted) return gone;
+            return done;
+        }
+        case Verb::drop_user: return drop_account(connection, metadata, job);
+        case Verb::drop_schema: return run(connection, {drop_schema(key), strike_notes(metadata, {key})}, gone);
+        case Verb::forget: break;
+    }
+    return run(connection, {strike_notes(metadata, {key})}, gone);
+}
+
+}  // namespace ocim::database::mysql

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "base/secret.hpp"
+#include "runtime/kinds.hpp"
+#include "runtime/mark.hpp"
+
+#include <compare>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+/// A database server as our tenants see it: schemas, accounts and what accounts may do.
+namespace ocim::database {
+
+struct Key {
+    enum class Kind { schema, user, grant };
+    Kind kind = Kind::schema;
+    std::string name;  ///< of the schema, or of the account
+    std::string host;  ///< of the account: where it may come from
+    /// Of a grant: the pattern of schemas it is for, as GRANT takes it ("\_" is a plain "_"), or "*" for the server.
+    std::string database;
+    auto operator<=>(const Key&) const = default;
+};
+inline constexpr std::string_view whole_server = "*";
+
+struct Thing {
+    // schema and user
+    std::optional<runtime::Mark> mark;
+    bool exists = true;     ///< false: only our note of it is there, so it is ours and unfinished
+    bool reserved = false;  ///< the server's own, or the account we use: nobody may take it
+    // schema
+    std::string character_set, collation;
+    // user
+    enum class Login {
+        native,   ///< `hash` alone says whether a password fits
+        salted,   ///< `hash` is costly to compare with; `fingerprint` says whether a password fits
+        unknown,  ///< another method, or several: put right without asking
+    };
+    Login login = Login::native;
+    std::string hash, fingerprint;
+    bool locked = false;
+    // grant: "SELECT", "GRANT OPTION", …; `all` when everything but GRANT OPTION is there
+    std::set<std::string> privileges;
+    bool all = false;
+
+    bool operator==(const Thing&) const = default;
+};
+
+using Snapshot = std::map<Key, Thing>;
+
+struct Action {
+    enum class Verb {
+        create_schema,
+        alter_schema,  ///< character set and collation of new tables
+        drop_schema,
+        create_user,
+        alter_user,  ///< password, method, and unlocked
+        drop_user,   ///< locked first and its sessions ended
+        grant,       ///< adds, then takes what is too much
+        revoke,      ///< takes all of a grant
+        mark,        ///< writes down whose it is, or that it is retained
+        forget,      ///< strikes out the note of a thing that is not there
+    };
+    Verb verb = Verb::create_schema;
+    Key key;
+    runtime::Mark mark;
+    std::string character_set, collation;  ///< collation "": the character set's default
+    Secret password;
+    std::set<std::string> add, take;  ///< privileges
+    /// What is there when it is done, but for the hash of a password.
+    std::optional<Thing> then;
+    std::vector<Key> gone_too;  ///< the grants that go with an account
+    bool operator==(const Action&) const = default;
+};
+
+using Server = runtime::System<Key, Thing, Action>;
+
+}  // namespace ocim::database
