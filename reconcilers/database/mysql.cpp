@@ -7,6 +7,7 @@
 #include "database/mysql_read.hpp"
 
 #include <algorithm>
+#include <set>
 #include <utility>
 
 namespace ocim::database {
@@ -44,28 +45,19 @@ public:
         Session session(*this);
         auto begun = co_await take(session);
         if (begun) begun = co_await prepare(session, jobs);
+        std::set<Key> failed;
         for (std::size_t next = 0; next < jobs.size();) {
-            if (!begun) {
-                results.set(jobs[next++].index, begun.error());
-                continue;
+            auto slice = take_slice(jobs, next, failed);
+            std::vector<Job> tried = slice;
+            Result<Outcomes> outcomes = begun ? Result<Outcomes>(Outcomes()) : Result<Outcomes>(begun.error());
+            if (begun) outcomes = co_await perform(session, std::move(slice));
+            for (std::size_t i = 0; i < tried.size(); ++i) {
+                auto result = outcomes ? std::move((*outcomes)[i]) : Result<mysql::Done>(outcomes.error());
+                if (!result) failed.insert(tried[i].action.key);
+                if (!result && result.error().error_class == ErrorClass::unreachable)
+                    begun = without_doubt(result.error());  // the session is gone; what was not begun has no effect
+                results.set(tried[i].index, std::move(result));
             }
-            auto slice = std::make_move_iterator(jobs.begin() + static_cast<std::ptrdiff_t>(next));
-            const auto count = std::min(slice_max, jobs.size() - next);
-            std::vector<Job> some(slice, slice + static_cast<std::ptrdiff_t>(count));
-            std::vector<std::size_t> numbers;
-            for (const auto& job : some) numbers.push_back(job.index);
-            next += count;
-            const auto outcome = co_await perform(session, std::move(some));
-            for (std::size_t i = 0; i < numbers.size(); ++i)
-                if (outcome)
-                    results.set(numbers[i], (*outcome)[i]);
-                else
-                    results.set(numbers[i], outcome.error());
-            if (!outcome)
-                begun = outcome.error();
-            else if (const auto& last = outcome->back(); !last && last.error().error_class == ErrorClass::unreachable)
-                begun = last.error();  // the session is gone; what was not begun is not of unknown outcome
-            if (!begun) begun = without_doubt(begun.error());
         }
     }
 
@@ -152,8 +144,8 @@ private:
                      jobs = std::move(jobs)]() -> Result<Outcomes> {
             Outcomes out;
             for (const auto& job : jobs) {
-                const bool broken = !out.empty() && !out.back() &&
-                                    out.back().error().error_class == ErrorClass::unreachable;
+                const bool broken =
+                    !out.empty() && !out.back() && out.back().error().error_class == ErrorClass::unreachable;
                 auto done = broken ? Result<mysql::Done>(without_doubt(out.back().error()))
                                    : mysql::perform(*connection, metadata, job);
                 if (!done && !broken) done = std::move(done).error().within(place);
@@ -167,6 +159,19 @@ private:
         co_return outcomes;
     }
 
+    /// The next jobs of one rank, so that what stands on them is known to have failed before it is tried.
+    static std::vector<Job> take_slice(std::vector<Job>& jobs, std::size_t& next, const std::set<Key>& failed) {
+        std::vector<Job> out;
+        const auto rank = mysql::rank(jobs[next].action.verb);
+        while (next < jobs.size() && out.size() < slice_max && mysql::rank(jobs[next].action.verb) == rank) {
+            auto& job = out.emplace_back(std::move(jobs[next++]));
+            for (const auto& key : mysql::grounds(job.action))
+                if (failed.contains(key) && !job.refused)
+                    job.refused = Error{ErrorClass::conflict, mysql::note_name(key) + " was not made"};
+        }
+        return out;
+    }
+
     std::vector<Job> queue(std::vector<Action> actions) {
         std::vector<Job> jobs;
         for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -175,7 +180,7 @@ private:
             job.action = std::move(actions[i]);
             if (!job.action.password.empty()) job.salt = services_.random.text(20, alphanumerics);
         }
-        std::ranges::stable_sort(jobs, {}, [](const Job& job) { return mysql::rank(job.action.verb); });
+        std::ranges::sort(jobs, {}, [](const Job& job) { return std::pair(mysql::rank(job.action.verb), job.index); });
         return jobs;
     }
 

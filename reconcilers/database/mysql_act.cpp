@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <set>
+#include <span>
 
 namespace ocim::database::mysql {
 
@@ -12,16 +13,12 @@ namespace {
 using Verb = Action::Verb;
 constexpr unsigned no_such_table = 1146, no_such_schema = 1049, schema_exists = 1007, account_exists_or_not = 1396,
                    not_granted = 1141, no_such_session = 1094;
-/// Keys in one statement: well below the smallest max_allowed_packet in use (1 MiB).
-constexpr std::size_t keys_max = 500;
+/// Jobs whose notes go in one statement: well below the smallest max_allowed_packet in use (1 MiB).
+constexpr std::size_t jobs_max = 500;
 
-bool creates(Verb verb) {
-    return verb == Verb::create_schema || verb == Verb::create_user;
-}
+bool creates(Verb verb) { return verb == Verb::create_schema || verb == Verb::create_user; }
 /// Whether its note is written first. A new password's is, because the fingerprint is in it.
-bool notes(Verb verb) {
-    return creates(verb) || verb == Verb::mark || verb == Verb::alter_user;
-}
+bool notes(Verb verb) { return creates(verb) || verb == Verb::mark || verb == Verb::alter_user; }
 
 Error appeared(const Key& key) {
     return {ErrorClass::conflict, note_name(key) + " was made by somebody else meanwhile: it is looked at anew"};
@@ -48,11 +45,17 @@ Result<std::set<Key>> there_now(Connection& connection, const std::vector<Key>& 
     return out;
 }
 
-/// Prepares up to keys_max jobs.
+bool same_owner(const runtime::Mark& left, const runtime::Mark& right) {
+    return left.installation == right.installation && left.namespace_name == right.namespace_name;
+}
+
+/// Prepares up to jobs_max jobs.
 Result<void> prepare_some(Connection& connection, const std::string& metadata, std::span<Job*> jobs) {
     std::vector<Key> keys, made;
     for (const auto* job : jobs) {
-        keys.push_back(job->action.key);
+        const auto needed = grounds(job->action);
+        if (notes(job->action.verb)) keys.push_back(job->action.key);
+        keys.insert(keys.end(), needed.begin(), needed.end());
         if (creates(job->action.verb)) made.push_back(job->action.key);
     }
     auto noted = notes_now(connection, metadata, keys);
@@ -62,16 +65,21 @@ Result<void> prepare_some(Connection& connection, const std::string& metadata, s
     std::vector<Note> out;
     for (auto* job : jobs) {
         const auto& action = job->action;
+        for (const auto& key : grounds(action)) {
+            const auto note = noted->find(key);
+            if (note == noted->end() || !same_owner(note->second.mark, action.mark)) job->refused = appeared(key);
+        }
+        if (!notes(action.verb)) continue;
         const auto note = noted->find(action.key);
-        const bool same_owner = note != noted->end() && note->second.mark.installation == action.mark.installation &&
-                                note->second.mark.namespace_name == action.mark.namespace_name;
+        const bool ours = note != noted->end() && same_owner(note->second.mark, action.mark);
         job->is_there = creates(action.verb) && there->contains(action.key);
-        if ((note != noted->end() && !same_owner) || (job->is_there && note == noted->end())) {
+        if (!ours && (note != noted->end() || job->is_there)) {
             job->refused = appeared(action.key);
             continue;
         }
-        const auto print = job->hash.empty() ? "" : fingerprint(job->hash, action.password);
-        out.push_back({action.key, action.mark, print});
+        const Note written{action.key, action.mark, job->hash.empty() ? "" : fingerprint(job->hash, action.password)};
+        (*noted)[action.key] = written;
+        out.push_back(written);
     }
     if (out.empty()) return {};
     return connection.execute(write_notes(metadata, out));
@@ -92,18 +100,16 @@ Result<Done> create(Connection& connection, const std::string& metadata, const J
     const auto& action = job.action;
     const bool schema = action.verb == Verb::create_schema;
     const auto& dialect = connection.dialect();
-    const auto statement = job.is_there
-                               ? (schema ? alter_schema(action) : alter_user(dialect, action.key, job.hash))
-                               : (schema ? create_schema(action) : create_user(dialect, action.key, job.hash));
+    const auto statement = job.is_there ? (schema ? alter_schema(action) : alter_user(dialect, action.key, job.hash))
+                                        : (schema ? create_schema(action) : create_user(dialect, action.key, job.hash));
     auto result = connection.execute(statement);
     if (result) return made(job);
+    if (job.is_there || outcome_unknown(connection.code())) return std::move(result).error();
+    // nothing was made; or somebody was faster than our note, and it is theirs
     const auto code = connection.code();
-    if (!job.is_there && (code == schema_exists || code == account_exists_or_not)) {
-        // somebody was faster than our note: it is theirs
-        if (auto struck = connection.execute(strike_notes(metadata, {action.key})); !struck)
-            return std::move(struck).error();
-        return appeared(action.key);
-    }
+    if (auto struck = connection.execute(strike_notes(metadata, {action.key})); !struck)
+        return std::move(struck).error();
+    if (code == schema_exists || code == account_exists_or_not) return appeared(action.key);
     return std::move(result).error();
 }
 
@@ -122,6 +128,15 @@ Result<Done> drop_account(Connection& connection, const std::string& metadata, c
     Done out{{{key, std::nullopt}}};
     for (const auto& grant : job.action.gone_too) out.now.emplace_back(grant, std::nullopt);
     return out;
+}
+
+/// What is to be taken may be gone already.
+Result<Done> set_rights(Connection& connection, const Action& action, Result<Done> then) {
+    for (const auto& statement : set_privileges(connection.dialect(), action)) {
+        auto done = connection.execute(statement);
+        if (!done && connection.code() != not_granted) return std::move(done).error();
+    }
+    return then;
 }
 
 Result<Done> run(Connection& connection, const std::vector<std::string>& statements, Result<Done> then) {
@@ -148,6 +163,13 @@ int rank(Verb verb) {
     return 9;
 }
 
+std::vector<Key> grounds(const Action& action) {
+    if (action.verb != Verb::grant) return {};
+    std::vector<Key> out{{Key::Kind::user, action.key.name, action.key.host, ""}};
+    if (action.key.database != whole_server) out.push_back({Key::Kind::schema, plain(action.key.database), "", ""});
+    return out;
+}
+
 Result<void> prepare(Connection& connection, const std::string& metadata, std::vector<Job>& jobs) {
     std::vector<Job*> noted;
     for (auto& job : jobs) {
@@ -155,10 +177,10 @@ Result<void> prepare(Connection& connection, const std::string& metadata, std::v
         if (verb == Verb::create_user || verb == Verb::alter_user)
             job.hash = connection.dialect().mariadb ? native_hash(job.action.password)
                                                     : salted_hash(job.action.password, job.salt);
-        if (notes(verb)) noted.push_back(&job);
+        if (notes(verb) || verb == Verb::grant) noted.push_back(&job);
     }
-    for (std::size_t from = 0; from < noted.size(); from += keys_max) {
-        const auto some = std::span(noted).subspan(from, std::min(keys_max, noted.size() - from));
+    for (std::size_t from = 0; from < noted.size(); from += jobs_max) {
+        const auto some = std::span(noted).subspan(from, std::min(jobs_max, noted.size() - from));
         if (auto done = prepare_some(connection, metadata, some); !done) return done;
     }
     return {};
@@ -174,14 +196,9 @@ Result<Done> perform(Connection& connection, const std::string& metadata, const 
         case Verb::create_schema:
         case Verb::create_user: return create(connection, metadata, job);
         case Verb::alter_schema: return run(connection, {alter_schema(action)}, made(job));
-        case Verb::alter_user:
-            return run(connection, {alter_user(connection.dialect(), key, job.hash)}, made(job));
-        case Verb::grant: return run(connection, set_privileges(connection.dialect(), action), made(job));
-        case Verb::revoke: {
-            auto done = run(connection, set_privileges(connection.dialect(), action), gone);
-            if (!done && connection.code() == not_granted) return gone;
-            return done;
-        }
+        case Verb::alter_user: return run(connection, {alter_user(connection.dialect(), key, job.hash)}, made(job));
+        case Verb::grant: return set_rights(connection, action, made(job));
+        case Verb::revoke: return set_rights(connection, action, gone);
         case Verb::drop_user: return drop_account(connection, metadata, job);
         case Verb::drop_schema: return run(connection, {drop_schema(key), strike_notes(metadata, {key})}, gone);
         case Verb::forget: break;

@@ -26,8 +26,11 @@ struct Job {
 /// In which order jobs are done, so that every prefix is a legal state: notes, schemas, accounts, rights; and back.
 int rank(Action::Verb verb);
 
+/// What a job stands on: a right needs its account and its schema to be ours.
+std::vector<Key> grounds(const Action& action);
+
 /// Writes the notes that must be there before the things, in a number of statements that grows by three for each 500
-/// jobs, and refuses what became another's meanwhile. An error is everybody's.
+/// keys, and refuses what became another's meanwhile. An error is everybody's.
 Result<void> prepare(Connection& connection, const std::string& metadata, std::vector<Job>& jobs);
 
 /// Does one job.

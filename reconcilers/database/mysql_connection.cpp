@@ -1,10 +1,16 @@
 #include "database/mysql_connection.hpp"
 
+#include "base/limits.hpp"
+
+#include <mysql.h>
 #include <algorithm>
 #include <mutex>
-#include <mysql.h>
 
 namespace ocim::database::mysql {
+
+namespace {
+constexpr unsigned syntax_error = 1064;
+}
 
 std::string Table::cell(std::size_t row, std::string_view column) const {
     const auto found = std::ranges::find(columns, column);
@@ -23,9 +29,7 @@ Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& s
     return connection;
 }
 
-Connection::~Connection() {
-    mysql_close(handle_);
-}
+Connection::~Connection() { mysql_close(handle_); }
 
 Result<void> Connection::log_in(const ConnectionSettings& settings) {
     const unsigned connect = settings.connect_seconds, reply = settings.reply_seconds;
@@ -68,7 +72,7 @@ Result<void> Connection::learn() {
 Result<Table> Connection::query(const std::string& statement) {
     code_ = 0;
     if (mysql_real_query(handle_, statement.data(), statement.size()) != 0) return failure();
-    auto* result = mysql_store_result(handle_);
+    auto* result = mysql_use_result(handle_);
     if (!result) {
         if (mysql_errno(handle_) != 0) return failure();
         return Table{};  // a statement without rows
@@ -78,12 +82,19 @@ Result<Table> Connection::query(const std::string& statement) {
     const auto width = mysql_num_fields(result);
     const auto* fields = mysql_fetch_fields(result);
     for (unsigned i = 0; i < width; ++i) out.columns.emplace_back(fields[i].name, fields[i].name_length);
+    std::size_t bytes = 0;
     while (const auto row = mysql_fetch_row(result)) {
         const auto* lengths = mysql_fetch_lengths(result);
         auto& cells = out.rows.emplace_back();
-        for (unsigned i = 0; i < width; ++i)
+        for (unsigned i = 0; i < width; ++i) {
             cells.push_back(row[i] ? std::optional(std::string(row[i], lengths[i])) : std::nullopt);
+            bytes += lengths[i] + sizeof cells.back();
+        }
+        if (bytes > limits::reply_bytes_max)
+            return Error{ErrorClass::transient,
+                         "the reply is over " + std::to_string(limits::reply_bytes_max) + " bytes"};
     }
+    if (mysql_errno(handle_) != 0) return failure();
     return out;
 }
 
@@ -99,6 +110,7 @@ Error Connection::failure() {
     // what a peer says is data: one line of printable text, and not all of it
     std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' '; });
     text.resize(std::min<std::size_t>(text.size(), 300));
+    if (code_ == syntax_error) text = "it does not understand us";  // its words repeat the statement, hash and all
     Error error{class_of(code_), "MySQL error " + std::to_string(code_) + ": " + text};
     error.outcome_unknown = outcome_unknown(code_);
     return error;

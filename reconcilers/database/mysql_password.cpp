@@ -1,10 +1,10 @@
 #include "database/mysql_sql.hpp"
 
+#include <openssl/evp.h>
 #include <algorithm>
 #include <array>
 #include <cassert>
 #include <cstdint>
-#include <openssl/evp.h>
 
 namespace ocim::database::mysql {
 
@@ -60,7 +60,9 @@ std::string crypt_text(const std::string& digest) {
     const auto put = [&out](std::uint32_t bits, int count) {
         for (; count > 0; --count, bits >>= 6) out += digits[bits & 63];
     };
-    const auto byte = [&digest](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(digest[i])); };
+    const auto byte = [&digest](std::size_t i) {
+        return static_cast<std::uint32_t>(static_cast<unsigned char>(digest[i]));
+    };
     // each triple is the one before it, turned: (0,10,20), (21,1,11), (12,22,2), …
     std::size_t a = 0, b = 10, c = 20;
     for (int i = 0; i < 10; ++i) {
@@ -74,8 +76,11 @@ std::string crypt_text(const std::string& digest) {
     return out;
 }
 
-/// "SHA-crypt" with SHA-256, as its author published it, without its bound of 16 characters for the salt.
-std::string sha_crypt(const std::string& key, std::string_view salt, int rounds) {
+}  // namespace
+
+std::string sha_crypt(const Secret& password, std::string_view salt) {
+    constexpr int rounds = 5'000;
+    const auto& key = password.reveal();
     const auto* algorithm = EVP_sha256();
     const auto second = Digest(algorithm).add(key).add(salt).add(key).end();
     Digest first(algorithm);
@@ -101,8 +106,6 @@ std::string sha_crypt(const std::string& key, std::string_view salt, int rounds)
     return crypt_text(state);
 }
 
-}  // namespace
-
 std::string native_hash(const Secret& password) {
     const auto once = Digest(EVP_sha1()).add(password.reveal()).end();
     return "*" + hex(Digest(EVP_sha1()).add(once).end(), "0123456789ABCDEF");
@@ -110,7 +113,7 @@ std::string native_hash(const Secret& password) {
 
 std::string salted_hash(const Secret& password, std::string_view salt) {
     assert(salt.size() == 20);
-    return "$A$005$" + std::string(salt) + sha_crypt(password.reveal(), salt, 5'000);
+    return "$A$005$" + std::string(salt) + sha_crypt(password, salt);
 }
 
 std::string fingerprint(const std::string& hash, const Secret& password) {

@@ -8,9 +8,11 @@ namespace ocim::database::mysql {
 namespace {
 
 constexpr unsigned no_such_table = 1146, no_such_schema = 1049;
+constexpr std::string_view grant_option = "GRANT OPTION";
 
 constexpr std::string_view users_of_mariadb =
-    "SELECT u.*, JSON_VALUE(p.Priv, '$.account_locked') AS ocim_locked, JSON_EXISTS(p.Priv, '$.auth_or') AS ocim_several"
+    "SELECT u.*, JSON_VALUE(p.Priv, '$.account_locked') AS ocim_locked,"
+    " JSON_LENGTH(p.Priv, '$.auth_or') > 1 AS ocim_several"  // one method alone may be left in a list
     " FROM mysql.user u JOIN mysql.global_priv p ON p.Host = u.Host AND p.User = u.User";
 constexpr std::string_view users_of_mysql = "SELECT * FROM mysql.user";
 
@@ -25,15 +27,18 @@ Thing::Login login_of(const Table& users, std::size_t row) {
 /// The privileges of one row, by its columns.
 Thing rights_of(const Table& table, std::size_t row) {
     Thing out;
-    out.all = true;
+    bool all = true;
     for (std::size_t i = 0; i < table.columns.size(); ++i) {
         auto privilege = privilege_of_column(table.columns[i]);
         if (privilege.empty()) continue;
         if (table.rows[row][i] == "Y")
             out.privileges.insert(std::move(privilege));
-        else if (privilege != "GRANT OPTION")
-            out.all = false;
+        else if (privilege != grant_option)
+            all = false;
     }
+    if (!all) return out;
+    std::erase_if(out.privileges, [](const auto& privilege) { return privilege != grant_option; });
+    out.privileges.insert("ALL");
     return out;
 }
 
@@ -70,7 +75,6 @@ void add_users(const Reading& reading, const std::string& own_account, Snapshot&
                          name.starts_with("mariadb.");
         auto rights = rights_of(users, row);
         if (rights.privileges.empty()) continue;
-        rights.all = false;  // of the whole server there are more privileges than columns
         out[{Key::Kind::grant, name, host, std::string(whole_server)}] = std::move(rights);
     }
 }
@@ -89,10 +93,10 @@ Result<Reading> read(Connection& connection, const std::string& metadata) {
         std::string statement;
     };
     const auto users = connection.dialect().mariadb ? users_of_mariadb : users_of_mysql;
-    for (auto& [table, statement] :
-         {Step{out.schemas, "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME"
-                            " FROM information_schema.SCHEMATA"},
-          Step{out.users, std::string(users)}, Step{out.grants, "SELECT * FROM mysql.db"}}) {
+    for (auto& [table, statement] : {Step{out.schemas,
+                                          "SELECT SCHEMA_NAME, DEFAULT_CHARACTER_SET_NAME, DEFAULT_COLLATION_NAME"
+                                          " FROM information_schema.SCHEMATA"},
+                                     Step{out.users, std::string(users)}, Step{out.grants, "SELECT * FROM mysql.db"}}) {
         auto found = connection.query(statement);
         if (!found) return std::move(found).error();
         table = *std::move(found);

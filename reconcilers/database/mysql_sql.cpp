@@ -24,9 +24,7 @@ std::string joined(const std::set<std::string>& words) {
     return out;
 }
 
-std::string table(std::string_view metadata) {
-    return identifier(metadata) + ".`owned`";
-}
+std::string table(std::string_view metadata) { return identifier(metadata) + ".`owned`"; }
 
 std::string_view kind_text(Key::Kind kind) {
     switch (kind) {
@@ -48,12 +46,7 @@ std::string tuples(const std::vector<Key>& keys) {
 std::string scope(const Dialect& dialect, const std::string& database) {
     if (database == whole_server) return "*.*";
     if (!dialect.literal_grants) return identifier(database) + ".*";
-    std::string name;
-    for (std::size_t i = 0; i < database.size(); ++i) {
-        if (database[i] == '\\' && i + 1 < database.size()) ++i;
-        name += database[i];
-    }
-    return identifier(name) + ".*";
+    return identifier(plain(database)) + ".*";
 }
 
 std::string charset_clause(const Action& action) {
@@ -69,12 +62,8 @@ std::string identified(const Dialect& dialect, const std::string& hash) {
 
 }  // namespace
 
-std::string identifier(std::string_view name) {
-    return quoted(name, '`');
-}
-std::string literal(std::string_view text) {
-    return quoted(text, '\'');
-}
+std::string identifier(std::string_view name) { return quoted(name, '`'); }
+std::string literal(std::string_view text) { return quoted(text, '\''); }
 std::string pattern(std::string_view name) {
     std::string out;
     for (const char c : name) {
@@ -83,9 +72,15 @@ std::string pattern(std::string_view name) {
     }
     return out;
 }
-std::string account(const Key& key) {
-    return literal(key.name) + "@" + literal(key.host);
+std::string plain(std::string_view pattern) {
+    std::string out;
+    for (std::size_t i = 0; i < pattern.size(); ++i) {
+        if (pattern[i] == '\\' && i + 1 < pattern.size()) ++i;
+        out += pattern[i];
+    }
+    return out;
 }
+std::string account(const Key& key) { return literal(key.name) + "@" + literal(key.host); }
 
 std::string privilege_of_column(std::string_view column) {
     constexpr std::string_view tail = "_priv";
@@ -94,10 +89,8 @@ std::string privilege_of_column(std::string_view column) {
     struct Odd {
         std::string_view column, privilege;
     };
-    static constexpr std::array odd{Odd{"Create_tmp_table", "CREATE TEMPORARY TABLES"},
-                                    Odd{"Grant", "GRANT OPTION"},
-                                    Odd{"Show_db", "SHOW DATABASES"},
-                                    Odd{"Repl_slave", "REPLICATION SLAVE"},
+    static constexpr std::array odd{Odd{"Create_tmp_table", "CREATE TEMPORARY TABLES"}, Odd{"Grant", "GRANT OPTION"},
+                                    Odd{"Show_db", "SHOW DATABASES"}, Odd{"Repl_slave", "REPLICATION SLAVE"},
                                     Odd{"Repl_client", "REPLICATION CLIENT"}};
     for (const auto& item : odd)
         if (item.column == column) return std::string(item.privilege);
@@ -142,8 +135,7 @@ ErrorClass class_of(unsigned code) {
         case 2013:
         case 2026:  // TLS refused
         case 2027:  // what came is not the protocol
-        case 2055:
-            return ErrorClass::unreachable;
+        case 2055: return ErrorClass::unreachable;
         case 1007:  // schema exists
         case 1008:  // schema does not exist
         case 1396:  // account exists, or not
@@ -165,9 +157,7 @@ ErrorClass class_of(unsigned code) {
     }
 }
 
-bool outcome_unknown(unsigned code) {
-    return code == 2006 || code == 2013 || code == 2027 || code == 2055;
-}
+bool outcome_unknown(unsigned code) { return code == 2006 || code == 2013 || code == 2027 || code == 2055; }
 
 std::string session_settings(const Dialect& dialect) {
     // without NO_AUTO_CREATE_USER a GRANT makes an account without password; MySQL 8 has no such mode any more
@@ -186,9 +176,7 @@ std::vector<std::string> make_notes(std::string_view metadata) {
                 " PRIMARY KEY (kind, name)) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"};
 }
 
-std::string note_name(const Key& key) {
-    return key.kind == Key::Kind::user ? key.name + "@" + key.host : key.name;
-}
+std::string note_name(const Key& key) { return key.kind == Key::Kind::user ? key.name + "@" + key.host : key.name; }
 
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name) {
     if (kind == "schema") return Key{Key::Kind::schema, std::string(name), "", ""};
@@ -255,33 +243,28 @@ std::string alter_user(const Dialect& dialect, const Key& key, const std::string
 }
 
 std::vector<std::string> set_privileges(const Dialect& dialect, const Action& action) {
-    const auto& key = action.key;
-    const auto& [add, take] = std::tie(action.add, action.take);
-    const auto where = " ON " + scope(dialect, key.database);
+    const auto where = " ON " + scope(dialect, action.key.database);
+    const auto who = account(action.key);
     std::vector<std::string> out;
-    // of the whole server there are privileges that no column shows: what is too much goes with all the rest
-    if (key.database == whole_server && !take.empty()) {
-        out.push_back("REVOKE ALL PRIVILEGES" + where + " FROM " + account(key));
-        if (take.contains("GRANT OPTION")) out.push_back("REVOKE GRANT OPTION" + where + " FROM " + account(key));
+    auto take = action.take;
+    // What is too much goes first where it cannot be named in part: "ALL", and of the whole server, where there are
+    // privileges that no column shows.
+    const bool whole = action.key.database == whole_server && !take.empty();
+    if (whole || take.contains("ALL")) {
+        out.push_back("REVOKE ALL PRIVILEGES" + where + " FROM " + who);
+        std::erase_if(take, [](const auto& privilege) { return privilege != "GRANT OPTION"; });
     }
-    if (!add.empty()) out.push_back("GRANT " + joined(add) + where + " TO " + account(key));
-    if (key.database != whole_server && !take.empty())
-        out.push_back("REVOKE " + joined(take) + where + " FROM " + account(key));
+    if (!action.add.empty()) out.push_back("GRANT " + joined(action.add) + where + " TO " + who);
+    if (!take.empty()) out.push_back("REVOKE " + joined(take) + where + " FROM " + who);
     return out;
 }
 
-std::string lock_user(const Key& key) {
-    return "ALTER USER IF EXISTS " + account(key) + " ACCOUNT LOCK";
-}
+std::string lock_user(const Key& key) { return "ALTER USER IF EXISTS " + account(key) + " ACCOUNT LOCK"; }
 std::string sessions_of(const Key& key) {
     return "SELECT ID FROM information_schema.PROCESSLIST WHERE USER=" + literal(key.name) +
            " AND (SELECT COUNT(*) FROM mysql.user WHERE User=" + literal(key.name) + ") = 1";
 }
-std::string drop_user(const Key& key) {
-    return "DROP USER IF EXISTS " + account(key);
-}
-std::string drop_schema(const Key& key) {
-    return "DROP DATABASE IF EXISTS " + identifier(key.name);
-}
+std::string drop_user(const Key& key) { return "DROP USER IF EXISTS " + account(key); }
+std::string drop_schema(const Key& key) { return "DROP DATABASE IF EXISTS " + identifier(key.name); }
 
 }  // namespace ocim::database::mysql

@@ -25,6 +25,8 @@ std::string identifier(std::string_view name);  ///< `a``b`
 std::string literal(std::string_view text);     ///< 'a''b'
 /// A schema's name as a GRANT matches it alone: "_" and "%" stand for others unless a backslash says no.
 std::string pattern(std::string_view name);
+/// The name that pattern() was given.
+std::string plain(std::string_view pattern);
 /// 'user'@'host'
 std::string account(const Key& key);
 
@@ -32,7 +34,10 @@ std::string account(const Key& key);
 
 /// mysql_native_password: "*" and 40 hex digits.
 std::string native_hash(const Secret& password);
-/// caching_sha2_password: "$A$005$", the salt (20 characters) and SHA-crypt's 43 characters after 5,000 rounds.
+/// "SHA-crypt" with SHA-256 and 5,000 rounds, as its author published it, without its bound of 16 characters for the
+/// salt: the 43 characters of the digest.
+std::string sha_crypt(const Secret& password, std::string_view salt);
+/// caching_sha2_password: "$A$005$", the salt (20 characters) and SHA-crypt's digest.
 std::string salted_hash(const Secret& password, std::string_view salt);
 /// Says whether `password` is the one that the account was given with `hash`, without those rounds. It is kept beside
 /// our note of the account.

@@ -41,9 +41,8 @@ struct Thing {
     Login login = Login::native;
     std::string hash, fingerprint;
     bool locked = false;
-    // grant: "SELECT", "GRANT OPTION", …; `all` when everything but GRANT OPTION is there
+    // grant: "SELECT", …; "ALL" stands for everything but "GRANT OPTION"
     std::set<std::string> privileges;
-    bool all = false;
 
     bool operator==(const Thing&) const = default;
 };

@@ -15,9 +15,7 @@ constexpr std::string_view secrets_namespace = "ocim-system";
 
 using Tls = crd::DatabaseServer::Spec::Mysql::Tls;
 
-bool loopback(std::string_view host) {
-    return host == "localhost" || host == "::1" || host.starts_with("127.");
-}
+bool loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
 mysql::ConnectionSettings::Tls protection(const crd::DatabaseServer::Spec::Mysql& server) {
     using Out = mysql::ConnectionSettings::Tls;
@@ -45,9 +43,7 @@ Result<std::string> write_authorities(const std::string& directory, const std::s
 
 }  // namespace
 
-runtime::BackendSettings Tenant::settings(const Backend& backend) {
-    return runtime::settings_of(backend.spec);
-}
+runtime::BackendSettings Tenant::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
 
 std::vector<runtime::Reference> Tenant::backend_needs(const Backend& backend) {
     const std::string where(secrets_namespace);

@@ -34,9 +34,7 @@ api::SecretKeyRef password_ref(const Object& object, const Object::Spec::User& u
     return {object.metadata.name + "." + name, "password"};
 }
 
-std::string Tenant::backend_name(const Object& object) {
-    return object.spec.server_ref.name;
-}
+std::string Tenant::backend_name(const Object& object) { return object.spec.server_ref.name; }
 
 std::vector<runtime::Reference> Tenant::needs(const Object& object) {
     std::vector<runtime::Reference> out;
@@ -62,8 +60,8 @@ std::vector<runtime::Claim> Tenant::claims(const Object& object) {
     const auto at = "database/" + object.spec.server_ref.name;
     std::vector<runtime::Claim> out;
     for (std::size_t i = 0; i < object.spec.databases.size(); ++i)
-        out.push_back({at + "/schema/" + object.spec.databases[i].name,
-                       "spec.databases[" + std::to_string(i) + "].name"});
+        out.push_back(
+            {at + "/schema/" + object.spec.databases[i].name, "spec.databases[" + std::to_string(i) + "].name"});
     for (std::size_t i = 0; i < object.spec.users.size(); ++i)
         out.push_back({at + "/user/" + object.spec.users[i].name + "@" + object.spec.users[i].host,
                        "spec.users[" + std::to_string(i) + "].name"});
@@ -103,8 +101,9 @@ runtime::Report<Object> Tenant::report(const Object& object, const runtime::Inpu
         out.verdict = {State::stalled, "InvalidSpec", wrong.front().field + ": " + wrong.front().message};
     else if (!foreign.empty())
         out.verdict = {State::stalled, "NotOwned",
-                       listed(foreign) + ": exists on the server and is not this object's. Choose another name, or set "
-                                         "adoptionPolicy: Adopt to take over what nobody claims."};
+                       listed(foreign) +
+                           ": exists on the server and is not this object's. Choose another name, or set "
+                           "adoptionPolicy: Adopt to take over what nobody claims."};
     else if (!missing.empty())
         out.verdict = {State::progressing, "PasswordMissing",
                        "waiting for a password in the Secret key " + listed(missing)};

@@ -19,9 +19,7 @@ Key grant_key(const Object::Spec::User& user, const std::string& database) {
     return {Key::Kind::grant, user.name, user.host, database == whole_server ? database : mysql::pattern(database)};
 }
 
-bool ours(const Thing& thing, const Mark& self) {
-    return ownership(thing.mark, self) == runtime::Ownership::ours;
-}
+bool ours(const Thing& thing, const Mark& self) { return ownership(thing.mark, self) == runtime::Ownership::ours; }
 
 std::string collation_of(const Object::Spec::Database& database) {
     if (database.collation) return *database.collation;
@@ -83,12 +81,12 @@ std::vector<Action> without(const Mark& self, const Snapshot& seen, Keep keep, c
             for (const auto& [grant, held] : grants_of(key, seen)) action.gone_too.push_back(grant);
         } else {
             out.push_back(step(Verb::drop_schema, key, self));
-            // rights outlive a schema and would hold for the next one of that name; those of our own accounts that
-            // go too need no word
+            // rights outlive a schema and would hold for the next one of that name; those of our own accounts go with
+            // the account, or because they are not wanted
             for (const auto& [grant, held] : seen) {
                 if (grant.kind != Key::Kind::grant || grant.database != mysql::pattern(key.name)) continue;
                 const auto owner = seen.find({Key::Kind::user, grant.name, grant.host, ""});
-                if (owner != seen.end() && ours(owner->second, self) && !wanted.contains(owner->first)) continue;
+                if (owner != seen.end() && ours(owner->second, self)) continue;
                 rights.emplace_back(step(Verb::revoke, grant, self)).take = held.privileges;
             }
         }
@@ -172,21 +170,17 @@ private:
 
     void rights(const Object::Spec::User& user, const Object::Spec::User::Grant& grant) {
         const auto key = grant_key(user, grant.database);
-        std::set<std::string> wanted;
+        std::set<std::string> wanted, take;
         for (const auto privilege : grant.privileges) wanted.emplace(api::encode(privilege).as_string());
-        const bool all = wanted.contains("ALL");
-        if (all) wanted = {"ALL"};
-        std::set<std::string> take;
+        if (wanted.contains("ALL")) wanted = {"ALL"};
         if (const auto found = seen_.find(key); found != seen_.end()) {
-            const auto& has = found->second.privileges;
-            if (all && has.contains("GRANT OPTION")) take = {"GRANT OPTION"};
-            if (!all) std::ranges::set_difference(has, wanted, std::inserter(take, take.end()));
-            const bool enough = all ? found->second.all : std::ranges::includes(has, wanted);
-            if (enough && take.empty()) return;
+            if (found->second.privileges == wanted) return;
+            std::ranges::set_difference(found->second.privileges, wanted, std::inserter(take, take.end()));
+            if (wanted.contains("ALL"))  // it has all that is in it
+                std::erase_if(take, [](const auto& privilege) { return privilege != "GRANT OPTION"; });
         }
         Thing then;
         then.privileges = wanted;
-        then.all = all;
         auto& action = add(Verb::grant, key, then);
         action.add = std::move(wanted);
         action.take = std::move(take);
@@ -204,12 +198,8 @@ private:
 Mark mark_of(const Object& object, const std::string& installation) {
     return {installation, object.metadata.key(), object.metadata.uid, false};
 }
-Key schema_key(const std::string& name) {
-    return {Key::Kind::schema, name, "", ""};
-}
-Key user_key(const Object::Spec::User& user) {
-    return {Key::Kind::user, user.name, user.host, ""};
-}
+Key schema_key(const std::string& name) { return {Key::Kind::schema, name, "", ""}; }
+Key user_key(const Object::Spec::User& user) { return {Key::Kind::user, user.name, user.host, ""}; }
 
 Standing standing(const Object& object, const Mark& self, const Key& key, const Snapshot& seen) {
     const auto found = seen.find(key);
@@ -224,8 +214,7 @@ Standing standing(const Object& object, const Mark& self, const Key& key, const 
     return thing.exists ? Standing::ours : Standing::absent;
 }
 
-std::optional<Secret> password_of(const Object& object, const Object::Spec::User& user,
-                                  const runtime::Inputs& inputs) {
+std::optional<Secret> password_of(const Object& object, const Object::Spec::User& user, const runtime::Inputs& inputs) {
     const auto ref = password_ref(object, user);
     auto secret = inputs.secret(object.metadata.namespace_, ref.name, ref.key);
     if (!secret || secret->empty()) return std::nullopt;

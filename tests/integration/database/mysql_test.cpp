@@ -1,0 +1,293 @@
+#include "base/async.hpp"
+#include "database/mysql_connection.hpp"
+#include "support/contract.hpp"
+#include "support/mariadb.hpp"
+#include "unit/database/sample.hpp"
+
+#include <gtest/gtest.h>
+#include <thread>
+
+namespace ocim::database {
+namespace {
+
+using namespace std::chrono_literals;
+using ocim::test::MariaDB;
+using ocim::test::RealLoop;
+using ocim::test::Visitor;
+using Object = crd::DatabaseTenant;
+using Privilege = Object::Spec::User::Grant::Privilege;
+using runtime::Verdict;
+
+crd::DatabaseServer server_object(std::uint16_t port) {
+    crd::DatabaseServer out;
+    out.metadata.name = "mysql1";
+    out.spec.mysql.host = "127.0.0.1";
+    out.spec.mysql.port = port;
+    out.spec.credentials_ref.name = "admin";
+    return out;
+}
+
+/// A tenant with one database, an owner and a reader; names hold the wildcard of grants.
+Object numbered(int n) {
+    auto out = test::tenant();
+    const auto name = "sb_" + std::to_string(n);
+    out.metadata.name = "wiki" + std::to_string(n);
+    out.metadata.uid = "uid-" + std::to_string(n);
+    out.spec.databases[0].name = name;
+    out.spec.users[0].name = name;
+    out.spec.users[1].name = name + "_ro";
+    for (auto& user : out.spec.users) {
+        user.password_ref = api::SecretKeyRef{"passwords", user.name.ends_with("_ro") ? "reader" : "owner"};
+        user.grants[0].database = name;
+    }
+    return out;
+}
+
+class MySQL : public ::testing::Test {
+protected:
+    explicit MySQL(std::vector<std::string> options = {}) : mariadb(std::move(options)) {
+        mariadb.sql("CREATE USER ocim@'%' IDENTIFIED BY 'admin''s'; GRANT ALL ON *.* TO ocim@'%' WITH GRANT OPTION");
+        inputs.installation = "lab";
+        inputs.add(test::secret("ocim-system", "admin", {{"username", "ocim"}, {"password", "admin's"}}));
+        inputs.add(test::secret("tools", "passwords", {{"owner", owner_password}, {"reader", "second"}}));
+    }
+
+    Result<std::unique_ptr<Server>> open(const crd::DatabaseServer& object) {
+        return Tenant::open(object, inputs, services);
+    }
+    std::unique_ptr<Server> open() {
+        auto opened = open(server_object(mariadb.port()));
+        EXPECT_TRUE(opened) << opened.error().message;
+        return *std::move(opened);
+    }
+    Visitor<Tenant> visitor(Server& server) { return {loop, server, inputs}; }
+
+    const std::string owner_password = "p'\"`\\ä 日本\t;--";
+    MariaDB mariadb;
+    ocim::test::TempDir data;
+    RealLoop loop;
+    std::unique_ptr<Random> random = make_seeded_random(1);
+    Metrics metrics;
+    BlockingPool blocking{loop.executor(), "test", 2, 100};
+    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", data.path(), nullptr};
+    runtime::Inputs inputs;
+};
+
+TEST_F(MySQL, KeepsTheContract) {
+    auto server = open();
+    auto visit = visitor(*server);
+    ocim::test::ContractCase<Tenant> given;
+    given.object = numbered;
+    given.changed = [](Object object) {
+        object.spec.users[1].grants[0].privileges = {Privilege::select, Privilege::insert};
+        object.spec.users[0].grants.push_back({"*", {Privilege::create_user}});
+        object.spec.databases.push_back({"sb_extra", "latin1", "latin1_swedish_ci"});
+        return object;
+    };
+    given.stranger = [this](int n) {
+        const auto name = "sb_" + std::to_string(n);
+        mariadb.sql("CREATE DATABASE " + name + " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci; CREATE USER '" +
+                    name + "'@'%' IDENTIFIED BY 'theirs'; CREATE USER '" + name +
+                    "_ro'@'%' IDENTIFIED BY 'theirs'; GRANT SELECT ON `sb\\_" + std::to_string(n) + "`.* TO '" + name +
+                    "'@'%'");
+    };
+    given.refused = [] {
+        Action action;
+        action.key = {Key::Kind::schema, "sb_bad", "", ""};
+        action.mark = {"lab", "tools/bad", "uid-bad", false};
+        action.character_set = "no_such_charset";
+        return action;
+    };
+    ocim::test::run_contract(visit, given);
+}
+
+TEST_F(MySQL, GivesTenantsWhatWasDeclaredAndNoMore) {
+    auto server = open();
+    auto visit = visitor(*server);
+    const auto one = numbered(1);
+    mariadb.sql("CREATE DATABASE sbX1; CREATE TABLE sbX1.t (i INT)");
+    visit.must(visit.wanted({one, numbered(2)}));
+    EXPECT_EQ(
+        mariadb.as("sb_1", owner_password, "CREATE TABLE t (s TEXT); INSERT INTO t VALUES ('é日🎓')", "sb_1").output,
+        "");
+    EXPECT_EQ(mariadb.as("sb_1_ro", "second", "SELECT s FROM t", "sb_1").output, "é日🎓\n");
+    EXPECT_NE(mariadb.as("sb_1_ro", "second", "INSERT INTO t VALUES ('x')", "sb_1").exit_code, 0);
+    EXPECT_NE(mariadb.as("sb_1", owner_password, "SELECT * FROM sbX1.t").exit_code, 0) << "_ is no wildcard";
+    EXPECT_NE(mariadb.as("sb_1", owner_password, "SHOW TABLES", "sb_2").exit_code, 0);
+    EXPECT_NE(mariadb.as("sb_1", "wrong", "SELECT 1").exit_code, 0);
+    EXPECT_EQ(mariadb.sql("SELECT name FROM ocim_meta.owned WHERE kind='schema' ORDER BY 1"), "sb_1\nsb_2\n");
+}
+
+TEST_F(MySQL, PutsDriftRight) {
+    auto server = open();
+    auto visit = visitor(*server);
+    const auto object = numbered(1);
+    visit.must(visit.wanted(object));
+    mariadb.sql("CREATE DATABASE other");
+    const struct {
+        const char* reason;
+        const char* harm;
+    } cases[] = {
+        {"character set", "ALTER DATABASE sb_1 CHARACTER SET latin1"},
+        {"password", "SET PASSWORD FOR sb_1@'%' = PASSWORD('other')"},
+        {"method", "ALTER USER sb_1@'%' IDENTIFIED VIA unix_socket"},
+        {"a second password",
+         "ALTER USER sb_1@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('a') OR mysql_native_password USING "
+         "PASSWORD('b')"},
+        {"locked", "ALTER USER sb_1@'%' ACCOUNT LOCK"},
+        {"lost rights", "REVOKE ALL ON `sb\\_1`.* FROM sb_1@'%'"},
+        {"more rights", "GRANT INSERT ON `sb\\_1`.* TO sb_1_ro@'%'"},
+        {"all rights", "GRANT ALL ON `sb\\_1`.* TO sb_1_ro@'%' WITH GRANT OPTION"},
+        {"rights elsewhere", "GRANT SELECT ON other.* TO sb_1@'%'"},
+        {"rights by a wildcard", "GRANT SELECT ON `sb_1`.* TO sb_1_ro@'%'"},
+        {"rights of the server", "GRANT FILE, SUPER ON *.* TO sb_1@'%' WITH GRANT OPTION"},
+        {"no account", "DROP USER sb_1@'%'"},
+        {"no database", "DROP DATABASE sb_1"},
+        {"no notes",
+         "DELETE FROM ocim_meta.owned WHERE name='no'; DROP DATABASE sb_1; DROP USER sb_1@'%', sb_1_ro@'%'"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.reason);
+        mariadb.sql(c.harm);
+        const auto actions = visit.wanted(object);
+        EXPECT_FALSE(actions.empty()) << "not seen";
+        visit.must(actions);
+        EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
+        EXPECT_EQ(mariadb.as("sb_1", owner_password, "CREATE TABLE IF NOT EXISTS t (i INT)", "sb_1").output, "");
+        EXPECT_EQ(mariadb.as("sb_1_ro", "second", "SELECT * FROM t", "sb_1").output, "");
+        EXPECT_EQ(
+            mariadb.sql("SELECT DEFAULT_COLLATION_NAME FROM information_schema.SCHEMATA WHERE SCHEMA_NAME='sb_1'"),
+            "utf8mb4_unicode_ci\n");
+        EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.db"), "2\n");
+        EXPECT_EQ(mariadb.sql("SHOW GRANTS FOR sb_1@'%'").find("FILE"), std::string::npos);
+    }
+}
+
+TEST_F(MySQL, DropsWhatIsInUseAndRetainsWhatIsData) {
+    auto server = open();
+    auto visit = visitor(*server);
+    auto object = numbered(1);
+    visit.must(visit.wanted(object));
+    mariadb.sql(
+        "CREATE TABLE sb_1.t (i INT); INSERT INTO sb_1.t VALUES (7); CREATE USER auditor@'%';"
+        "GRANT SELECT ON `sb\\_1`.* TO auditor@'%'");
+
+    object.spec.deletion_policy = Object::Spec::DeletionPolicy::retain;
+    visit.must(visit.wanted(object, true));
+    EXPECT_TRUE(visit.wanted(object, true).empty());
+    EXPECT_EQ(mariadb.sql("SELECT DISTINCT retained FROM ocim_meta.owned"), "1\n");
+    EXPECT_EQ(mariadb.as("sb_1", owner_password, "SELECT * FROM t", "sb_1").output, "7\n") << "and it still works";
+
+    auto again = object;
+    again.metadata.uid = "uid-again";
+    again.spec.deletion_policy = Object::Spec::DeletionPolicy::delete_;
+    visit.must(visit.wanted(again));
+    EXPECT_TRUE(visit.ready(again)) << "a new object of the same name takes it over";
+
+    // a session of the tenant sleeps in the server
+    const auto password = ocim::test::TempDir();
+    ocim::test::write_file(password.file("cnf"), "[client]\npassword=second\n");
+    ocim::test::Service session({{"mariadb", "--defaults-file=" + password.file("cnf"), "-h", "127.0.0.1", "-P",
+                                  std::to_string(mariadb.port()), "-u", "sb_1_ro", "-e", "SELECT SLEEP(60)", "sb_1"},
+                                 "",
+                                 {},
+                                 SIGTERM});
+    const auto sessions = "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE USER LIKE 'sb%'";
+    ASSERT_TRUE(ocim::test::wait_for([&] { return mariadb.sql(sessions) == "1\n"; }));
+    visit.must(visit.wanted(again, true));
+    EXPECT_TRUE(ocim::test::wait_for([&] { return mariadb.sql(sessions) == "0\n"; })) << "a session went on";
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'sb%'"), "0\n");
+    EXPECT_EQ(mariadb.sql("SHOW DATABASES LIKE 'sb%'"), "");
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.db"), "0\n") << "rights of others to it";
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.user WHERE User='auditor'"), "1\n");
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM ocim_meta.owned"), "0\n");
+}
+
+TEST_F(MySQL, TakesAFewStatementsForManyTenants) {
+    auto server = open();
+    auto visit = visitor(*server);
+    std::vector<Object> objects;
+    for (int n = 0; n < 100; ++n) objects.push_back(numbered(n));
+    const auto actions = visit.wanted(objects);
+    EXPECT_EQ(actions.size(), 500u) << "a database, two accounts, two rights each";
+    const auto counting = mariadb.questions();  // itself one statement when asked again, and a ping
+    visit.act(actions);
+    const auto spent = mariadb.questions() - counting;
+    // one a database, account and right; 3 for every 500 actions; 2 make the notes; 3 of our session and the count's
+    EXPECT_LE(spent, 500 + 3 + 2 + 8) << spent;
+    EXPECT_GE(spent, 500) << "the count counts";
+    const auto before = mariadb.questions();
+    const auto seen = visit.see();
+    EXPECT_LE(mariadb.questions() - before, 8) << "one look, whatever the number";
+    for (const auto& object : objects)
+        ASSERT_TRUE(Tenant::diff(object, visit.inputs(), seen).empty()) << object.metadata.name;
+}
+
+TEST_F(MySQL, SaysWhatIsWrongWithTheServer) {
+    auto server = open();
+    auto visit = visitor(*server);
+    const auto object = numbered(1);
+    ASSERT_TRUE(loop.run(server->probe()));
+    const auto actions = visit.wanted(object);
+
+    mariadb.service().stop();
+    EXPECT_EQ(visit.look().error().error_class, ErrorClass::unreachable);
+    EXPECT_EQ(loop.run(server->probe()).error().error_class, ErrorClass::unreachable);
+    for (const auto& answer : visit.act(actions)) EXPECT_EQ(answer->error().error_class, ErrorClass::unreachable);
+    mariadb.restart();
+    ASSERT_TRUE(loop.run(server->probe())) << "recovery is automatic";
+    visit.must(visit.wanted(object));
+
+    mariadb.service().freeze();
+    const auto began = loop.clock().now();
+    EXPECT_EQ(loop.run(server->probe()).error().error_class, ErrorClass::unreachable);
+    EXPECT_LT(loop.clock().now() - began, 5s) << "the runtime's limit for a probe";
+    mariadb.service().thaw();
+
+    mariadb.sql("ALTER USER ocim@'%' IDENTIFIED BY 'new'");
+    const auto refused = loop.run(server->probe());
+    EXPECT_EQ(refused.error().error_class, ErrorClass::auth);
+    EXPECT_EQ(refused.error().message.find("admin's"), std::string::npos) << "no password in a message";
+    mariadb.sql("ALTER USER ocim@'%' IDENTIFIED BY 'admin''s'; REVOKE ALL, GRANT OPTION FROM ocim@'%'");
+    auto poor = open();
+    auto seen = loop.run(poor->observe());
+    ASSERT_FALSE(seen) << "an account that sees nothing must not say that nothing is there";
+    EXPECT_EQ(seen.error().error_class, ErrorClass::auth) << seen.error().message;
+}
+
+TEST_F(MySQL, LeavesTheCredentialsSecretToSayWhatItLacks) {
+    runtime::Inputs none;
+    const auto opened = Tenant::open(server_object(1), none, services);
+    ASSERT_FALSE(opened);
+    EXPECT_NE(opened.error().message.find("ocim-system/admin has no key \"username\""), std::string::npos);
+}
+
+TEST_F(MySQL, SendsEveryTextUnchanged) {
+    mysql::ConnectionSettings settings;
+    settings.host = "127.0.0.1";
+    settings.port = mariadb.port();
+    settings.username = "ocim";
+    settings.password = Secret("admin's");
+    settings.tls = mysql::ConnectionSettings::Tls::disabled;
+    auto connection = mysql::Connection::open(settings);
+    ASSERT_TRUE(connection);
+    std::string all;
+    for (int c = 0; c < 128; ++c) all += static_cast<char>(c);
+    for (const auto& text :
+         {all, std::string("\\'"), std::string("'\\"), std::string("日本 🎓 naïve"), std::string("\0'", 2)}) {
+        auto said = (*connection)->query("SELECT " + mysql::literal(text));
+        ASSERT_TRUE(said) << said.error().message;
+        EXPECT_EQ(said->rows[0][0], text);
+    }
+    for (const auto& name : {std::string("a`b``c"), std::string("a'\"\\;-- #/*b"), std::string("日本 naïve\t\n")}) {
+        auto said = (*connection)->query("SELECT 1 AS " + mysql::identifier(name));
+        ASSERT_TRUE(said) << said.error().message;
+        EXPECT_EQ(said->columns[0], name);
+    }
+    const auto error = (*connection)->query("SELECT 'secret' nonsense from from");
+    ASSERT_FALSE(error);
+    EXPECT_EQ(error.error().message.find("secret"), std::string::npos) << "a statement may hold a hash";
+}
+
+}  // namespace
+}  // namespace ocim::database
