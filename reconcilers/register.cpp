@@ -1,6 +1,7 @@
 #include "register.hpp"
 
 #include "compute/register.hpp"
+#include "database/register.hpp"
 #include "dns/register.hpp"
 #include "openedx/register.hpp"
 #include "runtime/manager.hpp"
@@ -10,6 +11,7 @@ namespace ocim::reconcilers {
 // One line an area: area::register_kinds(manager), declared in area/register.hpp.
 void register_all(runtime::Manager& manager) {
     compute::register_kinds(manager);
+    database::register_kinds(manager);
     dns::register_kinds(manager);
     openedx::register_kinds(manager);
 }

@@ -1,0 +1,10 @@
+#include "database/register.hpp"
+
+#include "database/tenant.hpp"
+#include "runtime/external.hpp"
+
+namespace ocim::database {
+
+void register_kinds(runtime::Manager& manager) { runtime::add_external<Tenant>(manager); }
+
+}  // namespace ocim::database
