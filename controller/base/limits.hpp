@@ -25,6 +25,15 @@ inline constexpr std::size_t json_path_bytes_max = 4096;      // printer columns
 inline constexpr std::size_t json_path_steps_max = 64;        // deeper than any column
 inline constexpr std::size_t json_path_results_max = 10'000;  // `..` repeated multiplies what it finds
 
+// --- the store
+inline constexpr std::size_t history_changes_max = 20'000;           // a watcher that lags more than this lists again
+inline constexpr std::size_t history_bytes_max = 256 * 1024 * 1024;  // bounds our memory and the journal's file
+inline constexpr auto history_age_max = std::chrono::milliseconds(10min);  // twice what kube-apiserver keeps
+inline constexpr std::size_t history_slack = 2'000;       // forgotten together, so that forgetting is rare
+inline constexpr std::size_t commit_changes_max = 1'000;  // one batch: some 100 ms of a slow disk
+inline constexpr std::size_t commit_bytes_max = 8 * 1024 * 1024;
+inline constexpr std::size_t writes_waiting_max = 10'000;  // then writers are told to come again
+
 // --- replies of outside systems
 inline constexpr std::size_t reply_bytes_max = 64 * 1024 * 1024;  // a zone of 100,000 records fits
 inline constexpr auto external_call_max = 30s;                    // one call to an outside system

@@ -1,0 +1,224 @@
+#include "store/database_file.hpp"
+
+#include "store/fold.hpp"
+
+#include <fcntl.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstring>
+
+namespace ocim::store {
+
+namespace {
+
+constexpr std::int64_t application = 0x4f63696d;  // "Ocim" in the file's header
+constexpr std::int64_t format = 1;
+
+/// Made by us, so that nobody else can read it even for a moment; SQLite gives its side files the same mode.
+Result<void> make_private(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (descriptor < 0 || fchmod(descriptor, 0600) != 0) {
+        const std::string why = std::strerror(errno);
+        if (descriptor >= 0) close(descriptor);
+        return Error{ErrorClass::invalid, "cannot open " + path + ": " + why};
+    }
+    close(descriptor);
+    return {};
+}
+
+ErrorClass class_of(int code) {
+    switch (code & 0xff) {
+        case SQLITE_NOTADB:
+        case SQLITE_CORRUPT:
+        case SQLITE_FORMAT: return ErrorClass::invalid;
+        default: return ErrorClass::transient;
+    }
+}
+
+}  // namespace
+
+void DatabaseFile::Closer::operator()(sqlite3* connection) const { sqlite3_close_v2(connection); }
+void DatabaseFile::Closer::operator()(sqlite3_stmt* statement) const { sqlite3_finalize(statement); }
+
+DatabaseFile::DatabaseFile(std::string path, FileLock lock) : path_(std::move(path)), lock_(std::move(lock)) {}
+DatabaseFile::~DatabaseFile() = default;
+
+Result<std::unique_ptr<DatabaseFile>> DatabaseFile::open(const std::string& path) {
+    auto lock = FileLock::take(path + ".lock");
+    if (!lock) return std::move(lock).error();
+    if (auto made = make_private(path); !made) return std::move(made).error();
+    std::unique_ptr<DatabaseFile> file(new DatabaseFile(path, *std::move(lock)));
+    if (auto connected = file->connect(); !connected) return std::move(connected).error();
+    return file;
+}
+
+Error DatabaseFile::error(const char* doing) const {
+    const int code = connection_ ? sqlite3_extended_errcode(connection_.get()) : SQLITE_NOMEM;
+    const char* why = connection_ ? sqlite3_errmsg(connection_.get()) : "out of memory";
+    return Error{class_of(code), path_ + ": " + doing + ": " + why};
+}
+
+Result<void> DatabaseFile::connect() {
+    insert_.reset(), begin_.reset(), commit_.reset(), rollback_.reset();
+    connection_.reset();
+    sqlite3* raw = nullptr;
+    const int opened = sqlite3_open_v2(path_.c_str(), &raw,
+                                       SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_NOFOLLOW, nullptr);
+    connection_.reset(raw);
+    if (opened != SQLITE_OK) return error("open");
+    sqlite3_extended_result_codes(raw, 1);
+    if (auto checked = check_format(); !checked) return checked;
+    // FULL: a commit is on the disk when it returns, not merely in the write-ahead log's page cache
+    for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=67108864",
+                            "CREATE TABLE IF NOT EXISTS change (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, "
+                            "value BLOB NOT NULL, deleted INTEGER NOT NULL, time_ms INTEGER NOT NULL)",
+                            "CREATE INDEX IF NOT EXISTS change_of_key ON change (key, revision)",
+                            "CREATE TABLE IF NOT EXISTS mark (name TEXT PRIMARY KEY, value INTEGER NOT NULL)"})
+        if (auto ran = run(sql); !ran) return ran;
+    const std::pair<const char*, Statement*> statements[] = {
+        {"INSERT INTO change (revision, key, value, deleted, time_ms) VALUES (?1, ?2, ?3, ?4, ?5)", &insert_},
+        {"BEGIN IMMEDIATE", &begin_},
+        {"COMMIT", &commit_},
+        {"ROLLBACK", &rollback_}};
+    for (auto [sql, statement] : statements) {
+        auto prepared = prepare(sql);
+        if (!prepared) return std::move(prepared).error();
+        *statement = *std::move(prepared);
+    }
+    return {};
+}
+
+Result<void> DatabaseFile::check_format() {
+    const auto id = number("PRAGMA application_id");
+    if (!id) return id.error();
+    const auto version = number("PRAGMA user_version");
+    if (!version) return version.error();
+    const auto tables = number("SELECT count(*) FROM sqlite_master");
+    if (!tables) return tables.error();
+    if (*id == 0 && *version == 0 && *tables == 0) {
+        if (auto marked = run("PRAGMA application_id=1331915117"); !marked) return marked;
+        return run("PRAGMA user_version=1");
+    }
+    if (*id != application) return Error{ErrorClass::invalid, path_ + " is a database, but not one of ours"};
+    if (*version > format)
+        return Error{ErrorClass::invalid, path_ + " has format " + std::to_string(*version) +
+                                              ", of a newer version of this program, which reads up to format " +
+                                              std::to_string(format)};
+    return {};
+}
+
+Result<void> DatabaseFile::run(const char* sql) {
+    if (sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error(sql);
+    return {};
+}
+
+Result<DatabaseFile::Statement> DatabaseFile::prepare(const char* sql) {
+    sqlite3_stmt* raw = nullptr;
+    if (sqlite3_prepare_v3(connection_.get(), sql, -1, SQLITE_PREPARE_PERSISTENT, &raw, nullptr) != SQLITE_OK)
+        return error(sql);
+    return Statement(raw);
+}
+
+Result<void> DatabaseFile::step(Statement& statement) {
+    const int code = sqlite3_step(statement.get());
+    auto failed = code == SQLITE_DONE ? Result<void>() : Result<void>(error(sqlite3_sql(statement.get())));
+    sqlite3_reset(statement.get());
+    return failed;
+}
+
+Result<std::int64_t> DatabaseFile::number(const char* sql) {
+    auto statement = prepare(sql);
+    if (!statement) return std::move(statement).error();
+    const int code = sqlite3_step(statement->get());
+    if (code == SQLITE_DONE) return std::int64_t{0};
+    if (code != SQLITE_ROW) return error(sql);
+    return sqlite3_column_int64(statement->get(), 0);
+}
+
+Result<Journal::Loaded> DatabaseFile::load() {
+    const auto compacted = number("SELECT value FROM mark WHERE name = 'compacted'");
+    if (!compacted) return compacted.error();
+    auto statement = prepare("SELECT revision, key, value, deleted, time_ms FROM change ORDER BY revision");
+    if (!statement) return std::move(statement).error();
+    auto* row = statement->get();
+    std::vector<Change> changes;
+    int code = SQLITE_OK;
+    while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+        auto& change = changes.emplace_back();
+        const auto text = [&](int column) {
+            const auto* data = static_cast<const char*>(sqlite3_column_blob(row, column));
+            return std::string(data ? data : "", static_cast<std::size_t>(sqlite3_column_bytes(row, column)));
+        };
+        change.revision = static_cast<Revision>(sqlite3_column_int64(row, 0));
+        change.key = text(1);
+        change.value = std::make_shared<const std::string>(text(2));
+        change.deleted = sqlite3_column_int(row, 3) != 0;
+        change.time_ms = sqlite3_column_int64(row, 4);
+    }
+    if (code != SQLITE_DONE) return error("load");
+    const auto upto = static_cast<Revision>(*compacted);
+    return fold(std::move(changes), upto, upto);
+}
+
+Result<void> DatabaseFile::append(const std::vector<Change>& batch) {
+    if (batch.empty()) return {};
+    if (doubtful_)
+        if (auto healed = forget_failed(batch.front().revision); !healed) return healed;
+    auto stored = insert(batch);
+    if (stored) return stored;
+    doubtful_ = true;  // until the file was read anew, whatever the roll-back says
+    (void)step(rollback_);
+    return stored;
+}
+
+Result<void> DatabaseFile::insert(const std::vector<Change>& batch) {
+    if (auto begun = step(begin_); !begun) return begun;
+    auto* row = insert_.get();
+    for (const auto& change : batch) {
+        sqlite3_bind_int64(row, 1, static_cast<std::int64_t>(change.revision));
+        sqlite3_bind_text(row, 2, change.key.data(), static_cast<int>(change.key.size()), SQLITE_STATIC);
+        sqlite3_bind_blob(row, 3, change.value->data(), static_cast<int>(change.value->size()), SQLITE_STATIC);
+        sqlite3_bind_int(row, 4, change.deleted ? 1 : 0);
+        sqlite3_bind_int64(row, 5, change.time_ms);
+        if (auto inserted = step(insert_); !inserted) return inserted;
+    }
+    sqlite3_clear_bindings(row);
+    return step(commit_);
+}
+
+/// After a failed commit its pages may still be in the log. Reads the file anew, moves the log into it (which
+/// syncs both), and removes what was reported as not stored.
+Result<void> DatabaseFile::forget_failed(Revision first) {
+    if (auto connected = connect(); !connected) return connected;
+    if (auto moved = run("PRAGMA wal_checkpoint(TRUNCATE)"); !moved) return moved;
+    auto remove = prepare("DELETE FROM change WHERE revision >= ?1");
+    if (!remove) return std::move(remove).error();
+    sqlite3_bind_int64(remove->get(), 1, static_cast<std::int64_t>(first));
+    if (auto removed = step(*remove); !removed) return removed;
+    doubtful_ = false;
+    return {};
+}
+
+Result<void> DatabaseFile::compact(Revision revision) {
+    if (auto begun = step(begin_); !begun) return begun;
+    const auto compacted = [&]() -> Result<void> {
+        // the last change of each key up to `revision` stays, unless it is a deletion
+        for (const char* sql :
+             {"DELETE FROM change WHERE revision <= ?1 AND (deleted <> 0 OR EXISTS (SELECT 1 FROM change AS later "
+              "WHERE later.key = change.key AND later.revision > change.revision AND later.revision <= ?1))",
+              "INSERT INTO mark (name, value) VALUES ('compacted', ?1) "
+              "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"}) {
+            auto statement = prepare(sql);
+            if (!statement) return std::move(statement).error();
+            sqlite3_bind_int64(statement->get(), 1, static_cast<std::int64_t>(revision));
+            if (auto done = step(*statement); !done) return done;
+        }
+        return step(commit_);
+    }();
+    if (!compacted) (void)step(rollback_);
+    return compacted;
+}
+
+}  // namespace ocim::store
