@@ -67,7 +67,7 @@ enum class FieldValidation { strict, warn, ignore };
 struct WriteOptions {
     Caller caller;
     std::string field_manager;  ///< empty: made from the user agent
-    std::string subresource;    ///< "" or "status"
+    std::string subresource;    ///< "", "status", or of a namespace "finalize"
     bool dry_run = false;
     FieldValidation field_validation = FieldValidation::warn;
 };
@@ -86,7 +86,8 @@ enum class Propagation { background, foreground, orphan };
 struct DeleteOptions {
     WriteOptions write;
     std::optional<std::string> uid, resource_version;  ///< preconditions
-    Propagation propagation = Propagation::background;
+    /// Nothing: what its finalizers say already, else in the background.
+    std::optional<Propagation> propagation;
 };
 
 struct ListOptions {
@@ -108,8 +109,8 @@ struct ListPage {
 struct Event {
     enum class Type { added, modified, deleted, bookmark };
     Type type{};
-    StoredObject object;         ///< of a bookmark: revision only
-    bool initial_end = false;    ///< the bookmark that ends sendInitialEvents
+    StoredObject object;       ///< of a bookmark: revision only
+    bool initial_end = false;  ///< the bookmark that ends sendInitialEvents
 };
 
 struct WatchOptions {
@@ -128,6 +129,8 @@ public:
     /// The events there are now, at least one unless `deadline` came first (then empty).
     /// Error 410 Expired: the reader must list again.
     virtual awaitable<Outcome<std::vector<Event>>> next(Instant deadline) = 0;
+    /// Everything up to this revision was returned: what a bookmark may say. 0: the initial objects are not out yet.
+    virtual Revision seen() const = 0;
 };
 
 /// What a kind of ours refuses at write time beyond its schema (claims, cross-object rules).
@@ -181,8 +184,9 @@ public:
     awaitable<Outcome<std::vector<StoredObject>>> remove_collection(const Resource& resource, ListOptions which,
                                                                     DeleteOptions options);
 
+    struct State;  ///< registry/state.hpp
+
 private:
-    struct State;
     std::unique_ptr<State> state_;
 };
 
