@@ -33,6 +33,7 @@ public:
         return out;
     }
 
+    bool open() const { return fd_ >= 0; }
     /// False when the peer has closed.
     bool send(std::string_view data) {
         while (!data.empty()) {
