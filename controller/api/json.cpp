@@ -1,10 +1,13 @@
 #include "api/json.hpp"
 
+#include "api/number.hpp"
+
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <unordered_set>
 
 namespace ocim::api {
@@ -12,22 +15,6 @@ namespace ocim::api {
 namespace {
 
 constexpr std::size_t duplicates_max = 100;  // more would tell a reader nothing new
-
-/// Reads a number exactly: the parser's own doubles may be off by a bit.
-std::optional<double> exact(const std::string& text, double near) {
-    double out = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-    if (error == std::errc() && end == text.data() + text.size()) return out;
-    if (error != std::errc::result_out_of_range || !(std::abs(near) < 1)) return std::nullopt;
-    return 0;  // too small to tell from nothing
-}
-
-/// A number that is whole is held as an integer, however it was written: 1.0 and 1 print alike.
-Json number(double value) {
-    constexpr double two_to_63 = 9223372036854775808.0;
-    if (std::trunc(value) == value && value >= -two_to_63 && value < two_to_63) return static_cast<std::int64_t>(value);
-    return value;
-}
 
 /// What the parser calls: builds the value and looks for keys that come twice.
 class Handler {
@@ -101,16 +88,16 @@ public:
         push(number(static_cast<double>(value)));
         return item();
     }
-    bool on_double(double near, View part, Code& error) {
+    bool on_double(double, View part, Code& error) {
         number_.append(part.data(), part.size());
         const auto text = std::exchange(number_, {});
-        const auto value = exact(text, near);
+        const auto value = read_number(text);
         if (!value) {
             refusal = "the number " + text.substr(0, 40) + " is too large";
             error = make_error_code(json::error::not_number);
             return false;
         }
-        push(number(*value));
+        push(*value);
         return item();
     }
     bool on_bool(bool value, Code&) {

@@ -14,6 +14,7 @@ inline constexpr std::size_t body_bytes_max = 3 * 1024 * 1024;    // as kube-api
 inline constexpr std::size_t header_bytes_max = 64 * 1024;        // client certificates travel in TLS, not here
 inline constexpr std::size_t json_depth_max = 100;                // deeper than any schema; bounds our stack
 inline constexpr std::size_t yaml_nodes_max = 200'000;            // an alias bomb counts as what it expands to
+inline constexpr std::size_t yaml_bytes_max = 16 * 1024 * 1024;   // of text, counted the same way
 inline constexpr std::size_t patch_operations_max = 10'000;       // of a JSON patch, as kube-apiserver
 inline constexpr std::size_t object_bytes_max = 1536 * 1024;      // as etcd's default
 inline constexpr std::size_t annotations_bytes_max = 256 * 1024;  // as kube-apiserver

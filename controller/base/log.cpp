@@ -1,5 +1,7 @@
 #include "base/log.hpp"
 
+#include "base/utf8.hpp"
+
 #include <spdlog/logger.h>
 #include <spdlog/pattern_formatter.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -44,31 +46,11 @@ void Sink::configure(Format wanted, Level least) {
     logger.flush_on(spdlog::level::trace);
 }
 
-/// How many bytes the UTF-8 sequence at the front of `text` has; 0 when there is none.
-std::size_t sequence_length(std::string_view text) {
-    const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
-    const auto follows = [&](std::size_t i) { return (at(i) & 0xc0u) == 0x80u; };
-    const unsigned first = at(0);
-    if (first < 0x80) return 1;
-    if (first >= 0xc2 && first < 0xe0) return follows(1) ? 2 : 0;
-    if (first >= 0xe0 && first < 0xf0) {
-        const bool overlong = first == 0xe0 && at(1) < 0xa0;
-        const bool surrogate = first == 0xed && at(1) > 0x9f;
-        return !overlong && !surrogate && follows(1) && follows(2) ? 3 : 0;
-    }
-    if (first >= 0xf0 && first < 0xf5) {
-        const bool overlong = first == 0xf0 && at(1) < 0x90;
-        const bool too_large = first == 0xf4 && at(1) > 0x8f;
-        return !overlong && !too_large && follows(1) && follows(2) && follows(3) ? 4 : 0;
-    }
-    return 0;
-}
-
 /// A JSON string, whatever bytes it is made of: a byte that is no UTF-8 becomes U+FFFD.
 std::string quoted(std::string_view text) {
     std::string clean;
     while (!text.empty()) {
-        const auto length = sequence_length(text);
+        const auto length = utf8_sequence(text);
         clean += length == 0 ? std::string_view("\xef\xbf\xbd") : text.substr(0, length);
         text.remove_prefix(length == 0 ? 1 : length);
     }

@@ -4,6 +4,7 @@
 #include "base/random.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "base/utf8.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -147,6 +148,31 @@ TEST(Metrics, AGaugeOfAnObjectThatIsGoneGoes) {
     metrics.remove_gauge("ocim_never", {});
     EXPECT_THAT(metrics.text(), HasSubstr("name=\"b\""));
     EXPECT_THAT(metrics.text(), Not(HasSubstr("name=\"a\"")));
+}
+
+TEST(Utf8, SequenceTable) {
+    const struct {
+        const char* reason;
+        std::string_view text;
+        std::size_t length;
+    } cases[] = {
+        {"nothing", "", 0},
+        {"ASCII", "a", 1},
+        {"zero", std::string_view("\0", 1), 1},
+        {"two", "\xc3\xa9x", 2},
+        {"three", "\xe6\x97\xa5", 3},
+        {"four", "\xf0\x9f\x98\x80", 4},
+        {"the last", "\xf4\x8f\xbf\xbf", 4},
+        {"cut short", "\xe6\x97", 0},
+        {"a follower alone", "\x80", 0},
+        {"overlong of two", "\xc0\x80", 0},
+        {"overlong of three", "\xe0\x9f\xbf", 0},
+        {"overlong of four", "\xf0\x8f\xbf\xbf", 0},
+        {"a surrogate", "\xed\xa0\x80", 0},
+        {"too large", "\xf4\x90\x80\x80", 0},
+        {"no such byte", "\xff", 0},
+    };
+    for (const auto& c : cases) EXPECT_EQ(utf8_sequence(c.text), c.length) << c.reason;
 }
 
 class Log : public testing::Test {

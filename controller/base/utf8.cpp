@@ -1,0 +1,24 @@
+#include "base/utf8.hpp"
+
+namespace ocim {
+
+std::size_t utf8_sequence(std::string_view text) {
+    const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
+    const auto follows = [&](std::size_t i) { return (at(i) & 0xc0u) == 0x80u; };
+    const unsigned first = at(0);
+    if (first < 0x80) return 1;
+    if (first >= 0xc2 && first < 0xe0) return follows(1) ? 2 : 0;
+    if (first >= 0xe0 && first < 0xf0) {
+        const bool overlong = first == 0xe0 && at(1) < 0xa0;
+        const bool surrogate = first == 0xed && at(1) > 0x9f;
+        return !overlong && !surrogate && follows(1) && follows(2) ? 3 : 0;
+    }
+    if (first >= 0xf0 && first < 0xf5) {
+        const bool overlong = first == 0xf0 && at(1) < 0x90;
+        const bool too_large = first == 0xf4 && at(1) > 0x8f;
+        return !overlong && !too_large && follows(1) && follows(2) && follows(3) ? 4 : 0;
+    }
+    return 0;
+}
+
+}  // namespace ocim
