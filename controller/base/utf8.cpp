@@ -3,6 +3,7 @@
 namespace ocim {
 
 std::size_t utf8_sequence(std::string_view text) {
+    if (text.empty()) return 0;
     const auto at = [&](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0u; };
     const auto follows = [&](std::size_t i) { return (at(i) & 0xc0u) == 0x80u; };
     const unsigned first = at(0);
