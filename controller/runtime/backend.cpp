@@ -105,12 +105,15 @@ void Backend::refresh() {
     const auto object = engine_.cache.find(adapter_.backend_kind(), key_);
     exists_ = object != nullptr;
     needs_.clear();
-    wanted_ = object ? read(*object) : std::nullopt;
-    if (!object) {
-        stalled_ = false;
-        open_trouble_ = Trouble{"BackendNotFound", std::string(adapter_.backend_kind().name) + " \"" + key_.name +
-                                                       "\" does not exist: create it, or mend the reference."};
-    } else if (wanted_ && wanted_ == opened_with_) {
+    const auto before = wanted_;
+    wanted_.reset();
+    if (object)
+        read(*object);
+    else if (engine_.cache.synced(adapter_.backend_kind()))
+        cannot_open(false, "BackendNotFound",
+                    std::string(adapter_.backend_kind().name) + " \"" + key_.name +
+                        "\" does not exist: create it, or mend the reference.");
+    if (wanted_ && (wanted_ != before || wanted_ == opened_with_)) {  // what was wrong with another one is over
         stalled_ = false;
         open_trouble_.reset();
     }
@@ -123,29 +126,32 @@ void Backend::refresh() {
     wake_.notify();
 }
 
-/// What it would be opened with; nothing when it cannot be opened, and open_trouble_ then says why.
-std::optional<std::size_t> Backend::read(const Json& object) {
+void Backend::cannot_open(bool stalled, std::string reason, std::string message) {
+    stalled_ = stalled;
+    open_trouble_ = Trouble{std::move(reason), std::move(message)};
+}
+
+/// Finds out what it would be opened with. What was not read yet is no trouble: it will be, soon.
+void Backend::read(const Json& object) {
     auto settings = adapter_.settings(object);
     auto needs = adapter_.backend_needs(object);
     if (!settings || !needs) {
-        stalled_ = true;
-        open_trouble_ = Trouble{"InvalidObject", (settings ? needs.error() : settings.error()).message};
-        return std::nullopt;
+        cannot_open(true, "InvalidObject", (settings ? needs.error() : settings.error()).message);
+        return;
     }
     settings_ = *std::move(settings);
     needs_ = *std::move(needs);
     pace_.set_limit(settings_.requests_per_second);
     Inputs inputs;
     if (const auto lacking = resolve(engine_, needs_, inputs)) {
-        stalled_ = false;
-        open_trouble_ = Trouble{"BackendNotReady", lacking->verdict.message};
-        return std::nullopt;
+        if (!lacking->unread) cannot_open(false, "BackendNotReady", lacking->verdict.message);
+        return;
     }
     std::string content;
     hash_content(object, content);
     for (const auto& need : needs_)
         if (const auto* input = inputs.find(need.kind, need.namespace_, need.name)) hash_content(*input, content);
-    return std::hash<std::string>()(content);
+    wanted_ = std::hash<std::string>()(content);
 }
 
 void Backend::hold_what_we_need() {
@@ -251,8 +257,7 @@ void Backend::open(Instant now) {
 void Backend::opened(const Result<void>& result, Instant now) {
     if (!result) {
         const bool invalid = result.error().error_class == ErrorClass::invalid;
-        stalled_ = invalid;
-        open_trouble_ = Trouble{invalid ? "BackendInvalid" : "BackendNotReady", result.error().message};
+        cannot_open(invalid, invalid ? "BackendInvalid" : "BackendNotReady", result.error().message);
         opened_with_.reset();
         open_at_ =
             invalid ? never : now + back_off(open_failures_++, observe_retry_min, observe_retry_max, engine_.random);

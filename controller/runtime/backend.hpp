@@ -91,7 +91,8 @@ private:
         prometheus::Gauge *up = nullptr, *orphans = nullptr;  // null for backends of somebody else
     };
 
-    std::optional<std::size_t> read(const Json& object);
+    void read(const Json& object);
+    void cannot_open(bool stalled, std::string reason, std::string message);
     void hold_what_we_need();
 
     awaitable<void> run();

@@ -12,6 +12,7 @@ namespace {
 
 constexpr auto observed_written_min = 5min;  // lastObserved alone is not worth a write more often
 constexpr Duration retry_delay = 1s;
+constexpr std::string_view observing = "Observing";  // neither trouble nor knowledge yet
 
 }  // namespace
 
@@ -123,7 +124,7 @@ Standing BackendBoard::standing(Board& board) {
         out.verdict = {sum.stalled ? Verdict::State::stalled : Verdict::State::progressing, sum.trouble->reason,
                        sum.trouble->message};
     else if (!sum.known)
-        out.verdict = {Verdict::State::progressing, "Observing", "Reading what it holds."};
+        out.verdict = {Verdict::State::progressing, std::string(observing), "Reading what it holds."};
     else
         out.verdict = {Verdict::State::ready, "Reachable", "It answers and accepts our credentials."};
     return out;
@@ -141,7 +142,12 @@ awaitable<bool> BackendBoard::write_boards() {
         board.dirty = false;
         auto object = engine_.cache.find(board.kind, board.key);
         if (!object) continue;
+        if (board.observed_written == WallTime())  // as an earlier run wrote it
+            if (const auto at = parse_rfc3339(api::find_text(*object, {"status", "lastObserved"})))
+                board.observed_written = *at;
         auto said = standing(board);
+        const bool nothing_new = said.verdict.reason == observing && condition(*object, "Ready");
+        if (nothing_new) continue;
         auto& to = writer(board.kind);
         const auto written = co_await to.write(std::move(object), std::move(said));
         if (written) continue;

@@ -25,7 +25,7 @@ public:
         /// priority keep coming.
         Duration starvation_max{10'000};
         /// Bounds of one observation and of one batch of actions, whatever a System does.
-        Duration observe_limit{60'000}, act_limit{180'000};
+        Duration observe_limit{60'000}, act_limit{90'000};
         /// At stop: what actions in flight may still take.
         Duration stop_limit{30'000};
         /// Visits of one kind at a time; a visit waits for our own API only, never for a backend.

@@ -1,0 +1,155 @@
+#pragma once
+
+#include "runtime/kinds.hpp"
+
+#include <boost/system/system_error.hpp>
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+namespace ocim::test {
+
+/// How often, in a thousand calls or actions, each fault happens.
+struct Faults {
+    unsigned fails_before = 0;  ///< transient, no effect
+    unsigned lost_reply = 0;    ///< the effect, but no answer
+    unsigned late_landing = 0;  ///< no answer, and the effect comes later, up to `landing_max`
+    unsigned stalls = 0;        ///< never answers; the effect may have been
+    unsigned rate_limited = 0;
+    unsigned auth_refused = 0;
+    unsigned unreachable = 0;
+    Duration landing_max{8'000};
+};
+
+/// A backend as it is: outlives the programs that talk to it. Single-threaded; time is the loop's of now.
+template <class Key, class Thing>
+class SimWorld {
+public:
+    using Map = std::map<Key, Thing>;
+    using Effect = std::function<void(Map&)>;
+
+    std::map<std::string, int> calls;  ///< observe, act, probe, action
+    Faults faults;
+    bool down = false, refuses_us = false, hangs = false, garbage = false;
+    std::string password;  ///< what it accepts
+
+    /// What is there at `now`.
+    Map& things(Instant now) {
+        for (auto it = landing_.begin(); it != landing_.end() && it->first <= now; it = landing_.erase(it))
+            it->second(things_);
+        return things_;
+    }
+    void land_later(Instant when, Effect effect) { landing_.emplace(when, std::move(effect)); }
+    std::size_t landing() const { return landing_.size(); }
+
+private:
+    Map things_;
+    std::multimap<Instant, Effect> landing_;
+};
+
+/// A System over a SimWorld. `effect` is what an action does; an action that breaks a rule of the backend throws
+/// std::invalid_argument there.
+template <class Key, class Thing, class Action>
+class SimSystem final : public runtime::System<Key, Thing, Action> {
+public:
+    using World = SimWorld<Key, Thing>;
+    struct Rules {
+        std::function<void(typename World::Map&, const Action&)> effect;
+        std::function<Key(const Action&)> key;
+    };
+    SimSystem(World& world, Rules rules, Clock& clock, Random& random, std::string password = {})
+        : world_(world), rules_(std::move(rules)), clock_(clock), random_(random), password_(std::move(password)) {}
+
+    awaitable<Result<std::map<Key, Thing>>> observe() override {
+        ++world_.calls["observe"];
+        co_await travel();
+        auto seen = world_.things(clock_.now());  // what is there when the question arrives
+        co_await travel();
+        CO_CHECK(co_await trouble());
+        co_return seen;
+    }
+    awaitable<void> act(std::vector<Action> actions, runtime::Results<Key, Thing>& results) override {
+        ++world_.calls["act"];
+        co_await travel();
+        const auto refused = co_await trouble();
+        for (std::size_t i = 0; i < actions.size(); ++i) {
+            ++world_.calls["action"];
+            if (!refused) {
+                results.set(i, refused.error());
+                continue;
+            }
+            auto result = co_await one(actions[i]);
+            results.set(i, std::move(result));
+        }
+    }
+    awaitable<Result<void>> probe() override {
+        ++world_.calls["probe"];
+        co_await travel();
+        co_return co_await trouble();
+    }
+
+private:
+    using Done = runtime::Done<Key, Thing>;
+
+    bool happens(unsigned in_a_thousand) { return in_a_thousand > 0 && random_.below(1'000) < in_a_thousand; }
+    awaitable<void> travel() {
+        const Duration time(1 + static_cast<Duration::rep>(random_.below(5)));
+        co_await clock_.sleep(time);
+    }
+    awaitable<Result<void>> trouble() {
+        const auto& faults = world_.faults;
+        if (world_.hangs || happens(faults.stalls / 4)) co_await clock_.sleep(std::chrono::hours(1));
+        if (world_.down || happens(faults.unreachable)) co_return Error{ErrorClass::unreachable, "connection refused"};
+        if (world_.refuses_us || password_ != world_.password || happens(faults.auth_refused))
+            co_return Error{ErrorClass::auth, "it refuses our credentials"};
+        if (world_.garbage) co_return Error{ErrorClass::transient, "its answer cannot be read"};
+        if (happens(faults.rate_limited)) {
+            Error error{ErrorClass::rate_limited, "too many requests"};
+            error.retry_after = Duration(2'000);
+            co_return error;
+        }
+        if (happens(faults.fails_before)) co_return Error{ErrorClass::transient, "internal server error"};
+        co_return Result<void>();
+    }
+    awaitable<Result<Done>> one(Action action) {
+        const auto& faults = world_.faults;
+        if (happens(faults.fails_before)) co_return Error{ErrorClass::transient, "try again"};
+        Error unknown{ErrorClass::transient, "the connection was closed before an answer came"};
+        unknown.outcome_unknown = true;
+        auto effect = rules_.effect;
+        if (happens(faults.late_landing)) {
+            const Duration delay(
+                static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(faults.landing_max.count()))));
+            world_.land_later(clock_.now() + delay, [effect, action](typename World::Map& things) {
+                try {
+                    effect(things, action);
+                } catch (const std::invalid_argument&) {
+                    return;  // refused, and nobody listens any more
+                }
+            });
+            co_return unknown;
+        }
+        std::string refused;
+        try {
+            effect(world_.things(clock_.now()), action);
+        } catch (const std::invalid_argument& error) { refused = error.what(); }
+        if (!refused.empty()) co_return Error{ErrorClass::invalid, refused};
+        if (happens(faults.stalls)) co_await clock_.sleep(std::chrono::hours(1));
+        if (happens(faults.lost_reply)) co_return unknown;
+        const auto key = rules_.key(action);
+        const auto& things = world_.things(clock_.now());
+        const auto found = things.find(key);
+        Done done;
+        done.now.emplace_back(key, found == things.end() ? std::nullopt : std::optional(found->second));
+        co_return done;
+    }
+
+    World& world_;
+    Rules rules_;
+    Clock& clock_;
+    Random& random_;
+    std::string password_;
+};
+
+}  // namespace ocim::test

@@ -1,0 +1,506 @@
+#include "driver_test.hpp"
+
+namespace ocim::test {
+namespace {
+
+class ExternalTest : public DriverTest {};
+
+TEST_F(ExternalTest, MakesWhatIsDeclaredAndThenNothingMoves) {
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_EQ(text("dune"), "once");
+    EXPECT_EQ(shelf_stands(), "True Reachable");
+    EXPECT_EQ(events("Created"), 1);
+    const auto writes = server_.writes();
+    const int acts = oak().calls["act"];
+    wait(200s);
+    EXPECT_EQ(server_.writes(), writes) << "no write without a change";
+    EXPECT_EQ(oak().calls["act"], acts);
+    EXPECT_GE(oak().calls["observe"], 3) << "but it is looked after";
+}
+
+TEST_F(ExternalTest, AChangeOfTheSpecIsCarriedOutAtOnce) {
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    patch("dune", "{'spec':{'text':'twice'}}");
+    wait(500ms);
+    EXPECT_EQ(text("dune"), "twice");
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_EQ(api::find_text(*found("dune"), {"status", "shelved"}), "twice");
+}
+
+TEST_F(ExternalTest, TheFinalizerIsThereBeforeTheFirstEffectAndGoesAfterTheLast) {
+    shelf();
+    start();
+    book("dune");
+    for (int i = 0; i < 500; ++i) {
+        wait(1ms);
+        if (volumes().contains("dune")) {
+            ASSERT_FALSE(api::find(*found("dune"), {"metadata", "finalizers"}) == nullptr);
+        }
+    }
+    ASSERT_TRUE(volumes().contains("dune"));
+    server_.remove("Book", "ns", "dune");
+    for (int i = 0; i < 15'000 && found("dune"); ++i) {
+        wait(1ms);
+        if (!found("dune")) { EXPECT_FALSE(volumes().contains("dune")); }
+    }
+    EXPECT_EQ(stands("dune"), "gone");
+}
+
+TEST_F(ExternalTest, RetainKeepsTheThingAndANewObjectOfTheNameAdoptsIt) {
+    shelf();
+    start();
+    book("dune", "'deletionPolicy':'Retain'");
+    wait(5s);
+    server_.remove("Book", "ns", "dune");
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "gone");
+    ASSERT_TRUE(volumes().contains("dune"));
+    EXPECT_TRUE(volumes()["dune"].mark->retained);
+    wait(300s);
+    EXPECT_EQ(metric("ocim_orphans", R"(backend="oak",kind="Shelf",user="book")"), 0) << "never an orphan";
+    book("dune");
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_FALSE(volumes()["dune"].mark->retained);
+}
+
+TEST_F(ExternalTest, AStrangersThingIsLeftAloneAndReported) {
+    volumes()["dune"] = {"foreign", std::nullopt};
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Stalled NotOwned");
+    server_.remove("Book", "ns", "dune");
+    wait(15s);
+    EXPECT_EQ(stands("dune"), "gone");
+    EXPECT_EQ(text("dune"), "foreign");
+}
+
+TEST_F(ExternalTest, DriftIsFoundToldCountedAndRepaired) {
+    shelf();
+    book("dune");
+    book("emma");
+    start();
+    wait(5s);
+    volumes()["dune"].text = "scribbled";
+    volumes().erase("emma");
+    wait(61s);
+    EXPECT_EQ(text("dune"), "once");
+    EXPECT_EQ(text("emma"), "once");
+    EXPECT_EQ(events("DriftDetected"), 2);
+    EXPECT_EQ(metric("ocim_drift_total", R"(kind="book")"), 2);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, DriftIsOnlyReportedWhereThePolicySaysSo) {
+    shelf("{'driftPolicy':'Report'}");
+    book("dune");
+    start();
+    wait(5s);
+    ASSERT_EQ(stands("dune"), "True Shelved");
+    volumes()["dune"].text = "scribbled";
+    wait(130s);
+    EXPECT_EQ(text("dune"), "scribbled");
+    EXPECT_EQ(stands("dune"), "False Stalled Drifted");
+    EXPECT_EQ(metric("ocim_drift_total", R"(kind="book")"), 1) << "counted once, not at every look";
+    patch("dune", "{'spec':{'text':'new'}}");
+    wait(2s);
+    EXPECT_EQ(text("dune"), "new") << "what a person declares is carried out";
+}
+
+TEST_F(ExternalTest, DriftWhileWeWereDownIsDriftToo) {
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    stop();
+    volumes()["dune"].text = "scribbled";
+    start();
+    wait(5s);
+    EXPECT_EQ(text("dune"), "once");
+    EXPECT_EQ(metric("ocim_drift_total", R"(kind="book")"), 1);
+}
+
+TEST_F(ExternalTest, WhatIsNeededAndNotThereIsACondition) {
+    shelf();
+    book("dune", "'needs':'preface'");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Reconciling DependencyNotReady");
+    EXPECT_FALSE(volumes().contains("dune")) << "nobody decided";
+    server_.put(
+        json("{'apiVersion':'v1','kind':'ConfigMap','metadata':{'namespace':'ns','name':'preface'},"
+             "'data':{'text':'!'}}"));
+    wait(2s);
+    EXPECT_EQ(text("dune"), "once!");
+    server_.merge("ConfigMap", "ns", "preface", "{'data':{'text':'?'}}");
+    wait(2s);
+    EXPECT_EQ(text("dune"), "once?") << "a change of it is a visit";
+}
+
+TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
+    shelf();
+    start();
+    book("first", "'title':'dune'");
+    wait(2s);
+    book("second", "'title':'dune'");
+    wait(2s);
+    EXPECT_EQ(stands("first"), "True Shelved");
+    EXPECT_EQ(stands("second"), "False Stalled Claimed");
+    EXPECT_NE(
+        std::string(api::find_text(*runtime::condition(*found("second"), "Ready"), {"message"})).find("Book \"first\""),
+        std::string::npos);
+    const auto causes = manager_->admit(Book::kind,
+                                        json("{'metadata':{'namespace':'ns','name':'third'},"
+                                             "'spec':{'shelf':'oak','title':'dune'}}"),
+                                        nullptr);
+    ASSERT_EQ(causes.size(), 1U);
+    EXPECT_EQ(causes[0].field, "spec.title");
+    EXPECT_EQ(causes[0].message, R"(Duplicate value: "dune": already held by Book "first")");
+    EXPECT_TRUE(manager_->admit(Book::kind, *found("second"), found("second")).empty())
+        << "what is Stalled already can still be written";
+    server_.remove("Book", "ns", "first");
+    wait(5s);
+    EXPECT_EQ(stands("second"), "True Shelved");
+}
+
+TEST_F(ExternalTest, WithoutItsBackendItWaitsAndThenGoesOn) {
+    book("dune");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Reconciling BackendNotFound");
+    shelf();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, ANamespaceThatIsNotAllowedIsRefused) {
+    shelf("{'allowedNamespaces':['other']}");
+    book("dune");
+    book("emma", "", "other");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Stalled NamespaceNotAllowed");
+    EXPECT_EQ(stands(server_.get("Book", "other", "emma")), "True Shelved");
+    server_.merge("Shelf", "", "oak", "{'spec':{'allowedNamespaces':null}}");
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, ABackendDownIsSaidWithin10SecondsAndComesBackByItself) {
+    struct Row {
+        const char* reason;
+        void (*breaks)(SimWorld<std::string, Volume>&, bool);
+    };
+    const Row rows[] = {
+        {"BackendUnreachable", [](auto& world, bool on) { world.down = on; }},
+        {"BackendAuthFailed", [](auto& world, bool on) { world.refuses_us = on; }},
+        {"BackendUnreachable", [](auto& world, bool on) { world.hangs = on; }},
+        {"BackendFailing", [](auto& world, bool on) { world.garbage = on; }},
+    };
+    shelf();
+    shelf("{}", "elm");
+    runtime::Manager::Settings settings;
+    settings.act_limit = 30s;  // as a system's own limit of one call
+    start(settings);
+    int number = 0;
+    for (const auto& row : rows) {
+        const auto name = "book" + std::to_string(++number);
+        row.breaks(oak(), true);
+        book(name);
+        book(name + "-elm", "'shelf':'elm'");
+        const int calls = oak().calls["act"] + oak().calls["observe"] + oak().calls["probe"];
+        wait(10s);
+        EXPECT_EQ(stands(name), std::string("False Reconciling ") + row.reason) << number;
+        EXPECT_EQ(shelf_stands(), std::string("False Reconciling ") + row.reason) << number;
+        EXPECT_EQ(stands(name + "-elm"), "True Shelved") << "others go on";
+        EXPECT_EQ(metric("ocim_backend_up", R"(backend="oak",kind="Shelf",user="book")"), 0);
+        wait(120s);
+        const int after = oak().calls["act"] + oak().calls["observe"] + oak().calls["probe"];
+        EXPECT_LE(after - calls, 110) << "bounded while it is down " << number;
+        row.breaks(oak(), false);
+        wait(16s);
+        EXPECT_EQ(stands(name), "True Shelved") << "by itself " << number;
+        EXPECT_EQ(shelf_stands(), "True Reachable") << number;
+    }
+}
+
+TEST_F(ExternalTest, ItsOwnRefusalStallsOnlyTheCulpritUntilSomethingChanges) {
+    shelf();
+    book("taboo");
+    book("dune");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("taboo"), "False Stalled Refused");
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    const int actions = oak().calls["action"];
+    wait(600s);
+    EXPECT_EQ(oak().calls["action"], actions) << "not tried again by itself";
+    patch("taboo", "{'metadata':{'annotations':{'ocim.opencraft.com/reconcile-at':'now'}}}");
+    wait(5s);
+    EXPECT_EQ(oak().calls["action"], actions + 1) << "a person asked";
+    patch("taboo", "{'spec':{'title':'fine'}}");
+    wait(5s);
+    EXPECT_EQ(stands("taboo"), "True Shelved");
+}
+
+TEST_F(ExternalTest, AFailureIsTriedLaterAndLater) {
+    shelf();
+    start();
+    wait(5s);
+    oak().faults.fails_before = 1'000;
+    book("dune");
+    wait(300s);
+    EXPECT_EQ(stands("dune").substr(0, 5), "False");
+    EXPECT_LE(oak().calls["action"], 12);
+    oak().faults = {};
+    wait(310s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, PausedItIsObservedButNotTouched) {
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    patch("dune", "{'metadata':{'annotations':{'ocim.opencraft.com/paused':'true'}},'spec':{'text':'twice'}}");
+    wait(100s);
+    EXPECT_EQ(text("dune"), "once");
+    EXPECT_EQ(stands("dune"), "True Paused Shelved");
+    EXPECT_EQ(events("Paused"), 1);
+    patch("dune", "{'metadata':{'annotations':{'ocim.opencraft.com/paused':null}}}");
+    wait(2s);
+    EXPECT_EQ(text("dune"), "twice");
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, OnlyObservedItReportsAndNeverActs) {
+    volumes()["dune"] = {"theirs", std::nullopt};
+    shelf();
+    book("dune", "'managementPolicy':'Observe'");
+    book("emma", "'managementPolicy':'Observe'");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("emma"), "False Stalled Differs");
+    EXPECT_EQ(oak().calls["act"], 0);
+    EXPECT_EQ(api::find(*found("emma"), {"metadata", "finalizers"}), nullptr);
+    server_.remove("Book", "ns", "emma");
+    EXPECT_EQ(stands("emma"), "gone");
+}
+
+TEST_F(ExternalTest, AbandonLetsGoWhenTheBackendIsGone) {
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    oak().down = true;
+    server_.remove("Book", "ns", "dune");
+    wait(60s);
+    EXPECT_EQ(stands("dune"), "False Reconciling BackendUnreachable") << "it stays and names the blocker";
+    patch("dune", "{'metadata':{'annotations':{'ocim.opencraft.com/abandon':'true'}}}");
+    wait(1s);
+    EXPECT_EQ(stands("dune"), "gone");
+    EXPECT_EQ(events("Abandoned"), 1);
+    EXPECT_EQ(metric("ocim_abandoned_total", R"(kind="book")"), 1);
+}
+
+TEST_F(ExternalTest, ALostAnswerOfACreateIsNotRepeatedBlindly) {
+    shelf();
+    start();
+    wait(5s);
+    oak().faults.late_landing = 1'000;
+    book("dune");
+    wait(1s);
+    oak().faults = {};
+    EXPECT_EQ(oak().calls["action"], 1);
+    wait(8s);
+    EXPECT_EQ(oak().calls["action"], 1) << "it may still land";
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_EQ(oak().calls["action"], 1) << "the fresh look has found it";
+}
+
+TEST_F(ExternalTest, DeletionWaitsForACreateThatMayStillLand) {
+    shelf();
+    start();
+    wait(5s);
+    oak().faults.late_landing = 1'000;
+    book("dune");
+    wait(1s);
+    oak().faults = {};
+    server_.remove("Book", "ns", "dune");
+    wait(30s);
+    EXPECT_EQ(stands("dune"), "gone");
+    wait(60s);
+    EXPECT_FALSE(volumes().contains("dune")) << "nothing leaks";
+}
+
+TEST_F(ExternalTest, AThousandObjectsTakeFewCalls) {
+    shelf();
+    for (int i = 0; i < 1'000; ++i) book("book" + std::to_string(i));
+    start();
+    wait(20s);
+    EXPECT_EQ(volumes().size(), 1'000U);
+    EXPECT_EQ(stands("book999"), "True Shelved");
+    EXPECT_LE(oak().calls["act"] + oak().calls["observe"] + oak().calls["probe"], 20);
+    const auto before = oak().calls;
+    wait(66s);
+    EXPECT_LE(oak().calls["observe"] - before.at("observe"), 2) << "a sweep is one call";
+    EXPECT_EQ(oak().calls["act"], before.at("act"));
+}
+
+TEST_F(ExternalTest, OrphansAreToldAndSweptByTheRules) {
+    shelf("{'deleteOrphans':true,'orphanMinAgeSeconds':300,'driftIntervalSeconds':60}");
+    book("dune");
+    start();
+    wait(5s);
+    const auto installation = volumes()["dune"].mark->installation;
+    volumes()["ghost"] = {"old", Mark{installation, "ns/ghost", "uid-long-gone"}};
+    volumes()["kept"] = {"old", Mark{installation, "ns/kept", "uid-long-gone", true}};
+    volumes()["other"] = {"old", Mark{"another", "ns/ghost", "uid-long-gone"}};
+    wait(61s);
+    EXPECT_EQ(metric("ocim_orphans", R"(backend="oak",kind="Shelf",user="book")"), 0) << "one look is not enough";
+    wait(61s);
+    EXPECT_EQ(metric("ocim_orphans", R"(backend="oak",kind="Shelf",user="book")"), 1);
+    EXPECT_EQ(events("OrphanFound"), 1);
+    EXPECT_TRUE(volumes().contains("ghost")) << "too young";
+    wait(400s);
+    EXPECT_FALSE(volumes().contains("ghost"));
+    EXPECT_TRUE(volumes().contains("kept"));
+    EXPECT_TRUE(volumes().contains("other"));
+    EXPECT_EQ(text("dune"), "once");
+    EXPECT_EQ(events("OrphanRemoved"), 1);
+}
+
+TEST_F(ExternalTest, TooManyOrphansAreLeftToAPerson) {
+    shelf("{'deleteOrphans':true,'orphanMinAgeSeconds':1}");
+    book("dune");
+    start();
+    wait(5s);
+    const auto installation = volumes()["dune"].mark->installation;
+    for (int i = 0; i < 4; ++i)
+        volumes()["ghost" + std::to_string(i)] = {"old", Mark{installation, "ns/ghost", "uid-long-gone"}};
+    wait(600s);
+    EXPECT_EQ(volumes().size(), 5U);
+    EXPECT_EQ(events("OrphanSweepStopped"), 1);
+}
+
+TEST_F(ExternalTest, BackendsAndCredentialsInUseCannotGo) {
+    server_.put(
+        json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'key'},"
+             "'data':{'password':'c2VzYW1l'}}"));
+    oak().password = "sesame";
+    shelf("{'secretName':'key'}");
+    book("dune");
+    start();
+    wait(5s);
+    ASSERT_EQ(stands("dune"), "True Shelved");
+    server_.remove("Shelf", "", "oak");
+    server_.remove("Secret", "ocim-system", "key");
+    wait(5s);
+    ASSERT_TRUE(server_.get("Shelf", "", "oak"));
+    ASSERT_TRUE(server_.get("Secret", "ocim-system", "key"));
+    server_.remove("Book", "ns", "dune");
+    wait(15s);
+    EXPECT_EQ(stands("dune"), "gone") << "it can still be cleaned up";
+    EXPECT_FALSE(server_.get("Shelf", "", "oak"));
+    EXPECT_FALSE(server_.get("Secret", "ocim-system", "key"));
+}
+
+TEST_F(ExternalTest, NewCredentialsAreTakenUpByThemselves) {
+    server_.put(
+        json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'key'},"
+             "'data':{'password':'c2VzYW1l'}}"));
+    oak().password = "other";
+    shelf("{'secretName':'key'}");
+    book("dune");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Reconciling BackendAuthFailed");
+    server_.merge("Secret", "ocim-system", "key", "{'data':{'password':'b3RoZXI='}}");
+    wait(2s);
+    EXPECT_EQ(stands("dune"), "True Shelved") << "no probe has to come first";
+}
+
+TEST_F(ExternalTest, MissingCredentialsAreNamed) {
+    shelf("{'secretName':'key'}");
+    book("dune");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Reconciling BackendNotReady");
+    EXPECT_EQ(shelf_stands(), "False Reconciling BackendNotReady");
+    server_.put(json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'key'}}"));
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, ABackendThatOnlyItsAuthorCanMendIsStalled) {
+    shelf("{'broken':'no such provider'}");
+    book("dune");
+    start();
+    wait(60s);
+    EXPECT_EQ(shelf_stands(), "False Stalled BackendInvalid");
+    EXPECT_EQ(stands("dune"), "False Reconciling BackendInvalid");
+    server_.merge("Shelf", "", "oak", "{'spec':{'broken':null}}");
+    wait(5s);
+    EXPECT_EQ(shelf_stands(), "True Reachable");
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, ALookOfItsOwnAccordComesBeforeTheSweep) {
+    shelf("{'driftIntervalSeconds':3600}");
+    book("dune", "'lookAgainSeconds':3");
+    start();
+    wait(5s);
+    volumes()["dune"].text = "scribbled";
+    wait(4s);
+    EXPECT_EQ(text("dune"), "once");
+}
+
+TEST_F(ExternalTest, AnExpiredWatchIsListedAgain) {
+    shelf();
+    start();
+    wait(5s);
+    server_.expire_watches();
+    book("dune");
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
+TEST_F(ExternalTest, AfterARestartEverythingIsFoundAgain) {
+    shelf();
+    for (int i = 0; i < 20; ++i) book("book" + std::to_string(i));
+    start();
+    wait(5s);
+    stop();
+    const auto writes = server_.writes();
+    const int actions = oak().calls["action"];
+    start();
+    wait(60s);
+    EXPECT_EQ(oak().calls["action"], actions);
+    EXPECT_EQ(server_.writes(), writes);
+}
+
+TEST_F(ExternalTest, ManyAtOnceInTheWorldAreTheOnesThatFit) {
+    shelf();
+    start();
+    wait(5s);
+    oak().faults.rate_limited = 500;
+    for (int i = 0; i < 50; ++i) book("book" + std::to_string(i));
+    wait(200s);
+    oak().faults = {};
+    wait(60s);
+    EXPECT_EQ(volumes().size(), 50U);
+    EXPECT_EQ(stands("book49"), "True Shelved");
+}
+
+}  // namespace
+}  // namespace ocim::test
