@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 
 /// Every bound of the program: its unit is in its name, its reason beside it. At a bound we refuse with a
 /// reason and count it; we neither wait without end nor drop in silence.
@@ -20,11 +21,17 @@ inline constexpr std::size_t object_bytes_max = 1536 * 1024;      // as etcd's d
 inline constexpr std::size_t annotations_bytes_max = 256 * 1024;  // as kube-apiserver
 
 // --- schemas: what a user's CRD may ask of us
-inline constexpr std::size_t causes_max = 1000;               // faults of one object: more than anybody reads
-inline constexpr std::size_t causes_bytes_max = 256 * 1024;   // their text, whose paths may be long
-inline constexpr std::size_t json_path_bytes_max = 4096;      // printer columns are short
-inline constexpr std::size_t json_path_steps_max = 64;        // deeper than any column
-inline constexpr std::size_t json_path_results_max = 10'000;  // `..` repeated multiplies what it finds
+inline constexpr std::size_t causes_max = 1000;              // faults of one object: more than anybody reads
+inline constexpr std::size_t causes_bytes_max = 256 * 1024;  // their text, whose paths may be long
+inline constexpr std::size_t cel_bytes_max = 32 * 1024;      // one rule: longer is a program
+inline constexpr std::size_t cel_nesting_max = 64;  // brackets and minuses within each other: bounds the parser's stack
+inline constexpr std::size_t cel_depth_max = 250;   // of its tree: bounds the evaluator's stack
+inline constexpr std::size_t cel_nodes_max = 10'000;            // its parts, chains included
+inline constexpr std::int64_t cel_steps_max = 1'000'000;        // all rules over one object: some 50 ms
+inline constexpr std::size_t cel_message_bytes_max = 5 * 1024;  // as kube-apiserver
+inline constexpr std::size_t json_path_bytes_max = 4096;        // printer columns are short
+inline constexpr std::size_t json_path_steps_max = 64;          // deeper than any column
+inline constexpr std::size_t json_path_results_max = 10'000;    // `..` repeated multiplies what it finds
 
 // --- the store
 inline constexpr std::size_t history_changes_max = 20'000;           // a watcher that lags more than this lists again

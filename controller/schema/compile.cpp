@@ -1,5 +1,6 @@
 #include "schema/message.hpp"
 #include "schema/node.hpp"
+#include "schema/rule.hpp"
 
 #include <re2/re2.h>
 #include <algorithm>
@@ -80,7 +81,7 @@ private:
         else if (name == "x-kubernetes-preserve-unknown-fields")
             node.preserve_unknown = preserved(keyword);
         else if (name == "x-kubernetes-embedded-resource")
-            node.embedded = flag(keyword);
+            node.embedded = node.resource = flag(keyword);
         else if (name == "x-kubernetes-list-type")
             node.list_type = list_type(keyword);
         else if (name == "x-kubernetes-list-map-keys")
@@ -330,6 +331,8 @@ Result<Node> compile(const Json& open_api, const std::string& path) {
     if (compiler.fault) return *std::move(compiler.fault);
     if (auto checked = check_structure(root, path); !checked) return std::move(checked).error();
     if (auto checked = check_defaults(root, path); !checked) return std::move(checked).error();
+    root.resource = true;
+    if (auto checked = compile_rules(root, path); !checked) return std::move(checked).error();
     return root;
 }
 

@@ -45,6 +45,7 @@ struct Node {
     // structure
     Type type = Type::any;
     bool nullable = false, int_or_string = false, preserve_unknown = false, embedded = false;
+    bool resource = false;             // the root or an embedded resource: has apiVersion, kind and metadata
     bool additional_anything = false;  // additionalProperties: true
     bool atomic_map = false;
     bool granular_map = false;  // said so; it is the default too

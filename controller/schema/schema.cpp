@@ -1,7 +1,11 @@
 #include "schema/schema.hpp"
 
 #include "schema/merge_type.hpp"
+#include "schema/message.hpp"
 #include "schema/node.hpp"
+#include "schema/rule.hpp"
+
+#include <algorithm>
 
 namespace ocim::schema {
 
@@ -27,10 +31,19 @@ void Schema::apply_defaults(Json& object) const {
 
 std::vector<std::string> Schema::prune(Json& object) const { return schema::prune(compiled_->root, object, true); }
 
-std::vector<api::Cause> Schema::validate(const Json& object, const Json*) const {
-    auto causes = validate_values(compiled_->root, object, "");
+std::vector<api::Cause> Schema::validate(const Json& object, const Json* old) const {
+    const Node& root = compiled_->root;
+    auto causes = validate_values(root, object, "");
     Path path;
-    validate_lists(compiled_->root, object, path, causes);
+    validate_lists(root, object, path, causes);
+    if (!root.rules_below) return causes;
+    if (std::ranges::any_of(causes, is_blocking)) {
+        causes.push_back(invalid("", Json(),
+                                 "some validation rules were not checked because the object was invalid; correct the "
+                                 "existing errors to complete validation"));
+        return causes;
+    }
+    for (auto& cause : check_rules(root, object, old)) causes.push_back(std::move(cause));
     return causes;
 }
 

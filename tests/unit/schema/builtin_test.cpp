@@ -1,5 +1,9 @@
 #include "schema/builtin.hpp"
 
+#include "crd/schemas.hpp"
+#include "schema/column.hpp"
+#include "schema/schema.hpp"
+
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
 #include <boost/json/value_to.hpp>
@@ -43,6 +47,29 @@ TEST(Builtin, DescribesEveryField) {
         const auto name = json::value_to<std::string>(crd.at_pointer("/metadata/name"));
         EXPECT_TRUE(schema.contains("description")) << name;
         expect_described(schema, name);
+    }
+}
+
+TEST(Builtin, CompilesWithItsColumns) {
+    for (const auto text : builtin_schemas()) {
+        const auto crd = json::parse(text);
+        const auto schema = Schema::compile(crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema"), "schema");
+        EXPECT_TRUE(schema) << schema.error().message;
+        for (const auto& column : crd.at_pointer("/spec/versions/0/additionalPrinterColumns").as_array())
+            EXPECT_TRUE(JsonPath::parse(json::value_to<std::string>(column.at("jsonPath")))) << column;
+    }
+}
+
+TEST(OurKinds, CompileWithTheirColumns) {
+    for (const auto text : crd::schemas()) {
+        const auto crd = json::parse(text);
+        for (const auto& version : crd.at_pointer("/spec/versions").as_array()) {
+            const auto name = json::value_to<std::string>(crd.at_pointer("/metadata/name"));
+            const auto schema = Schema::compile(version.at("schema").at("openAPIV3Schema"), name);
+            EXPECT_TRUE(schema) << schema.error().message;
+            for (const auto& column : version.at("additionalPrinterColumns").as_array())
+                EXPECT_TRUE(JsonPath::parse(json::value_to<std::string>(column.at("jsonPath")))) << name << column;
+        }
     }
 }
 
