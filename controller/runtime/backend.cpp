@@ -1,10 +1,10 @@
 #include "runtime/backend.hpp"
 
 #include "base/log.hpp"
+#include "runtime/content.hpp"
 #include "runtime/queue.hpp"
 
 #include <algorithm>
-#include <functional>
 
 namespace ocim::runtime {
 
@@ -16,18 +16,7 @@ namespace {
 constexpr Instant never = Instant::max();
 constexpr Duration observe_retry_min = 1s, observe_retry_max = 30s;
 
-/// What open() can depend on: the spec and data, and of the status all but what we write ourselves.
-void hash_content(const Json& object, std::string& out) {
-    out += api::find_text(object, {"metadata", "uid"});
-    for (const auto* field : {"spec", "data"})
-        if (const auto* part = api::find(object, {field})) out += api::to_text(*part);
-    const auto* status = api::find(object, {"status"});
-    if (!status || !status->is_object()) return;
-    auto rest = status->get_object();
-    for (const auto* ours : {"conditions", "observedGeneration", "objects", "orphans", "lastObserved"})
-        rest.erase(ours);
-    out += api::to_text(rest);
-}
+std::size_t combined(std::size_t a, std::size_t b) { return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2)); }
 
 }  // namespace
 
@@ -147,11 +136,7 @@ void Backend::read(const Json& object) {
         if (!lacking->unread) cannot_open(false, "BackendNotReady", lacking->verdict.message);
         return;
     }
-    std::string content;
-    hash_content(object, content);
-    for (const auto& need : needs_)
-        if (const auto* input = inputs.find(need.kind, need.namespace_, need.name)) hash_content(*input, content);
-    wanted_ = std::hash<std::string>()(content);
+    wanted_ = combined(content_hash(object), inputs.fingerprint());
 }
 
 void Backend::hold_what_we_need() {

@@ -1,6 +1,7 @@
 #include "runtime/controller.hpp"
 
 #include "base/log.hpp"
+#include "runtime/content.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -68,7 +69,9 @@ void Controller::changed(const Change& change, Priority priority) {
     } else {
         other_changed(change, priority);
     }
-    for (const auto& dependent : references_.dependents(change.kind, change.key))
+    const auto dependents = references_.dependents(change.kind, change.key);
+    if (dependents.empty() || (change.before && change.after && !tells_news(*change.before, *change.after))) return;
+    for (const auto& dependent : dependents)
         if (dependent != change.key.text() || change.kind != kind_id(kind_)) add(ObjectKey::parse(dependent), priority);
 }
 

@@ -1,8 +1,7 @@
 #include "runtime/kinds.hpp"
 
 #include "runtime/base64.hpp"
-
-#include <functional>
+#include "runtime/content.hpp"
 
 namespace ocim::runtime {
 
@@ -26,14 +25,9 @@ void Inputs::add(Json object) { add(std::make_shared<const Json>(std::move(objec
 void Inputs::add(ObjectPtr object) { items_.push_back(std::move(object)); }
 
 std::size_t Inputs::fingerprint() const {
-    std::string all;
-    for (const auto& item : items_) {
-        all += api::find_text(*item, {"metadata", "uid"});
-        all += '\n';
-        all += api::find_text(*item, {"metadata", "resourceVersion"});
-        all += '\n';
-    }
-    return std::hash<std::string>()(all);
+    std::size_t out = 0;
+    for (const auto& item : items_) out = out * 31 + content_hash(*item);
+    return out;
 }
 
 const Json* Inputs::find(const api::Kind& kind, const std::string& namespace_, const std::string& name) const {

@@ -67,7 +67,7 @@ public:
 
     void add(Json object);
     void add(ObjectPtr object);
-    /// The same as long as every input is in the same version.
+    /// The same as long as the content of every input is (see content.hpp): its mere version does not matter.
     std::size_t fingerprint() const;
 
 private:
