@@ -3,6 +3,7 @@
 #include "compute/register.hpp"
 #include "database/register.hpp"
 #include "dns/register.hpp"
+#include "loadbalancing/register.hpp"
 #include "openedx/register.hpp"
 #include "runtime/manager.hpp"
 
@@ -13,6 +14,7 @@ void register_all(runtime::Manager& manager) {
     compute::register_kinds(manager);
     database::register_kinds(manager);
     dns::register_kinds(manager);
+    loadbalancing::register_kinds(manager);
     openedx::register_kinds(manager);
 }
 

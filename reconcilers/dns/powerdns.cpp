@@ -3,8 +3,10 @@
 #include "api/json.hpp"
 #include "dns/ownership.hpp"
 #include "dns/values.hpp"
+#include "runtime/bisect.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <set>
 #include <utility>
 
@@ -152,7 +154,7 @@ public:
             for (std::size_t i = 0; i < actions.size(); ++i) results.set(i, error);
             co_return;
         }
-        std::vector<std::size_t> writes, deletions;
+        Indexes writes, deletions;
         for (std::size_t i = 0; i < actions.size(); ++i) {
             const auto found = now->snapshot.find(actions[i].key);
             const auto wanted = still_wanted(actions[i], found == now->snapshot.end() ? nullptr : &found->second);
@@ -167,21 +169,32 @@ public:
         }
         // deletions first: a CNAME that goes makes room for what comes at its name
         writes.insert(writes.begin(), deletions.begin(), deletions.end());
-        Sending sending{actions, results, std::nullopt};
+        Sending sending{actions, std::nullopt};
+        std::function<awaitable<Result<void>>(Indexes)> send_batch = [this, &sending](Indexes batch) {
+            return send(sending, std::move(batch));
+        };
+        std::function<void(const std::size_t&, const Result<void>&)> report = [&](const std::size_t& i,
+                                                                                  const Result<void>& result) {
+            if (result)
+                results.set(i, done(actions[i]));
+            else
+                results.set(i, result.error());
+        };
         for (std::size_t begin = 0; begin < writes.size();) {
-            const auto end = batch_end(sending, writes, begin);
-            std::vector<std::size_t> batch(writes.begin() + static_cast<std::ptrdiff_t>(begin),
-                                           writes.begin() + static_cast<std::ptrdiff_t>(end));
-            co_await send(sending, std::move(batch));
+            const auto end = batch_end(actions, writes, begin);
+            Indexes batch(writes.begin() + static_cast<std::ptrdiff_t>(begin),
+                          writes.begin() + static_cast<std::ptrdiff_t>(end));
+            co_await runtime::act_bisecting(std::move(batch), send_batch, report);
             begin = end;
         }
     }
 
 private:
+    using Indexes = std::vector<std::size_t>;
+
     struct Sending {
         const std::vector<Action>& actions;
-        Results& results;
-        std::optional<Error> stopped;  ///< why nothing more is sent
+        std::optional<Error> stopped;  ///< why nothing more is sent: it concerns the whole zone
     };
 
     net::HttpRequest request_for(std::string method, std::string target, std::string body) const {
@@ -230,11 +243,11 @@ private:
     }
 
     /// As many as fit into one call; never one key twice.
-    std::size_t batch_end(const Sending& sending, const std::vector<std::size_t>& writes, std::size_t begin) const {
+    std::size_t batch_end(const std::vector<Action>& actions, const Indexes& writes, std::size_t begin) const {
         std::set<Key> keys;
         std::size_t sets = 0, bytes = 0, end = begin;
         for (; end < writes.size(); ++end) {
-            const auto& action = sending.actions[writes[end]];
+            const auto& action = actions[writes[end]];
             for (const auto& change : changes(action, marks_are_records_)) {
                 ++sets;
                 bytes += api::to_text(Json(change)).size() + 1;
@@ -245,51 +258,39 @@ private:
         return end;
     }
 
-    /// Sends a batch; what is refused is halved until the culprit is alone.
-    awaitable<void> send(Sending& sending, std::vector<std::size_t> batch) {
-        if (sending.stopped) {
-            for (const auto i : batch) sending.results.set(i, *sending.stopped);
-            co_return;
-        }
+    net::HttpRequest patch(const std::vector<Action>& actions, const Indexes& batch) const {
         json::array rrsets;
         for (const auto i : batch)
-            for (auto& change : changes(sending.actions[i], marks_are_records_)) rrsets.push_back(std::move(change));
+            for (auto& change : changes(actions[i], marks_are_records_)) rrsets.push_back(std::move(change));
         const Json body(json::object{{"rrsets", std::move(rrsets)}});
-        auto request = request_for("PATCH", target_, api::to_text(body));
-        const auto reply = co_await http_->send(std::move(request));
-        if (!reply) {
-            for (const auto i : batch) sending.results.set(i, reply.error());
-            sending.stopped = reply.error();
-            sending.stopped->outcome_unknown = false;  // the next ones are not sent at all
-            co_return;
-        }
-        const auto result = checked(*reply);
-        if (result) {
-            for (const auto i : batch) sending.results.set(i, done(sending.actions[i]));
-            co_return;
-        }
-        co_await refused(sending, std::move(batch), result.error(), reply->body);
+        return request_for("PATCH", target_, api::to_text(body));
     }
 
-    awaitable<void> refused(Sending& sending, std::vector<std::size_t> batch, Error error, std::string text) {
-        const bool invalid = error.error_class == ErrorClass::invalid;
-        if (invalid && !marks_are_records_ && text.find(no_comments) != std::string::npos) {
+    /// One call, all or nothing.
+    awaitable<Result<void>> send(Sending& sending, Indexes batch) {
+        if (sending.stopped) co_return *sending.stopped;
+        auto request = patch(sending.actions, batch);
+        auto reply = co_await http_->send(std::move(request));
+        if (reply && refuses(*reply, no_comments) && !marks_are_records_) {
             marks_are_records_ = true;
-            co_await send(sending, std::move(batch));
-            co_return;
+            auto anew = patch(sending.actions, batch);
+            reply = co_await http_->send(std::move(anew));
         }
-        const bool read_only = invalid && text.find(no_records) != std::string::npos;
+        auto result = reply ? checked(*reply) : Result<void>(reply.error());
+        if (result) co_return result;
+        auto error = std::move(result).error();
+        const bool read_only = reply && refuses(*reply, no_records);
         if (read_only)
             error.message = "this PowerDNS backend cannot be written by its API; move the zone to another one";
-        if (!invalid || read_only) sending.stopped = error;  // it concerns the whole zone
-        if (sending.stopped || batch.size() == 1) {
-            for (const auto i : batch) sending.results.set(i, error);
-            co_return;
+        if (read_only || error.error_class != ErrorClass::invalid) {
+            sending.stopped = error;
+            sending.stopped->outcome_unknown = false;  // what is not sent cannot have happened
         }
-        const auto middle = batch.begin() + static_cast<std::ptrdiff_t>(batch.size() / 2);
-        std::vector<std::size_t> first(batch.begin(), middle), second(middle, batch.end());
-        co_await send(sending, std::move(first));
-        co_await send(sending, std::move(second));
+        co_return error;
+    }
+
+    static bool refuses(const net::HttpReply& reply, std::string_view what) {
+        return reply.status == 422 && reply.body.find(what) != std::string::npos;
     }
 
     std::unique_ptr<net::HttpClient> http_;

@@ -1,0 +1,39 @@
+#include "loadbalancing/balancer.hpp"
+
+namespace ocim::loadbalancing {
+
+bool adoptable(const std::optional<Mark>& found, const Mark& self) {
+    return !found || (found->installation == self.installation && found->namespace_name == self.namespace_name);
+}
+
+std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
+                           const std::string& installation, const Snapshot& seen) {
+    for (const auto& domain : domains) {
+        const auto found = seen.find(domain_key(domain));
+        if (found == seen.end() || found->second.backend == fragment) continue;
+        const auto holder = seen.find(fragment_key(found->second.backend));
+        const bool by_us = holder != seen.end() && holder->second.mark &&
+                           holder->second.mark->installation == installation && !holder->second.mark->retained;
+        return Taken{domain, found->second.backend, by_us};
+    }
+    return std::nullopt;
+}
+
+Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
+    const bool deleting = action.verb == Action::Verb::delete_;
+    const auto found = seen.find(fragment_key(action.fragment));
+    const bool exists = found != seen.end();
+    if (!exists && deleting) return false;
+    const bool ours = exists && runtime::ownership(found->second.mark, action.mark) == runtime::Ownership::ours;
+    if (exists && !ours && !(action.adopt && adoptable(found->second.mark, action.mark)))
+        return Error{ErrorClass::conflict, "fragment " + action.fragment + " has come to belong to another"};
+    if (deleting) return true;
+    if (!action.adopt)
+        if (const auto other = taken(action.domains, action.fragment, action.mark.installation, seen))
+            return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
+    if (!exists) return true;
+    const auto& there = found->second;
+    return there.mark != action.mark || there.text != action.text || there.domains != action.domains || !there.live || there.readable_by_all;
+}
+
+}  // namespace ocim::loadbalancing

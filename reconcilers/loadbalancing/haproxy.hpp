@@ -1,0 +1,22 @@
+#pragma once
+
+#include "loadbalancing/balancer.hpp"
+#include "loadbalancing/host.hpp"
+
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace ocim::loadbalancing {
+
+struct HaproxySettings {
+    std::string directory;                  ///< ours; README.md shows what is in it
+    std::vector<std::string> config_files;  ///< what HAProxy is started with, except ours
+    std::string master_socket;
+};
+
+/// Fragments in an HAProxy that runs in master-worker mode on `host`.
+std::unique_ptr<System> open_haproxy(std::unique_ptr<Host> host, const runtime::Services& services,
+                                     HaproxySettings settings);
+
+}  // namespace ocim::loadbalancing

@@ -1,0 +1,109 @@
+#include "loadbalancing/haproxy_scripts.hpp"
+
+namespace ocim::loadbalancing {
+
+const char* const read_script = R"sh(
+export LC_ALL=C
+cd -- "$1" || exit 66
+version=$(readlink current) || exit 0
+case $version in ''|*/*) echo "current does not point at a version beside it" >&2; exit 1;; esac
+set -- "$version/conf.d"
+[ -f "$version/domains.map" ] && set -- "$@" "$version/domains.map"
+[ -f loaded ] && set -- "$@" loaded
+exec tar -cf - -- "$@"
+)sh";
+
+const char* const probe_script = R"sh(
+export LC_ALL=C
+cd -- "$1" || exit 66
+[ -w . ] || { echo "$1: Permission denied" >&2; exit 1; }
+if command -v socat >/dev/null; then
+  said=$(echo 'show proc' | socat -t 4 - "UNIX-CONNECT:$2")
+else
+  said=$(perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+    print $s "show proc\n"; $s->flush; print while <$s>' "$2")
+fi
+case $said in *master*) exit 0;; esac
+exit 69
+)sh";
+
+const char* const write_script = R"sh(
+set -u
+export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+umask 027
+mode=$1 directory=$2 expected=$3 socket=$4
+shift 4
+cd -- "$directory" || exit 66
+exec 9>lock || exit 1
+flock -w 20 9 || { echo "another process is at work there" >&2; exit 75; }
+
+before=$(readlink current) || before=
+[ "$before" = "$expected" ] || { echo "version $before is in force" >&2; exit 75; }
+
+ask() {
+  if command -v socat >/dev/null; then
+    echo "$1" | socat -t 5 - "UNIX-CONNECT:$socket"
+  else
+    perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+      print $s "$ARGV[1]\n"; $s->flush; print while <$s>' "$socket" "$1"
+  fi 2>/dev/null
+}
+worker() { echo "$1" | awk '/^#/ { inside = ($2 == "workers") } inside && /^[0-9]/ { print $1; exit }'; }
+failures() { echo "$1" | sed -n 's/.*master.*\[failed: \([0-9]*\)\].*/\1/p'; }
+point() { ln -sfn "$1" current.new && mv -fT current.new current; }
+
+last=0
+for old in v[0-9]*; do
+  number=${old#v}
+  case $number in ''|*[!0-9]*) continue;; esac
+  [ "$number" -gt "$last" ] && last=$number
+done
+if [ -z "$before" ]; then
+  # the files that HAProxy's own configuration names must exist for the check
+  before=v$((last + 1)) last=$((last + 1))
+  mkdir -p "$before/conf.d" && : >>"$before/domains.map" && point "$before" || exit 1
+fi
+next=v$((last + 1))
+trap 'rm -rf -- "$next"' EXIT
+mkdir "$next" && cp -a "$before/." "$next/" && mkdir -p "$next/conf.d" && tar -xf - -C "$next" || exit 1
+while IFS= read -r name; do
+  rm -f -- "$next/conf.d/$name" || exit 1
+done <"$next/.delete"
+rm -f -- "$next/.delete" || exit 1
+
+for file do
+  set -- "$@" -f "$file"
+  shift
+done
+haproxy -c "$@" -f "$PWD/$next/conf.d" >/dev/null || exit 65
+[ "$mode" = check ] && exit 0
+
+was=$(ask 'show proc')
+old_worker=$(worker "$was") old_failures=$(failures "$was")
+[ -n "$old_worker" ] || { echo "the master socket $socket does not answer" >&2; exit 69; }
+sync -- "$next"/conf.d "$next"/domains.map 2>/dev/null
+point "$next" || exit 1
+trap - EXIT
+ask reload >/dev/null
+tries=0
+while [ $tries -lt 150 ]; do
+  sleep 0.1
+  tries=$((tries + 1))
+  is=$(ask 'show proc')
+  new_worker=$(worker "$is")
+  [ -n "$new_worker" ] || continue
+  [ "$(failures "$is")" -gt "${old_failures:-0}" ] && break
+  if [ "$new_worker" != "$old_worker" ]; then
+    echo "$next" >loaded.new && mv -f loaded.new loaded || exit 1
+    for old in v[0-9]*; do
+      [ "$old" = "$next" ] || [ "$old" = "$before" ] || rm -rf -- "$old"
+    done
+    exit 0
+  fi
+done
+point "$before" && rm -rf -- "$next"
+echo "HAProxy did not take the new version although it passed its check; its log says why" >&2
+exit 70
+)sh";
+
+}  // namespace ocim::loadbalancing

@@ -1,0 +1,30 @@
+#pragma once
+
+/// What runs on the load balancer's host: constant texts for sh(1). What differs comes as arguments and on standard
+/// input, so no command is ever put together from text. They need tar, flock (util-linux), haproxy, and socat or
+/// perl.
+namespace ocim::loadbalancing {
+
+/// How a script ends when not with 0.
+enum ScriptExit : int {
+    exit_refused = 65,       ///< haproxy -c found fault with the new version; its messages are on stderr
+    exit_no_directory = 66,  ///< our directory is not there
+    exit_no_master = 69,     ///< the master socket does not answer: nothing was changed
+    exit_not_reloaded = 70,  ///< the check passed, HAProxy did not take it: the former version is back
+    exit_changed = 75,       ///< another version is in force than was expected, or somebody else is at work
+};
+
+/// DIRECTORY -> a tar stream of the version in force (its path is its name) and of the file "loaded"; nothing at all
+/// when there is no version yet.
+extern const char* const read_script;
+
+/// DIRECTORY SOCKET -> 0 when the directory can be written and the master answers.
+extern const char* const probe_script;
+
+/// check|apply DIRECTORY EXPECTED SOCKET FILE...
+/// Standard input is a tar stream: what differs from the version EXPECTED, domains.map as a whole, and a file
+/// ".delete" with the names in conf.d that go, one a line. Makes the next version, checks it together with FILEs,
+/// and, for apply, puts it in force in one step, reloads, and waits until a new worker has taken it.
+extern const char* const write_script;
+
+}  // namespace ocim::loadbalancing

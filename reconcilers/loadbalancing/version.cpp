@@ -1,0 +1,199 @@
+#include "loadbalancing/version.hpp"
+
+#include "loadbalancing/rendering.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace ocim::loadbalancing {
+
+namespace {
+
+constexpr std::string_view extension = ".cfg";
+constexpr std::string_view folder = "conf.d/";
+constexpr std::string_view blank = " \t\r";
+constexpr std::size_t message_bytes_max = 500;
+
+/// The next line of `text`, without its end.
+std::string_view take_line(std::string_view& text) {
+    const auto end = text.find('\n');
+    const auto line = text.substr(0, end);
+    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
+    return line;
+}
+
+std::string_view take_word(std::string_view& line) {
+    line.remove_prefix(std::min(line.find_first_not_of(blank), line.size()));
+    const auto word = line.substr(0, line.find_first_of(blank));
+    line.remove_prefix(word.size());
+    return word;
+}
+
+/// "x" of "…/conf.d/x.cfg"; nothing for what HAProxy would not load.
+std::optional<std::string> fragment_of(std::string_view path) {
+    const auto at = path.rfind(folder);
+    if (at == std::string_view::npos || !path.ends_with(extension)) return std::nullopt;
+    const auto name = path.substr(at + folder.size());
+    if (name.starts_with('.') || name.find('/') != std::string_view::npos || name.size() == extension.size())
+        return std::nullopt;
+    return std::string(name.substr(0, name.size() - extension.size()));
+}
+
+}  // namespace
+
+DomainMap DomainMap::parse(std::string_view text) {
+    DomainMap out;
+    while (!text.empty()) {
+        const auto line = take_line(text);
+        auto rest = line;
+        const auto host = take_word(rest), backend = take_word(rest);
+        if (host.starts_with('#') || backend.empty())
+            out.lines_.push_back({std::string(line), {}, {}});
+        else
+            out.lines_.push_back({std::string(line), std::string(host), std::string(backend)});
+    }
+    return out;
+}
+
+std::string DomainMap::text() const {
+    std::string out;
+    for (const auto& line : lines_) out += line.raw + "\n";
+    return out;
+}
+
+std::map<std::string, std::string> DomainMap::leads() const {
+    std::map<std::string, std::string> out;
+    for (const auto& line : lines_)
+        if (!line.host.empty()) out.try_emplace(line.host, line.backend);
+    return out;
+}
+
+void DomainMap::remove_backend(const std::string& backend) {
+    std::erase_if(lines_, [&backend](const Line& line) { return line.backend == backend; });
+}
+
+void DomainMap::remove_host(const std::string& host) {
+    std::erase_if(lines_, [&host](const Line& line) { return line.host == host; });
+}
+
+void DomainMap::add(std::string host, std::string backend) {
+    auto raw = host + " " + backend;
+    lines_.push_back({std::move(raw), std::move(host), std::move(backend)});
+}
+
+Result<Version> Version::read(std::string_view tar) {
+    Version out;
+    if (tar.empty()) return out;
+    auto files = read_tar(tar);
+    if (!files) return std::move(files).error();
+    std::string map;
+    for (auto& file : *files) {
+        if (file.path == "loaded") {
+            std::string_view text = file.content;
+            out.loaded = take_line(text);
+            continue;
+        }
+        out.name = file.path.substr(0, file.path.find('/'));
+        if (file.path == out.name + "/domains.map")
+            map = std::move(file.content);
+        else if (auto name = fragment_of(file.path))
+            out.fragments[*std::move(name)] = {std::move(file.content), (file.mode & 07U) != 0};
+    }
+    if (out.name.empty()) return Error{ErrorClass::transient, "the version in force has no domains.map"};
+    out.domains = DomainMap::parse(map);
+    return out;
+}
+
+Snapshot Version::snapshot() const {
+    Snapshot out;
+    for (const auto& [name, file] : fragments) {
+        auto& thing = out[fragment_key(name)];
+        thing.mark = mark_of(file.content);
+        thing.text = Secret(file.content);
+        // of a stranger's file neither is ours to judge
+        thing.live = !thing.mark || loaded == this->name;
+        thing.readable_by_all = thing.mark && file.readable_by_all;
+    }
+    for (const auto& [host, backend] : domains.leads()) {
+        out[domain_key(host)].backend = backend;
+        if (const auto found = out.find(fragment_key(backend)); found != out.end())
+            found->second.domains.push_back(host);  // in order, as the map is
+    }
+    return out;
+}
+
+Change::Change(const Version& now, const std::vector<Action>& actions, const std::vector<std::size_t>& indexes)
+    : domains(now.domains) {
+    std::set<std::string> gone;
+    for (const auto index : indexes) {
+        const auto& action = actions[index];
+        domains.remove_backend(action.fragment);
+        if (action.verb == Action::Verb::delete_) {
+            put.erase(action.fragment);
+            gone.insert(action.fragment);
+            continue;
+        }
+        put[action.fragment] = action.text;
+        gone.erase(action.fragment);
+        for (const auto& domain : action.domains) {
+            if (action.adopt) domains.remove_host(domain);
+            domains.add(domain, action.fragment);
+        }
+    }
+    deleted.assign(gone.begin(), gone.end());
+}
+
+std::string Change::tar() const {
+    std::vector<TarFile> files;
+    for (const auto& [name, text] : put)
+        files.push_back({std::string(folder) + name + std::string(extension), text.reveal(), 0640});
+    files.push_back({"domains.map", domains.text(), 0640});
+    std::string names;
+    for (const auto& name : deleted) names += name + std::string(extension) + "\n";
+    files.push_back({".delete", std::move(names), 0600});
+    return write_tar(files);
+}
+
+Done done(const Action& action, const Version& before, const Change& change) {
+    Done out;
+    std::set<std::string> hosts(action.domains.begin(), action.domains.end());
+    for (const auto& [host, backend] : before.domains.leads())
+        if (backend == action.fragment) hosts.insert(host);
+    const auto leads = change.domains.leads();
+    std::optional<Thing> fragment;
+    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}};
+    for (const auto& host : hosts) {
+        const auto found = leads.find(host);
+        if (found == leads.end()) {
+            out.now.emplace_back(domain_key(host), std::nullopt);
+            continue;
+        }
+        Thing domain;
+        domain.backend = found->second;
+        out.now.emplace_back(domain_key(host), std::move(domain));
+        if (fragment && found->second == action.fragment) fragment->domains.push_back(host);
+    }
+    out.now.emplace_back(fragment_key(action.fragment), std::move(fragment));
+    return out;
+}
+
+std::map<std::string, std::string> blamed(std::string_view messages) {
+    std::map<std::string, std::string> out;
+    while (!messages.empty()) {
+        const auto line = take_line(messages);
+        if (!line.starts_with("[ALERT]")) continue;
+        // [ALERT] (pid) : config : parsing [/…/conf.d/x.cfg:3] : why
+        const auto open = line.find('[', 1), close = line.find(']', open);
+        if (open == std::string_view::npos || close == std::string_view::npos) continue;
+        const auto place = line.substr(open + 1, close - open - 1);
+        const auto name = fragment_of(place.substr(0, place.rfind(':')));
+        if (!name || out.contains(*name)) continue;
+        auto why = redacted(std::string(line.substr(close + 1)));
+        why.erase(0, std::min(why.find_first_not_of(" :"), why.size()));
+        if (why.size() > message_bytes_max) why.resize(message_bytes_max);
+        out[*name] = "line " + std::string(place.substr(place.rfind(':') + 1)) + ": " + why;
+    }
+    return out;
+}
+
+}  // namespace ocim::loadbalancing

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "loadbalancing/balancer.hpp"
+#include "loadbalancing/tar.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+/// The files of HAProxy's fragments as one whole, and what actions make of them. Pure.
+namespace ocim::loadbalancing {
+
+/// domains.map: "host backend" a line. Of a host that is there twice the first line counts. What is neither is kept.
+class DomainMap {
+public:
+    static DomainMap parse(std::string_view text);
+    std::string text() const;
+    /// Where each host leads.
+    std::map<std::string, std::string> leads() const;
+    void remove_backend(const std::string& backend);
+    void remove_host(const std::string& host);
+    void add(std::string host, std::string backend);
+    bool operator==(const DomainMap&) const = default;
+
+private:
+    struct Line {
+        std::string raw, host, backend;
+        bool operator==(const Line&) const = default;
+    };
+    std::vector<Line> lines_;
+};
+
+/// One version, as it was read.
+struct Version {
+    struct File {
+        std::string content;
+        bool readable_by_all = false;
+    };
+    std::string name;    ///< "v12"; "" when there is none yet
+    std::string loaded;  ///< the version that HAProxy was seen to take
+    std::map<std::string, File> fragments;
+    DomainMap domains;
+
+    /// From what read_script printed. Error: transient, when it cannot be read.
+    static Result<Version> read(std::string_view tar);
+    Snapshot snapshot() const;
+};
+
+/// What `indexes` of `actions` make of `now`, in their order.
+struct Change {
+    std::map<std::string, Secret> put;
+    std::vector<std::string> deleted;
+    DomainMap domains;
+
+    Change(const Version& now, const std::vector<Action>& actions, const std::vector<std::size_t>& indexes);
+    /// For write_script's standard input.
+    std::string tar() const;
+};
+
+/// What is there after `action` as part of `change`.
+Done done(const Action& action, const Version& before, const Change& change);
+
+/// Which fragments HAProxy's messages find fault with, and what it said of each, without credentials.
+std::map<std::string, std::string> blamed(std::string_view messages);
+
+}  // namespace ocim::loadbalancing

@@ -1,0 +1,285 @@
+#include "loadbalancing/fragment.hpp"
+
+#include "base/async.hpp"
+#include "base/random.hpp"
+#include "runtime/base64.hpp"
+#include "support/contract.hpp"
+#include "support/haproxy.hpp"
+#include "support/sshd.hpp"
+
+#include <gtest/gtest.h>
+#include <atomic>
+#include <thread>
+
+/// LoadBalancerFragments in a real HAProxy, on this host and over SSH, checked with curl.
+namespace ocim::loadbalancing {
+namespace {
+
+using ocim::test::read_file;
+using ocim::test::write_file;
+using Spec = crd::LoadBalancerFragment::Spec;
+namespace json = api::json;
+
+enum class Way { local, ssh };
+
+api::Json secret(const std::string& namespace_, const std::string& name,
+                 const std::map<std::string, std::string>& data) {
+    json::object encoded;
+    for (const auto& [key, value] : data) encoded[key] = runtime::base64(value);
+    return json::object{{"apiVersion", "v1"},
+                        {"kind", "Secret"},
+                        {"metadata", json::object{{"name", name}, {"namespace", namespace_}}},
+                        {"data", std::move(encoded)}};
+}
+
+class RealHaproxy : public testing::TestWithParam<Way> {
+protected:
+    crd::LoadBalancer balancer() {
+        crd::LoadBalancer out;
+        out.metadata.name = "lb1";
+        out.spec.domain = "lb1.example.com";
+        auto& haproxy = out.spec.haproxy.emplace();
+        haproxy.directory = server.directory();
+        haproxy.config_files = {server.base_config()};
+        haproxy.master_socket = server.master_socket();
+        if (GetParam() == Way::local) {
+            haproxy.local.emplace();
+            return out;
+        }
+        if (!sshd) sshd.emplace();
+        auto& ssh = haproxy.ssh.emplace();
+        ssh.host = "127.0.0.1";
+        ssh.port = sshd->port();
+        ssh.user = sshd->user();
+        ssh.key_ref.name = "lb-key";
+        ssh.host_key = sshd->host_key();
+        return out;
+    }
+    runtime::Inputs inputs() {
+        runtime::Inputs out;
+        out.installation = "prod";
+        out.add(api::encode_object(balancer()));
+        out.add(secret("campus", "auth", {{"username", "user"}, {"password", "pass\"'\\$w\xc3\xb6rd"}}));
+        if (sshd) out.add(secret("ocim-system", "lb-key", {{"ssh-privatekey", sshd->user_key()}}));
+        return out;
+    }
+    std::unique_ptr<System> open() {
+        const runtime::Services services{loop.executor(), loop.clock(), *random, metrics, pool, "prod", ""};
+        const auto given = inputs();
+        auto opened = Fragment::open(balancer(), given, services);
+        EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
+        return opened ? *std::move(opened) : nullptr;
+    }
+    crd::LoadBalancerFragment fragment(int n) {
+        const auto number = std::to_string(n);
+        crd::LoadBalancerFragment out;
+        out.metadata.name = "site" + number;
+        out.metadata.namespace_ = "campus";
+        out.metadata.uid = "uid-" + number;
+        out.spec.load_balancer_ref.name = "lb1";
+        out.spec.domains = {"site" + number + ".example.org"};
+        out.spec.servers.push_back({"a0", "127.0.0.1", server.origin_ports[0]});
+        return out;
+    }
+    static std::string name_of(int n) { return "ocim-campus_site" + std::to_string(n); }
+
+    ocim::test::HaproxyService server;
+    std::optional<ocim::test::Sshd> sshd;
+    ocim::test::RealLoop loop;
+    std::unique_ptr<Random> random = make_system_random();
+    Metrics metrics;
+    BlockingPool pool{loop.executor(), "blocking", 2, 16};
+    std::unique_ptr<System> system = open();
+    ocim::test::Visitor<Fragment> visitor{loop, *system, inputs()};
+};
+
+TEST_P(RealHaproxy, KeepsTheContract) {
+    ocim::test::ContractCase<Fragment> given;
+    given.object = [this](int n) { return fragment(n); };
+    given.changed = [this](crd::LoadBalancerFragment object) {
+        object.spec.servers.push_back({"a1", "127.0.0.1", server.origin_ports[1]});
+        object.spec.domains.push_back("more.example.org");
+        return object;
+    };
+    given.stranger = [this](int n) {
+        write_file(server.fragment_file(name_of(n)), "backend " + name_of(n) + "\n  http-request return status 200\n");
+    };
+    given.refused = [] {
+        const Mark mark{"prod", "campus/bad", "uid-bad", false};
+        return Action{Action::Verb::create,
+                      "ocim-campus_bad",
+                      Secret("# ocim " + mark.text() + "\nbackend ocim-campus_bad\n  no such word\n"),
+                      {"bad.example.org"},
+                      mark};
+    };
+    ocim::test::run_contract(visitor, given);
+}
+
+TEST_P(RealHaproxy, VisitorsReachTheirSite) {
+    auto object = fragment(1);
+    object.spec.basic_auth_secret_ref.emplace().name = "auth";
+    object.spec.stickiness.emplace().cookie = "sessionid";
+    object.spec.health_check.path = "/heartbeat?a=\"b";
+    object.spec.health_check.interval = "1s";
+    visitor.must(visitor.wanted(object));
+    const auto header = "Basic " + runtime::base64("user:pass\"'\\$w\xc3\xb6rd");
+    EXPECT_EQ(server.get("Site1.example.org:8080"), "origin 0 host=Site1.example.org:8080 auth=" + header + " 200");
+    EXPECT_EQ(server.get("site1.example.org", {"-H", "Authorization: Basic b3RoZXI="}),
+              "origin 0 host=site1.example.org auth=Basic b3RoZXI= 200")
+        << "who brings a credential keeps it";
+    EXPECT_EQ(server.get("other.example.org"), " 404");
+    EXPECT_TRUE(visitor.ready(object));
+    EXPECT_EQ(visitor.report(object).status.active_servers, std::vector<std::string>{"a0"});
+    for (const auto& file : {server.fragment_file(name_of(1)), server.map_file()})
+        EXPECT_EQ(std::filesystem::status(file).permissions() & std::filesystem::perms::others_all,
+                  std::filesystem::perms::none)
+            << file;
+
+    auto moved = object;
+    moved.spec.servers = {{"a1", "127.0.0.1", server.origin_ports[1]}};
+    visitor.must(visitor.wanted(moved));
+    EXPECT_EQ(server.get("site1.example.org").substr(0, 8), "origin 1");
+
+    moved.spec.servers.clear();
+    visitor.must(visitor.wanted(moved));
+    EXPECT_NE(server.get("site1.example.org").find("being prepared"), std::string::npos);
+    EXPECT_TRUE(visitor.ready(moved));
+
+    visitor.must(visitor.wanted(moved, true));
+    EXPECT_EQ(server.get("site1.example.org"), " 404");
+}
+
+TEST_P(RealHaproxy, EveryShapeOfFragmentIsTaken) {
+    std::vector<crd::LoadBalancerFragment> objects;
+    for (int n = 0; n < 5; ++n) objects.push_back(fragment(n));
+    objects[0].spec.stickiness = Spec::Stickiness{"SRV", Spec::Stickiness::Source::load_balancer};
+    objects[1].spec.servers[0] = {"six", "2001:db8::1", 80};
+    objects[2].spec.health_check.path = "/odd?\"'\\$HOME{}%5B#x;";
+    objects[2].spec.health_check.expected_status = "200,301-302";
+    objects[3].spec.servers.clear();
+    objects[3].spec.preliminary_page = false;
+    objects[4].metadata.name = std::string(200, 'x') + ".long.name";
+    objects[4].metadata.namespace_ = std::string(63, 'n');
+    visitor.must(visitor.wanted(objects));
+    for (const auto& object : objects) EXPECT_TRUE(visitor.ready(object)) << object.metadata.name;
+}
+
+TEST_P(RealHaproxy, AHundredFragmentsAreOneReload) {
+    std::vector<crd::LoadBalancerFragment> objects;
+    for (int n = 0; n < 100; ++n) objects.push_back(fragment(n));
+    const auto before = server.reloads();
+    visitor.must(visitor.wanted(objects));
+    EXPECT_EQ(server.reloads(), before + 1);
+    EXPECT_EQ(server.get("site99.example.org").substr(0, 8), "origin 0");
+    visitor.must(visitor.wanted(objects));
+    EXPECT_EQ(server.reloads(), before + 1) << "what is in force is not reloaded";
+}
+
+TEST_P(RealHaproxy, NoRequestIsLostInAReload) {
+    visitor.must(visitor.wanted(fragment(1)));
+    std::atomic<bool> stop = false;
+    std::atomic<int> good = 0, bad = 0;
+    std::thread visitors([&] {
+        while (!stop) ++(server.get("site1.example.org").ends_with(" 200") ? good : bad);
+    });
+    for (int n = 2; n < 6; ++n) visitor.must(visitor.wanted(fragment(n)));
+    stop = true;
+    visitors.join();
+    EXPECT_EQ(bad, 0);
+    EXPECT_GT(good, 20);
+}
+
+TEST_P(RealHaproxy, ChangesBehindOurBackAreSeenAndPutRight) {
+    const auto object = fragment(1);
+    const auto file = [this] { return server.fragment_file(name_of(1)); };
+    visitor.must(visitor.wanted(object));
+    const auto text = read_file(file());
+    struct {
+        const char* reason;
+        std::function<void()> change;
+    } const rows[] = {
+        {"the file was edited", [&] { write_file(file(), text + "  # by hand\n"); }},
+        {"the file is gone", [&] { std::filesystem::remove(file()); }},
+        {"the map is empty", [&] { write_file(server.map_file(), "# nothing\n"); }},
+        {"the file may be read by all",
+         [&] {
+             std::filesystem::permissions(file(), std::filesystem::perms::others_read,
+                                          std::filesystem::perm_options::add);
+         }},
+        {"a former version is loaded", [&] { write_file(server.directory() + "/loaded", "v0\n"); }},
+    };
+    for (const auto& row : rows) {
+        row.change();
+        EXPECT_FALSE(visitor.ready(object)) << row.reason;
+        visitor.must(visitor.wanted(object));
+        EXPECT_TRUE(visitor.ready(object)) << row.reason;
+        EXPECT_EQ(read_file(file()), text) << row.reason;
+        EXPECT_TRUE(server.get("site1.example.org").ends_with(" 200")) << row.reason;
+    }
+    // what is not ours stays: a file that HAProxy does not load, and a line of the map
+    write_file(server.directory() + "/current/conf.d/notes.txt", "a person's");
+    write_file(server.map_file(), read_file(server.map_file()) + "# a remark\nperson.example.org unknown\n");
+    visitor.must(visitor.wanted(fragment(2)));
+    EXPECT_EQ(read_file(server.directory() + "/current/conf.d/notes.txt"), "a person's");
+    EXPECT_NE(read_file(server.map_file()).find("# a remark\nperson.example.org unknown\n"), std::string::npos);
+}
+
+TEST_P(RealHaproxy, AVersionThatCannotBeTakenIsTakenBack) {
+    visitor.must(visitor.wanted(fragment(1)));
+    // the check does not bind, so it passes; the reload finds the port taken
+    ocim::test::TempDir directory;
+    write_file(directory.file("other.cfg"), "");
+    const auto taken = ocim::test::free_port();
+    ocim::test::Service other(
+        {.command = {"socat", "TCP-LISTEN:" + std::to_string(taken) + ",bind=127.0.0.1,fork", "EXEC:true"},
+         .log = {},
+         .environment = {}});
+    other.wait_for_port(taken);
+    write_file(server.fragment_file("person"),
+               "frontend person\n  mode http\n  timeout client 5s\n  bind 127.0.0.1:" + std::to_string(taken) + "\n");
+    const auto before = std::filesystem::read_symlink(server.directory() + "/current");
+    const auto answers = visitor.act(visitor.wanted(fragment(2)));
+    ASSERT_FALSE(*answers.at(0));
+    EXPECT_EQ(answers[0]->error().error_class, ErrorClass::transient) << answers[0]->error().message;
+    EXPECT_EQ(std::filesystem::read_symlink(server.directory() + "/current"), before);
+    EXPECT_TRUE(server.get("site1.example.org").ends_with(" 200")) << "the old one goes on";
+    other.kill();
+    visitor.must(visitor.wanted(fragment(2)));
+    EXPECT_TRUE(server.get("site2.example.org").ends_with(" 200"));
+}
+
+TEST_P(RealHaproxy, FailuresHaveTheirClass) {
+    const auto object = fragment(1);
+    EXPECT_TRUE(loop.run(system->probe()));
+    const auto actions = visitor.wanted(object);
+    server.service->stop();
+    auto probed = loop.run(system->probe());
+    ASSERT_FALSE(probed);
+    EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << probed.error().message;
+    const auto answers = visitor.act(actions);
+    ASSERT_FALSE(*answers.at(0));
+    EXPECT_EQ(answers[0]->error().error_class, ErrorClass::unreachable) << answers[0]->error().message;
+    EXPECT_FALSE(std::filesystem::exists(server.fragment_file(name_of(1)))) << "nothing was changed";
+    server.service->start();
+    server.wait_until_ready();
+    visitor.must(visitor.wanted(object));
+
+    std::filesystem::rename(server.directory(), server.directory() + ".away");
+    const auto seen = visitor.look();
+    ASSERT_FALSE(seen) << "unknown is not empty";
+    EXPECT_EQ(seen.error().error_class, ErrorClass::not_found);
+    std::filesystem::rename(server.directory() + ".away", server.directory());
+    if (!sshd) return;
+    sshd->stop();
+    probed = loop.run(system->probe());
+    ASSERT_FALSE(probed);
+    EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << probed.error().message;
+    sshd->start();
+    EXPECT_TRUE(loop.run(system->probe())) << "it is found again without being opened anew";
+}
+
+INSTANTIATE_TEST_SUITE_P(Hosts, RealHaproxy, testing::Values(Way::local, Way::ssh),
+                         [](const auto& info) { return info.param == Way::local ? "Local" : "Ssh"; });
+
+}  // namespace
+}  // namespace ocim::loadbalancing

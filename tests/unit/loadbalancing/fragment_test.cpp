@@ -1,0 +1,176 @@
+#include "loadbalancing/fragment.hpp"
+
+#include "loadbalancing/rendering.hpp"
+#include "sample.hpp"
+
+#include <gtest/gtest.h>
+#include <algorithm>
+
+namespace ocim::loadbalancing {
+namespace {
+
+using namespace test;
+using State = runtime::Verdict::State;
+using Verb = Action::Verb;
+
+/// What the load balancer holds when fragment(n) is in force.
+Thing in_force(int n = 1) {
+    const auto actions = Fragment::diff(fragment(n), inputs(), {});
+    EXPECT_EQ(actions.size(), 1U);
+    return {mark(n), actions.at(0).text, actions.at(0).domains, true, false, {}};
+}
+
+Snapshot holding(const Thing& thing, int n = 1) {
+    Snapshot out{{fragment_key(name_of(n)), thing}};
+    for (const auto& domain : thing.domains) out[domain_key(domain)].backend = name_of(n);
+    return out;
+}
+
+template <class Change>
+Snapshot changed(Change change) {
+    auto thing = in_force();
+    change(thing);
+    return holding(thing);
+}
+
+TEST(Fragment, DiffAndReportTable) {
+    Snapshot strangers_domain, our_other_fragment = holding(in_force(2), 2);
+    strangers_domain[domain_key("site1.example.org")].backend = "theirs";
+    our_other_fragment[domain_key("site1.example.org")].backend = name_of(2);
+    struct {
+        const char* reason;
+        Snapshot seen;
+        std::optional<Verb> verb;
+        State state;
+        const char* why;
+    } const rows[] = {
+        {"nothing is there", {}, Verb::create, State::progressing, "Updating"},
+        {"in force", holding(in_force()), {}, State::ready, "Applied"},
+        {"its text drifted", changed([](Thing& t) { t.text = Secret(t.text.reveal() + "  option x\n"); }), Verb::update,
+         State::progressing, "Updating"},
+        {"a domain is missing in the map", changed([](Thing& t) { t.domains.clear(); }), Verb::update,
+         State::progressing, "Updating"},
+        {"a domain too many", changed([](Thing& t) { t.domains.push_back("z.org"); }), Verb::update, State::progressing,
+         "Updating"},
+        {"written and not loaded", changed([](Thing& t) { t.live = false; }), Verb::update, State::progressing,
+         "Updating"},
+        {"readable by all", changed([](Thing& t) { t.readable_by_all = true; }), Verb::update, State::progressing,
+         "Updating"},
+        {"retained by a former object of that name",
+         changed([](Thing& t) { t.mark = Mark{"prod", "campus/site1", "uid-0", true}; }), Verb::update,
+         State::progressing, "Updating"},
+        {"a person's file", changed([](Thing& t) { t.mark.reset(); }), {}, State::stalled, "NotOwned"},
+        {"another object's", changed([](Thing& t) { t.mark->uid = "uid-9"; }), {}, State::stalled, "NotOwned"},
+        {"another installation's",
+         changed([](Thing& t) { t.mark->installation = "test"; }),
+         {},
+         State::stalled,
+         "NotOwned"},
+        {"the domain leads elsewhere", strangers_domain, {}, State::stalled, "NotOwned"},
+        {"another fragment of ours has the domain", our_other_fragment, {}, State::progressing, "DomainInUse"},
+    };
+    for (const auto& row : rows) {
+        const auto actions = Fragment::diff(fragment(), inputs(), row.seen);
+        ASSERT_EQ(actions.size(), row.verb ? 1U : 0U) << row.reason;
+        if (row.verb) EXPECT_EQ(actions[0].verb, *row.verb) << row.reason;
+        const auto report = Fragment::report(fragment(), inputs(), row.seen);
+        EXPECT_EQ(report.verdict.state, row.state) << row.reason;
+        EXPECT_EQ(report.verdict.reason, row.why) << row.reason << ": " << report.verdict.message;
+    }
+    const auto status = Fragment::report(fragment(), inputs(), holding(in_force())).status;
+    EXPECT_EQ(status.backend, name_of());
+    EXPECT_EQ(status.domains, std::vector<std::string>{"site1.example.org"});
+    EXPECT_EQ(status.active_servers, std::vector<std::string>{"a1"});
+    EXPECT_EQ(status.applied_hash->size(), 16U);
+}
+
+TEST(Fragment, AdoptsWhatNobodyHolds) {
+    auto object = fragment();
+    object.spec.adoption_policy = Spec::AdoptionPolicy::adopt;
+    const auto unmarked = changed([](Thing& t) { t.mark.reset(); });
+    ASSERT_EQ(Fragment::diff(object, inputs(), unmarked).size(), 1U);
+    EXPECT_TRUE(Fragment::diff(object, inputs(), unmarked)[0].adopt);
+    Snapshot strangers_domain;
+    strangers_domain[domain_key("site1.example.org")].backend = "theirs";
+    ASSERT_EQ(Fragment::diff(object, inputs(), strangers_domain).size(), 1U);
+    const auto held = changed([](Thing& t) { t.mark->installation = "test"; });
+    EXPECT_TRUE(Fragment::diff(object, inputs(), held).empty()) << "another installation's is never taken";
+}
+
+TEST(Fragment, RemoveTable) {
+    auto object = fragment();
+    const std::vector<Action> deletes{{Verb::delete_, name_of(), {}, {}, mark()}};
+    EXPECT_EQ(Fragment::remove(object, "prod", holding(in_force())), deletes);
+    EXPECT_TRUE(Fragment::remove(object, "prod", {}).empty());
+    EXPECT_TRUE(Fragment::remove(object, "test", holding(in_force())).empty());
+    EXPECT_TRUE(Fragment::remove(object, "prod", changed([](Thing& t) { t.mark.reset(); })).empty());
+    object.spec.deletion_policy = Spec::DeletionPolicy::retain;
+    const auto retains = Fragment::remove(object, "prod", holding(in_force()));
+    ASSERT_EQ(retains.size(), 1U);
+    EXPECT_EQ(retains[0].verb, Verb::update);
+    EXPECT_TRUE(mark_of(retains[0].text.reveal())->retained);
+    EXPECT_EQ(retains[0].domains, in_force().domains);
+    const auto retained = changed([&](Thing& t) {
+        t.text = retains[0].text;
+        t.mark = retains[0].mark;
+    });
+    EXPECT_TRUE(Fragment::remove(object, "prod", retained).empty()) << "done";
+}
+
+TEST(Fragment, ReadsItsCredentialFromTheSecret) {
+    auto object = fragment();
+    object.spec.basic_auth_secret_ref.emplace().name = "auth";
+    const auto actions = Fragment::diff(object, inputs(), {});
+    ASSERT_EQ(actions.size(), 1U);
+    EXPECT_NE(actions[0].text.reveal().find("Basic dXNlcjpwYXNzIg=="), std::string::npos);
+    EXPECT_EQ(Fragment::describe(actions[0]).find("dXNl"), std::string::npos) << "an event shows no credential";
+    EXPECT_EQ(Fragment::needs(object).size(), 2U);
+    object.spec.basic_auth_secret_ref->password_key = "other";
+    EXPECT_TRUE(Fragment::diff(object, inputs(), {}).empty());
+    EXPECT_EQ(Fragment::report(object, inputs(), {}).verdict.reason, "SecretIncomplete");
+}
+
+TEST(Fragment, ClaimsEachDomain) {
+    auto object = fragment();
+    object.spec.domains = {"A.example.org.", "b.example.org"};
+    const std::vector<runtime::Claim> claims{{"loadbalancer/lb1/a.example.org", "spec.domains[0]"},
+                                             {"loadbalancer/lb1/b.example.org", "spec.domains[1]"}};
+    EXPECT_EQ(Fragment::claims(object), claims);
+}
+
+TEST(Fragment, AdmitRefusesWhatCannotBeRendered) {
+    auto object = fragment();
+    EXPECT_TRUE(Fragment::admit(object, nullptr, inputs()).empty());
+    object.spec.servers.push_back({"a1", "192.0.2.6", 80});
+    object.spec.servers.push_back({"preliminary-page", "nonsense", 80});
+    const auto causes = Fragment::admit(object, nullptr, inputs());
+    ASSERT_EQ(causes.size(), 3U);
+    EXPECT_EQ(causes[0].field, "spec.servers[1].name");
+    EXPECT_EQ(causes[1].field, "spec.servers[2].name");
+    EXPECT_EQ(causes[2].field, "spec.servers[2].address");
+    EXPECT_EQ(Fragment::report(object, inputs(), {}).verdict.reason, "Invalid");
+}
+
+TEST(Fragment, SweepsByMark) {
+    const auto seen = holding(in_force());
+    const auto marked = Fragment::marked(seen);
+    ASSERT_EQ(marked.size(), 1U) << "domains carry no mark of their own";
+    EXPECT_EQ(Fragment::sweep(marked[0].key, seen), (std::vector<Action>{{Verb::delete_, name_of(), {}, {}, mark()}}));
+}
+
+TEST(Fragment, LastLookBeforeAWrite) {
+    const auto put = Fragment::diff(fragment(), inputs(), {})[0];
+    const Action erase{Verb::delete_, name_of(), {}, {}, mark()};
+    EXPECT_TRUE(*still_wanted(put, {}));
+    EXPECT_FALSE(*still_wanted(put, holding(in_force()))) << "it landed already";
+    EXPECT_FALSE(still_wanted(put, changed([](Thing& t) { t.mark.reset(); }))) << "a stranger was faster";
+    Snapshot taken_domain;
+    taken_domain[domain_key("site1.example.org")].backend = "theirs";
+    EXPECT_FALSE(still_wanted(put, taken_domain)) << "a stranger took the domain";
+    EXPECT_FALSE(*still_wanted(erase, {}));
+    EXPECT_TRUE(*still_wanted(erase, holding(in_force())));
+    EXPECT_FALSE(still_wanted(erase, changed([](Thing& t) { t.mark.reset(); })));
+}
+
+}  // namespace
+}  // namespace ocim::loadbalancing

@@ -1,0 +1,138 @@
+#include "loadbalancing/version.hpp"
+
+#include "sample.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ocim::loadbalancing {
+namespace {
+
+using namespace test;
+
+TEST(Tar, CarriesFilesBothWays) {
+    const std::vector<TarFile> files{{"conf.d/a.cfg", std::string(513, 'x'), 0640},
+                                     {"domains.map", "", 0600},
+                                     {std::string(100, 'n'), std::string("\0\n\xff", 3), 0644},
+                                     {"exact", std::string(512, 'y'), 0640}};
+    const auto stream = write_tar(files);
+    EXPECT_EQ(stream.size() % 512, 0U);
+    const auto read = read_tar(stream);
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_EQ(*read, files);
+}
+
+TEST(Tar, RefusesWhatIsGarbled) {
+    const auto stream = write_tar({{"a", std::string(2000, 'x'), 0640}});
+    for (std::size_t length = 0; length < stream.size() - 512; length += 100)
+        EXPECT_FALSE(read_tar(stream.substr(0, length))) << length << " bytes of " << stream.size();
+    auto flipped = stream;
+    flipped[3] = 'z';
+    EXPECT_FALSE(read_tar(flipped)) << "the sum of the header tells";
+    EXPECT_FALSE(read_tar(std::string(1024, 'x')));
+    auto huge = stream;
+    huge.replace(124, 11, "77777777777");
+    EXPECT_FALSE(read_tar(huge)) << "a size beyond the stream";
+}
+
+TEST(DomainMap, KeepsWhatIsNotOurs) {
+    const std::string text = "# a comment\n\nwww.other.org  their_backend\na.org ours\nonly-a-key\na.org second\n";
+    auto map = DomainMap::parse(text);
+    EXPECT_EQ(map.text(), text);
+    EXPECT_EQ(map.leads(), (std::map<std::string, std::string>{{"a.org", "ours"}, {"www.other.org", "their_backend"}}))
+        << "the first line of a host counts";
+    map.remove_backend("ours");
+    map.add("b.org", "ours");
+    EXPECT_EQ(map.text(), "# a comment\n\nwww.other.org  their_backend\nonly-a-key\na.org second\nb.org ours\n");
+    map.remove_host("www.other.org");
+    EXPECT_FALSE(map.leads().contains("www.other.org"));
+    EXPECT_EQ(DomainMap::parse("a b").text(), "a b\n") << "a last line without its end gets one";
+}
+
+std::string marked(int n) { return "# ocim " + mark(n).text() + "\nbackend " + name_of(n) + "\n"; }
+
+TEST(Version, IsReadFromTheStream) {
+    const auto stream = write_tar({{"v7/conf.d/" + name_of(1) + ".cfg", marked(1), 0640},
+                                   {"v7/conf.d/" + name_of(2) + ".cfg", marked(2), 0644},
+                                   {"v7/conf.d/strange.cfg", "backend s\n", 0644},
+                                   {"v7/conf.d/.hidden.cfg", "x", 0644},
+                                   {"v7/conf.d/notes.txt", "x", 0644},
+                                   {"v7/domains.map", "site1.example.org " + name_of(1) + "\nx.org strange\n", 0640},
+                                   {"loaded", "v7\n", 0640}});
+    const auto version = Version::read(stream);
+    ASSERT_TRUE(version) << version.error().message;
+    EXPECT_EQ(version->name, "v7");
+    EXPECT_EQ(version->loaded, "v7");
+    Snapshot wanted;
+    wanted[fragment_key(name_of(1))] = {mark(1), Secret(marked(1)), {"site1.example.org"}, true, false, {}};
+    wanted[fragment_key(name_of(2))] = {mark(2), Secret(marked(2)), {}, true, true, {}};
+    wanted[fragment_key("strange")] = {{}, Secret("backend s\n"), {"x.org"}, true, false, {}};
+    wanted[domain_key("site1.example.org")].backend = name_of(1);
+    wanted[domain_key("x.org")].backend = "strange";
+    EXPECT_EQ(version->snapshot(), wanted);
+
+    EXPECT_EQ(Version::read("")->name, "") << "no version yet is an answer";
+    EXPECT_FALSE(Version::read("nonsense")) << "unknown is not empty";
+    EXPECT_FALSE(Version::read(write_tar({{"loaded", "v1\n", 0640}})));
+}
+
+TEST(Version, IsNotLiveBeforeItWasTaken) {
+    auto version = *Version::read(write_tar({{"v7/conf.d/" + name_of(1) + ".cfg", marked(1), 0640},
+                                             {"v7/domains.map", "", 0640},
+                                             {"loaded", "v6\n", 0640}}));
+    EXPECT_FALSE(version.snapshot()[fragment_key(name_of(1))].live);
+    version.loaded = "v7";
+    EXPECT_TRUE(version.snapshot()[fragment_key(name_of(1))].live);
+}
+
+TEST(Change, HoldsTheDifferenceOfManyActions) {
+    Version now;
+    now.name = "v1";
+    now.fragments[name_of(1)] = {marked(1), false};
+    now.fragments["strange"] = {"backend s\n", false};
+    now.domains = DomainMap::parse("x.org strange\nsite1.example.org " + name_of(1) + "\n");
+    using Verb = Action::Verb;
+    const std::vector<Action> actions{
+        {Verb::update, name_of(1), Secret("new"), {"new.org"}, mark(1)},
+        {Verb::create, name_of(2), Secret("two"), {"two.org"}, mark(2)},
+        {Verb::delete_, name_of(3), {}, {}, mark(3)},
+        {Verb::create, name_of(4), Secret("four"), {"x.org"}, mark(4), true},
+    };
+    const Change change(now, actions, {0, 1, 2, 3});
+    EXPECT_EQ(change.deleted, std::vector<std::string>{name_of(3)});
+    EXPECT_EQ(change.domains.text(),
+              "new.org " + name_of(1) + "\ntwo.org " + name_of(2) + "\nx.org " + name_of(4) + "\n");
+    const auto files = read_tar(change.tar());
+    ASSERT_TRUE(files);
+    ASSERT_EQ(files->size(), 5U) << "three fragments, the map, the names to delete";
+    for (const auto& file : *files) EXPECT_EQ(file.mode & 07U, 0U) << file.path << " must not be read by all";
+
+    const Change half(now, actions, {1});
+    EXPECT_NE(half.domains.text().find("x.org strange\n"), std::string::npos) << "a stranger's line stays";
+    const auto result = done(actions[0], now, change);
+    std::map<Key, std::optional<Thing>> told(result.now.begin(), result.now.end());
+    EXPECT_EQ(told.size(), 3U);
+    EXPECT_FALSE(told.at(domain_key("site1.example.org"))) << "let go";
+    EXPECT_EQ(told.at(domain_key("new.org"))->backend, name_of(1));
+    EXPECT_EQ(told.at(fragment_key(name_of(1))), (Thing{mark(1), Secret("new"), {"new.org"}, true, false, {}}));
+}
+
+TEST(Messages, NameTheCulprit) {
+    const auto faults = blamed(R"([NOTICE]   (925) : haproxy version is 2.6.12-1+deb12u4
+[WARNING]  (925) : config : parsing [/e/v2/conf.d/innocent.cfg:3] : careful
+[ALERT]    (925) : config : Parsing [/e/v2/conf.d/b.cfg:1]: backend 'b' has the same name as backend 'b' declared at /e/v2/conf.d/a.cfg:12.
+[ALERT]    (925) : config : [/e/v2/conf.d/c.cfg:2] : 'server b/x' : invalid port "Basic c2VjcmV0"
+[ALERT]    (925) : config : parsing [/e/v2/conf.d/c.cfg:3] : more
+[ALERT]    (925) : config : parsing [/etc/haproxy/haproxy.cfg:3] : not one of ours
+[ALERT]    (925) : config : Error(s) found in configuration file : /e/v2/conf.d/b.cfg
+[ALERT]    (925) : config : Fatal errors found in configuration.
+)");
+    const std::map<std::string, std::string> wanted{
+        {"b", "line 1: backend 'b' has the same name as backend 'b' declared at /e/v2/conf.d/a.cfg:12."},
+        {"c", "line 2: 'server b/x' : invalid port \"Basic ...\""}};
+    EXPECT_EQ(faults, wanted);
+    EXPECT_TRUE(blamed("").empty());
+    EXPECT_TRUE(blamed("[ALERT] [").empty());
+}
+
+}  // namespace
+}  // namespace ocim::loadbalancing
