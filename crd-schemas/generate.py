@@ -54,7 +54,9 @@ def pascal(name):
 def ident(value):
     out = re.sub(r"([a-z0-9])([A-Z])", r"\1_\2", value)
     out = re.sub(r"[^a-z0-9]+", "_", out.lower()).strip("_") or "empty"
-    return out + "_" if out in KEYWORDS or out[0].isdigit() else out
+    if out[0].isdigit():
+        return "_" + out
+    return out + "_" if out in KEYWORDS else out
 
 
 class Struct:
@@ -80,6 +82,8 @@ class Struct:
                 self.fields += [f"/// {line}" for line in " ".join(doc.split()).splitlines()]
             self.fields.append(f"{f'std::optional<{cpp}>' if optional else cpp} {snake(key, here)}"
                                f"{'' if optional else init};")
+            if snake(key, here) in self.names:
+                refuse(here, f"has the same C++ name as another field: {snake(key, here)}")
             self.names.append(snake(key, here))
             self.wires.append(key)
 
@@ -96,7 +100,7 @@ class Struct:
         if shared := SHARED.get(frozenset(s.get("properties", {}))):
             return shared, ""
         if "enum" in s:
-            self.nested.append(enum(pascal(key), s["enum"]))
+            self.nested.append(enum(pascal(key), s["enum"], path))
             return pascal(key), "{}"
         if s["type"] == "array":
             inner, _ = self.type_of(key[:-1] if key.endswith("s") and len(key) > 2 else key + "Item", s["items"],
@@ -131,7 +135,9 @@ class Struct:
         return [*self.before, f"struct {self.whole} {{\n{indent(body)}\n}};"]
 
 
-def enum(name, values):
+def enum(name, values, path):
+    if len({ident(v) for v in values}) != len(values):
+        refuse(path, f"two of {values} have the same C++ name")
     pairs = ", ".join(f"std::pair{{{name}::{ident(v)}, std::string_view({json.dumps(v)})}}" for v in values)
     return (f"enum class {name} {{ {', '.join(ident(v) for v in values)} }};\n"
             f"friend constexpr auto enum_names({name}) {{ return std::array{{{pairs}}}; }}")
