@@ -3,7 +3,7 @@
 #include "api/patch.hpp"
 #include "api/typed_value.hpp"
 #include "base/random.hpp"
-#include "test_type.hpp"
+#include "support/test_type.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,6 +1,6 @@
 #include "api/patch.hpp"
 
-#include "random_json.hpp"
+#include "support/random_json.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

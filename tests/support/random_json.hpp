@@ -5,6 +5,8 @@
 
 #include <array>
 #include <cmath>
+#include <string>
+#include <string_view>
 
 /// Values that a parser could have given, for property tests.
 namespace ocim::test {

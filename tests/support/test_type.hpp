@@ -2,7 +2,10 @@
 
 #include "api/apply.hpp"
 
+#include <map>
 #include <memory>
+#include <string>
+#include <vector>
 
 namespace ocim::test {
 
