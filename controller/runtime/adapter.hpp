@@ -88,6 +88,7 @@ public:
 
 class ExternalAdapter : public KindAdapter {
 public:
+    virtual std::vector<GeneratedSecret> generates(const Json& object) const = 0;
     virtual api::Kind backend_kind() const = 0;
     virtual bool backend_is_ours() const = 0;
     /// Error invalid: the backend does not decode.

@@ -1,5 +1,6 @@
 #include "runtime/base64.hpp"
 #include "runtime/composite_controller.hpp"
+#include "runtime/generate.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -81,20 +82,7 @@ Json CompositeController::prepared(const Json& owner, const Child& child, const 
 void CompositeController::draw(Child& child) {
     if (child.generated.empty()) return;
     auto& data = api::make_object(child.object, {"data"});
-    for (const auto& [key, rule] : child.generated) {
-        std::string text;
-        switch (rule.form) {
-            case Generate::Form::alphanumeric: text = engine_.random.text(rule.length, alphanumerics); break;
-            case Generate::Form::lower_letters: text = engine_.random.text(rule.length, lower_letters); break;
-            case Generate::Form::base64: {
-                std::string bytes(rule.length, '\0');
-                engine_.random.fill(std::as_writable_bytes(std::span(bytes)));
-                text = base64(bytes);
-                break;
-            }
-        }
-        data[key] = base64(text);
-    }
+    for (const auto& [key, form] : child.generated) data[key] = base64(drawn(form, engine_.random).reveal());
 }
 
 awaitable<Result<CompositeController::Applied>> CompositeController::apply_all(ObjectPtr owner,

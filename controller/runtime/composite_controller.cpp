@@ -177,6 +177,8 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     if (auto newest = engine_.cache.find(kind_, ObjectKey::of(*object))) object = std::move(newest);
     CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
     if (applied.error) co_return *applied.error;
+    // what was refused may be accepted later (a name that became free): no watch tells
+    if (applied.trouble && !again.again_after) co_return Visited{engine_.settings.retry_max};
     co_return again;
 }
 

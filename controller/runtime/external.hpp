@@ -154,6 +154,13 @@ public:
         }
         return {};
     }
+    std::vector<GeneratedSecret> generates(const Json& object) const override {
+        if constexpr (requires(const typename A::Object& o) { A::generates(o); }) {
+            const auto decoded = api::decode_object<typename A::Object>(object);
+            if (decoded) return A::generates(*decoded);
+        }
+        return {};
+    }
     Result<BackendSettings> settings(const Json& backend) const override {
         auto decoded = api::decode_object<typename A::Backend>(backend);
         if (!decoded) return std::move(decoded).error();

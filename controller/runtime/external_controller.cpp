@@ -1,6 +1,7 @@
 #include "runtime/external_controller.hpp"
 
 #include "base/log.hpp"
+#include "runtime/generate.hpp"
 
 #include <algorithm>
 
@@ -151,6 +152,10 @@ awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) 
                 CO_TRY([[maybe_unused]] const auto written,
                        co_await statuses_.write(std::move(object), std::move(decision.standing)));
                 co_return Visited();
+            }
+            case Decision::What::generate: {
+                CO_CHECK(co_await make_secrets(engine_, kind_, std::move(object), std::move(decision.secrets), this));
+                break;
             }
             case Decision::What::add_finalizer: {
                 CO_TRY([[maybe_unused]] const auto marked,

@@ -51,10 +51,11 @@ private:
         std::string reconcile_at;
     };
     struct Decision {
-        enum class What { nothing, report, add_finalizer, release, act };
+        enum class What { nothing, report, generate, add_finalizer, release, act };
         What what = What::nothing;
         Standing standing;
         std::vector<PlannedAction> actions;
+        std::vector<GeneratedSecret> secrets;
         std::optional<Instant> again;
         bool settled = false;    ///< nothing is waiting for the backend
         bool abandoned = false;  ///< release although the world was not cleaned

@@ -1,4 +1,5 @@
 #include "runtime/external_controller.hpp"
+#include "runtime/generate.hpp"
 
 #include <algorithm>
 #include <functional>
@@ -109,13 +110,18 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
         out.standing.verdict = progressing(trouble->reason, trouble->message);
         return out;
     }
+    const bool acts = !at.deleting && !at.paused && !at.observe_only;
+    if (acts) out.secrets = not_there(engine_, at.key.namespace_, external_.generates(at.object));
+    if (!out.secrets.empty()) {
+        out.what = Decision::What::generate;
+        return out;
+    }
     const auto lacking = at.deleting ? std::nullopt : resolve(engine_, at.facts.needs, inputs);
     if (lacking) {
         out.settled = true;
         out.standing.verdict = lacking->verdict;
         return out;
     }
-    const bool acts = !at.deleting && !at.paused && !at.observe_only;
     if (acts && !has_finalizer(at.object, finalizer_)) {
         out.what = Decision::What::add_finalizer;
         return out;

@@ -50,19 +50,21 @@ struct Shelf {
 struct Book {
     static constexpr api::Kind kind{"test.opencraft.com", "v1", "Book", "books"};
     struct Spec {
-        std::string shelf, title, text, needs, deletion_policy, management_policy;
+        std::string shelf, title, text, needs, key_secret, deletion_policy, management_policy;
         std::optional<std::int64_t> look_again_seconds;
         bool operator==(const Spec&) const = default;
         static constexpr std::array wire_names{std::string_view("shelf"),
                                                std::string_view("title"),
                                                std::string_view("text"),
                                                std::string_view("needs"),
+                                               std::string_view("keySecret"),
                                                std::string_view("deletionPolicy"),
                                                std::string_view("managementPolicy"),
                                                std::string_view("lookAgainSeconds")};
         BOOST_DESCRIBE_CLASS(Spec, (),
-                             (shelf, title, text, needs, deletion_policy, management_policy, look_again_seconds), (),
-                             ())
+                             (shelf, title, text, needs, key_secret, deletion_policy, management_policy,
+                              look_again_seconds),
+                             (), ())
     };
     struct Status {
         std::string shelved;
@@ -104,8 +106,16 @@ struct BookKind {
 
     static std::string backend_name(const Book& book) { return book.spec.shelf; }
     static std::vector<runtime::Reference> needs(const Book& book) {
-        if (book.spec.needs.empty()) return {};
-        return {{api::config_map_kind, book.metadata.namespace_, book.spec.needs}};
+        std::vector<runtime::Reference> out;
+        if (!book.spec.needs.empty()) out.push_back({api::config_map_kind, book.metadata.namespace_, book.spec.needs});
+        if (!book.spec.key_secret.empty())
+            out.push_back({api::secret_kind, book.metadata.namespace_, book.spec.key_secret});
+        return out;
+    }
+    static std::vector<runtime::GeneratedSecret> generates(const Book& book) {
+        if (book.spec.key_secret.empty()) return {};
+        const bool retain = book.spec.deletion_policy == "Retain";
+        return {{book.spec.key_secret, "key", {runtime::Generate::Form::alphanumeric, 12}, retain}};
     }
     static std::vector<runtime::Claim> claims(const Book& book) {
         return {{"book/" + book.spec.shelf + "/" + book.spec.title, "spec.title"}};
@@ -117,6 +127,8 @@ struct BookKind {
         auto text = book.spec.text;
         if (const auto* map = inputs.find(api::config_map_kind, book.metadata.namespace_, book.spec.needs))
             text += api::find_text(*map, {"data", "text"});
+        if (const auto key = inputs.secret(book.metadata.namespace_, book.spec.key_secret, "key"))
+            text += key->reveal();
         return {text, mark(book, inputs.installation)};
     }
     static std::vector<Action> diff(const Book& book, const runtime::Inputs& inputs, const Snapshot& seen) {

@@ -146,6 +146,30 @@ TEST_F(ExternalTest, WhatIsNeededAndNotThereIsACondition) {
     EXPECT_EQ(text("dune"), "once?") << "a change of it is a visit";
 }
 
+TEST_F(ExternalTest, ASecretThatItGeneratesIsDrawnOnce) {
+    shelf();
+    server_.put(
+        json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ns','name':'shared'},"
+             "'data':{'other':'eA=='}}"));
+    book("dune", "'keySecret':'dune-key'");
+    book("emma", "'keySecret':'shared'");
+    book("kept", "'keySecret':'kept-key','deletionPolicy':'Retain'");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_EQ(text("dune").size(), std::string("once").size() + 12);
+    EXPECT_EQ(text("emma").size(), std::string("once").size() + 12);
+    const auto* shared = server_.get("Secret", "ns", "shared");
+    EXPECT_EQ(api::find_text(*shared, {"data", "other"}), "eA==") << "what is there is not changed";
+    EXPECT_TRUE(api::find(*server_.get("Secret", "ns", "dune-key"), {"metadata", "ownerReferences"}));
+    EXPECT_FALSE(api::find(*server_.get("Secret", "ns", "kept-key"), {"metadata", "ownerReferences"}));
+    const auto before = text("dune");
+    stop();
+    start();
+    wait(120s);
+    EXPECT_EQ(text("dune"), before);
+}
+
 TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
     shelf();
     start();
