@@ -83,7 +83,10 @@ TEST(VirtualMachine, DiffTable) {
         {"and was carried out", rebooted, {{key, asked}}, {}},
         {"not ours: not touched", object(), {{key, machine(State::stopped, other)}}, {}},
         {"without any mark: not touched", object(), {{key, machine(State::stopped, std::nullopt)}}, {}},
-        {"retained by an object of this name: taken over", object(), {{key, machine(State::running, retained)}}, {Verb::mark}},
+        {"retained by an object of this name: taken over",
+         object(),
+         {{key, machine(State::running, retained)}},
+         {Verb::mark}},
     };
     for (const auto& c : cases) EXPECT_EQ(verbs(Machines::diff(c.of, inputs(), c.seen)), c.wanted) << c.reason;
 }

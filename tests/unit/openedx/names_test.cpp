@@ -16,7 +16,8 @@ TEST(Names, FitTheSystemsThatTheyGoInto) {
     } cases[] = {
         {"a usual site", "demo.sandbox.example.com", "demo"},
         {"a name as long as a label may be", std::string(63, 'a') + ".example.com", std::string(63, 'a')},
-        {"hyphens at the cut", "a-rather-long-name-for-a-school-of-magic-and-wizardry.example.com", "a-rather-long-na-me"},
+        {"hyphens at the cut", "a-rather-long-name-for-a-school-of-magic-and-wizardry.example.com",
+         "a-rather-long-na-me"},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.reason);
@@ -29,12 +30,13 @@ TEST(Names, FitTheSystemsThatTheyGoInto) {
 }
 
 TEST(Names, OfSitesThatLookAlikeDifferByTheirIds) {
-    EXPECT_NE(database_prefix("north-wing.example.com", "aaaaaaaa"), database_prefix("northwing.example.com", "bbbbbbbb"));
+    EXPECT_NE(database_prefix("north-wing.example.com", "aaaaaaaa"),
+              database_prefix("northwing.example.com", "bbbbbbbb"));
     EXPECT_EQ(database_prefix("north-wing.example.com", "aaaaaaaa"), "north_wing_example_com_aaaaaaaa");
 }
 
 TEST(Names, IdentifiersAreLowerCaseWordsWhateverComesIn) {
-    EXPECT_EQ(identifier("Ünï`c\"o'd\ne", 20), "__n__c_o_d_e");
+    EXPECT_EQ(identifier("Ünï`c\"o'd\ne", 20), "__n___c_o_d_e");
     EXPECT_EQ(identifier("---", 20), "x") << "never empty";
     EXPECT_EQ(identifier("abc-def", 4), "abc") << "never ends in an underscore";
 }
@@ -56,7 +58,8 @@ TEST(Secrets, AreDerivedAsTheyAlwaysWere) {
 TEST(Secrets, MySqlPasswordsFollowTheUserName) {
     const Secret key("0123456789abcdefghijABCDEFGHIJ01");
     EXPECT_EQ(mysql_password(key, "qwerty_edxapp"), "1423fd855b199f92acfb238d971636a73448649832c0ff765b47912ba35dcade");
-    EXPECT_EQ(mysql_password(key, "qwerty_read_only"), "b151900cbbb32e16323cc0b227fcec6db8b593c12bf69c6b73e50ab2db355b45");
+    EXPECT_EQ(mysql_password(key, "qwerty_read_only"),
+              "b151900cbbb32e16323cc0b227fcec6db8b593c12bf69c6b73e50ab2db355b45");
 }
 
 TEST(Secrets, AKeyThatAnybodyCouldComputeIsRefused) {

@@ -11,7 +11,8 @@ using namespace std::chrono_literals;
 
 const WallTime now = *parse_rfc3339("2026-11-22T12:00:00Z");
 
-AppServer made(int number, const std::string& hash, std::optional<Phase> phase, bool active = false, bool in_rotation = false) {
+AppServer made(int number, const std::string& hash, std::optional<Phase> phase, bool active = false,
+               bool in_rotation = false) {
     AppServer out;
     out.metadata.name = "demo-" + std::to_string(number);
     out.metadata.namespace_ = "campus";
@@ -54,23 +55,34 @@ TEST(Rollout, Table) {
         {"one that is being made is waited for", {made(1, "a", Phase::configuring)}, true, {{"demo-1", "a", false}}},
         {"one that has not reported yet too", {made(1, "a", std::nullopt)}, true, {{"demo-1", "a", false}}},
         {"it runs: it serves", {made(1, "a", Phase::running)}, true, {{"demo-1", "a", true}}},
-        {"a failure is tried once more, on a new machine, and kept for looking at", {made(1, "a", Phase::configuration_failed)},
-         true, {{"demo-1", "a", false}, {"demo-2", "a", false}}},
-        {"and no more than spec.rollout.attempts", {made(2, "a", Phase::error), made(1, "a", Phase::configuration_failed)},
-         true, {{"demo-2", "a", false}, {"demo-1", "a", false}}},
-        {"a new configuration gets its own; the old one goes on serving", {made(1, "old", Phase::running, true, true)}, true,
+        {"a failure is tried once more, on a new machine, and kept for looking at",
+         {made(1, "a", Phase::configuration_failed)},
+         true,
+         {{"demo-1", "a", false}, {"demo-2", "a", false}}},
+        {"and no more than spec.rollout.attempts",
+         {made(2, "a", Phase::error), made(1, "a", Phase::configuration_failed)},
+         true,
+         {{"demo-2", "a", false}, {"demo-1", "a", false}}},
+        {"a new configuration gets its own; the old one goes on serving",
+         {made(1, "old", Phase::running, true, true)},
+         true,
          {{"demo-1", "old", true}, {"demo-2", "a", false}}},
         {"both serve until the new one is in rotation",
-         {made(2, "a", Phase::running, true, false), made(1, "old", Phase::running, true, true)}, true,
+         {made(2, "a", Phase::running, true, false), made(1, "old", Phase::running, true, true)},
+         true,
          {{"demo-2", "a", true}, {"demo-1", "old", true}}},
         {"then the old one is kept to go back to, idle",
-         {made(2, "a", Phase::running, true, true), made(1, "old", Phase::running, true, true)}, true,
+         {made(2, "a", Phase::running, true, true), made(1, "old", Phase::running, true, true)},
+         true,
          {{"demo-2", "a", true}, {"demo-1", "old", false}}},
         {"only the last one that served is kept",
-         {made(3, "a", Phase::running, true, true), made(2, "b", Phase::running), made(1, "c", Phase::running)}, true,
+         {made(3, "a", Phase::running, true, true), made(2, "b", Phase::running), made(1, "c", Phase::running)},
+         true,
          {{"demo-3", "a", true}, {"demo-2", "b", false}}},
         {"a failed one of the same configuration goes once another serves",
-         {made(2, "a", Phase::running, true, true), made(1, "a", Phase::configuration_failed)}, true, {{"demo-2", "a", true}}},
+         {made(2, "a", Phase::running, true, true), made(1, "a", Phase::configuration_failed)},
+         true,
+         {{"demo-2", "a", true}}},
         {"one on its way out does not count", {deleted}, true, {{"demo-2", "a", false}}},
         {"what a person made is left alone", {persons}, true, {{"demo-8", "a", false}}},
     };
@@ -111,7 +123,8 @@ TEST(Rollout, NumbersAreNeverUsedTwice) {
 TEST(Rollout, ByHandEverythingStaysAsThePersonLeftIt) {
     auto of = instance(2);
     of.spec.rollout.strategy = crd::Instance::Spec::Rollout::Strategy::manual;
-    const auto plan = plan_rollout(of, {made(2, "b", Phase::running), made(1, "a", Phase::running, true, true)}, "c", true, now);
+    const auto plan =
+        plan_rollout(of, {made(2, "b", Phase::running), made(1, "a", Phase::running, true, true)}, "c", true, now);
     EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "b", false}, {"demo-1", "a", true}}));
 }
 

@@ -3,8 +3,8 @@
 #include "api/yaml.hpp"
 #include "openedx/run.hpp"
 
-#include <algorithm>
 #include <gtest/gtest.h>
+#include <algorithm>
 
 namespace ocim::openedx {
 namespace {
@@ -65,7 +65,8 @@ TEST(Variables, FollowTheTable) {
         {"no databases without a server", site(), "EDXAPP_MYSQL_HOST", nullptr},
         {"the database's port", persistent, "EDXAPP_MYSQL_PORT", 3307},
         {"csmh has the user of edxapp", persistent, "EDXAPP_MYSQL_CSMH_USER", "demo_x_edxapp"},
-        {"notes' password", persistent, "EDX_NOTES_API_MYSQL_DB_PASS", Json(mysql_password(Secret("key"), "demo_x_notes"))},
+        {"notes' password", persistent, "EDX_NOTES_API_MYSQL_DB_PASS",
+         Json(mysql_password(Secret("key"), "demo_x_notes"))},
         {"the broker's address in one", persistent, "EDXAPP_RABBIT_HOSTNAME", "mq.example.com:5671"},
         {"celery is the consumer", persistent, "EDXAPP_CELERY_USER", "c"},
         {"xqueue is the provider", persistent, "XQUEUE_RABBITMQ_PASS", "pp"},
@@ -81,8 +82,9 @@ TEST(Variables, FollowTheTable) {
 
 TEST(Variables, ExtraOnesAreMergedLastAndDeeply) {
     auto of = site();
-    of.extra = {{{"EDXAPP_FEATURES", {{"ENABLE_GRADE_DOWNLOADS", false}, {"MINE", 1}}}, {"EDXAPP_PLATFORM_NAME", "first"}},
-                {{"EDXAPP_PLATFORM_NAME", "second"}, {"NEW", Json(api::json::array{1, 2})}}};
+    of.extra = {
+        {{"EDXAPP_FEATURES", {{"ENABLE_GRADE_DOWNLOADS", false}, {"MINE", 1}}}, {"EDXAPP_PLATFORM_NAME", "first"}},
+        {{"EDXAPP_PLATFORM_NAME", "second"}, {"NEW", Json(api::json::array{1, 2})}}};
     const auto features = value(of, "EDXAPP_FEATURES");
     EXPECT_EQ(*api::find(features, {"ENABLE_GRADE_DOWNLOADS"}), Json(false));
     EXPECT_EQ(*api::find(features, {"MINE"}), Json(1));
@@ -93,7 +95,11 @@ TEST(Variables, ExtraOnesAreMergedLastAndDeeply) {
 
 TEST(Variables, TheDocumentReadsBackAsItWas) {
     auto of = site();
-    of.extra = {{{"A", "true"}, {"B", "1e3"}, {"C", 1e21}, {"D", nullptr}, {"E", Json(api::json::array{"- x", "#y", ": z"})},
+    of.extra = {{{"A", "true"},
+                 {"B", "1e3"},
+                 {"C", 1e21},
+                 {"D", nullptr},
+                 {"E", Json(api::json::array{"- x", "#y", ": z"})},
                  {"F", {{"a: b", "c\nd"}}}}};
     const auto made = variables(of, key());
     auto document = made.document();
@@ -106,8 +112,9 @@ TEST(Variables, TheDocumentReadsBackAsItWas) {
 }
 
 TEST(Variables, TextOfPeopleIsNeitherATemplateNorASyntax) {
-    for (const std::string nasty : {"{{ lookup('pipe', 'id') }}", "a\": b", "it's \\ \"quoted\"", "line\nbreak", "tab\tbell\x07",
-                                    "\xE2\x80\xA8 separator", "\xF0\x9F\x8E\x93 \xC3\xBC", "", "!unsafe x", "- # : ,"}) {
+    for (const std::string nasty :
+         {"{{ lookup('pipe', 'id') }}", "a\": b", "it's \\ \"quoted\"", "line\nbreak", "tab\tbell\x07",
+          "\xE2\x80\xA8 separator", "\xF0\x9F\x8E\x93 \xC3\xBC", "", "!unsafe x", "- # : ,"}) {
         auto of = site();
         of.display_name = nasty;
         const auto document = variables(of, key()).document();
