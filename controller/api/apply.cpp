@@ -175,6 +175,7 @@ Json applicable(const Json& applied, const Manager& manager) {
 Json prune(const Json& merged, const ManagedEntries& entries, const FieldSet& last, const TypeNode& type) {
     if (last.empty()) return merged;
     FieldSet owned;
+    owned.insert({field_element("metadata")});  // every object keeps one, whatever in it goes
     for (const auto& entry : entries) owned = unite(std::move(owned), entry.fields);
     const auto last_declared = with_declared(last, type);
     const auto all = with_declared(places(merged, type), type);

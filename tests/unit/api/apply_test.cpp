@@ -296,6 +296,24 @@ TEST(Apply, MetadataIsMergedButIdentityIsNobodys) {
     EXPECT_EQ(find(without, {"metadata", "finalizers"}), nullptr);
 }
 
+TEST(Apply, LeavingOutAllMetadataThatOneOwnedKeepsTheIdentity) {
+    const auto labelled = parsed(R"({"apiVersion":"lab.example.com/v1","kind":"Widget",
+        "metadata":{"name":"a","namespace":"n","annotations":{"x":"y"}},"spec":{"color":"red"}})");
+    const auto plain = parsed(R"({"apiVersion":"lab.example.com/v1","kind":"Widget",
+        "metadata":{"name":"a","namespace":"n"},"spec":{"color":"red"}})");
+    auto made = apply({}, labelled, test::widget_type(), applier("m1"), false);
+    ASSERT_TRUE(made);
+    // kubectl, when it takes over from a client-side apply, has it all owned by whoever applies now
+    auto& entry = made->at("metadata").at("managedFields").at(0).as_object();
+    entry["fieldsV1"] = parsed(R"({"f:metadata":{"f:annotations":{".":{},"f:x":{}}},"f:spec":{"f:color":{}}})");
+    made->at("metadata").as_object()["uid"] = "u";
+    const auto again = apply(*made, plain, test::widget_type(), applier("m1", second), true);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(find_text(*again, {"metadata", "name"}), "a");
+    EXPECT_EQ(find_text(*again, {"metadata", "uid"}), "u");
+    EXPECT_EQ(find(*again, {"metadata", "annotations"}), nullptr);
+}
+
 TEST(Apply, StatusIsASeparateThing) {
     auto object = widget(R"({"color":"red"})");
     object.get_object()["status"] = parsed(R"({"phase":"Up"})");
