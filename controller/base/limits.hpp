@@ -42,6 +42,17 @@ inline constexpr std::size_t commit_changes_max = 1'000;  // one batch: some 100
 inline constexpr std::size_t commit_bytes_max = 8 * 1024 * 1024;
 inline constexpr std::size_t writes_waiting_max = 10'000;  // then writers are told to come again
 
+// --- answers of our API server
+inline constexpr std::size_t parse_on_loop_bytes_max = 64 * 1024;        // 1 ms of YAML; longer goes to a thread
+inline constexpr std::size_t gzip_bytes_min = 128 * 1024;                // as kube-apiserver
+inline constexpr std::size_t list_slice_verbatim = 1000;                 // items copied before the loop goes on: 1 ms
+inline constexpr std::size_t list_slice_printed = 50;                    // items parsed and printed: 2 ms
+inline constexpr std::size_t audit_pending_bytes_max = 8 * 1024 * 1024;  // 20,000 writes a disk may be behind
+inline constexpr std::chrono::seconds watch_min{30 * 60};                // as kube-apiserver: 30 to 60 minutes
+inline constexpr auto watch_slice = 1s;                                  // how soon a watch sees that we shut down
+inline constexpr auto watch_farewell = 2s;                               // the last bookmark, before the end
+inline constexpr auto loop_lag_interval = 100ms;
+
 // --- replies of outside systems
 inline constexpr std::size_t reply_bytes_max = 64 * 1024 * 1024;  // a zone of 100,000 records fits
 inline constexpr auto external_call_max = 30s;                    // one call to an outside system

@@ -1,0 +1,93 @@
+#include "apiserver/audit.hpp"
+
+#include "api/json.hpp"
+#include "base/limits.hpp"
+#include "base/log.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+#include <cerrno>
+#include <cstring>
+
+namespace ocim::apiserver {
+
+namespace {
+
+/// All of it, or an error.
+Result<void> write_all(int file, const std::string& text) {
+    std::size_t done = 0;
+    while (done < text.size()) {
+        const auto wrote = ::write(file, text.data() + done, text.size() - done);
+        if (wrote < 0 && errno == EINTR) continue;
+        if (wrote < 0) return Error{ErrorClass::transient, std::string("audit log: ") + std::strerror(errno)};
+        done += static_cast<std::size_t>(wrote);
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string to_line(const AuditRecord& record) {
+    api::json::object out;
+    out["time"] = record.time;
+    out["auditID"] = record.audit_id;
+    out["user"] = record.user;
+    out["verb"] = record.verb;
+    const auto put = [&](const char* name, const std::string& value) {
+        if (!value.empty()) out[name] = value;
+    };
+    put("apiGroup", record.group);
+    put("resource", record.plural);
+    put("subresource", record.subresource);
+    put("namespace", record.namespace_);
+    put("name", record.name);
+    if (record.dry_run) out["dryRun"] = true;
+    out["code"] = record.code;
+    out["latencyMilliseconds"] = record.latency_ms;
+    put("sourceIP", record.remote_address);
+    put("userAgent", record.user_agent);
+    return api::to_text(out) + "\n";
+}
+
+Result<std::unique_ptr<AuditLog>> AuditLog::open(boost::asio::any_io_executor loop, Metrics& metrics,
+                                                 const std::string& path) {
+    const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (file < 0) return Error{ErrorClass::invalid, "audit log " + path + ": " + std::strerror(errno)};
+    return std::unique_ptr<AuditLog>(new AuditLog(std::move(loop), metrics, file));
+}
+
+AuditLog::AuditLog(boost::asio::any_io_executor loop, Metrics& metrics, int file)
+    : metrics_(metrics), file_(file), pool_(std::move(loop), "audit", 1, 8) {
+    metrics_.counter("ocim_audit_dropped_total", "Writes that the audit log could not take.");
+}
+
+AuditLog::~AuditLog() { ::close(file_); }
+
+void AuditLog::write(const AuditRecord& record) {
+    auto line = to_line(record);
+    if (pending_.size() + line.size() > limits::audit_pending_bytes_max) {
+        metrics_.counter("ocim_audit_dropped_total", "").Increment();
+        return;
+    }
+    pending_ += line;
+    arrived_.notify();
+}
+
+awaitable<void> AuditLog::flush() {
+    if (pending_.empty()) co_return;
+    auto text = std::exchange(pending_, {});
+    auto work = [file = file_, text = std::move(text)]() -> Result<void> { return write_all(file, text); };
+    const auto wrote = co_await pool_.call(std::move(work));
+    if (wrote) co_return;
+    metrics_.counter("ocim_audit_dropped_total", "").Increment();
+    log::error("audit log cannot be written", {{"error", wrote.error().message}});
+}
+
+awaitable<void> AuditLog::run() {
+    for (;;) {
+        if (pending_.empty()) co_await arrived_.wait();
+        co_await flush();
+    }
+}
+
+}  // namespace ocim::apiserver

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "apiserver/negotiate.hpp"
+#include "apiserver/route.hpp"
+#include "net/http_server.hpp"
+#include "registry/registry.hpp"
+
+#include <string>
+
+namespace ocim::apiserver {
+
+/// One request on its way through the server, and what was found out about it.
+struct Exchange {
+    net::ServerRequest request;
+    Route route;
+    Query query;
+    registry::Caller caller;
+    std::string audit_id;
+
+    /// Of the object in the answer to a write, for the audit log when the URL does not say it.
+    std::string object_name;
+};
+
+/// A Status as the body of an answer.
+net::ServerReply refusal_reply(const api::Status& status);
+net::ServerReply json_reply(unsigned code, std::string body);
+/// A refusal of the HTTP server itself (a body that is too long, a request that is none) as a Status.
+net::ServerReply wire_refusal(unsigned code, std::string_view reason);
+/// What an unknown path gets: as Kubernetes, no Status.
+net::ServerReply page_not_found();
+
+}  // namespace ocim::apiserver

@@ -1,0 +1,243 @@
+#include "apiserver/server.hpp"
+
+#include "apiserver/body.hpp"
+#include "apiserver/gzip.hpp"
+#include "apiserver/reviews.hpp"
+#include "base/limits.hpp"
+
+#include <algorithm>
+
+namespace ocim::apiserver {
+
+namespace {
+
+namespace json = api::json;
+
+/// Passes on what a handler says, and remembers its code.
+class RecordingResponder : public net::Responder {
+public:
+    explicit RecordingResponder(net::Responder& next) : next_(next) {}
+    awaitable<void> reply(net::ServerReply reply) override {
+        code = reply.status;
+        return next_.reply(std::move(reply));
+    }
+    awaitable<void> start_stream(unsigned status, std::multimap<std::string, std::string> headers) override {
+        code = status;
+        return next_.start_stream(status, std::move(headers));
+    }
+    awaitable<bool> write(std::string chunk) override { return next_.write(std::move(chunk)); }
+    awaitable<void> finish() override { return next_.finish(); }
+
+    /// 499: the client went before anything was answered.
+    unsigned code = 499;
+
+private:
+    net::Responder& next_;
+};
+
+/// Calls at the end of the scope, however it is left.
+template <class F>
+struct AtEnd {
+    F call;
+    ~AtEnd() { call(); }
+};
+template <class F>
+AtEnd(F) -> AtEnd<F>;
+
+api::Status unauthorized() {
+    api::Status status;
+    status.code = 401;
+    status.reason = "Unauthorized";
+    status.message = "Unauthorized";
+    return status;
+}
+
+const VirtualResource* virtual_resource(const Route& route) {
+    const auto& all = virtual_resources();
+    const auto found = std::ranges::find_if(all, [&](const VirtualResource& v) {
+        return v.group == route.group && v.version == route.version && v.plural == route.plural;
+    });
+    return found == all.end() ? nullptr : &*found;
+}
+
+net::ServerReply version_reply(const std::string& version) {
+    json::object out;
+    out["major"] = "1";
+    out["minor"] = "35";
+    out["gitVersion"] = "v1.35.0+ocim." + version;
+    out["gitCommit"] = "";
+    out["gitTreeState"] = "";
+    out["buildDate"] = "";
+    out["goVersion"] = "";
+    out["compiler"] = "clang";
+    out["platform"] = "linux/amd64";
+    return json_reply(200, api::to_text(out) + "\n");
+}
+
+/// How Kubernetes' metrics call a verb.
+std::string metric_verb(const Exchange& exchange) {
+    const auto& verb = exchange.route.verb;
+    if (verb == "create") return "POST";
+    if (verb == "update") return "PUT";
+    if (verb == "patch")
+        return body_type(exchange.request.header("content-type")) == BodyType::apply_patch ? "APPLY" : "PATCH";
+    for (const auto* known : {"get", "list", "watch", "delete", "deletecollection"})
+        if (verb == known) {
+            auto out = verb;
+            std::ranges::transform(out, out.begin(), [](char c) { return char(c - 'a' + 'A'); });
+            return out;
+        }
+    return "OTHER";
+}
+
+bool writes(const std::string& verb) {
+    return verb == "create" || verb == "update" || verb == "patch" || verb == "delete" || verb == "deletecollection";
+}
+
+}  // namespace
+
+Server::Server(const Parts& parts)
+    : parts_(parts),
+      objects_(parts.registry, parts.clock, parts.pool),
+      discovery_(parts.registry),
+      open_api_(parts.registry, parts.clock) {
+    for (const auto* verb : {"GET", "LIST", "WATCH", "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
+        parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.",
+                               {{"verb", verb}, {"resource", ""}, {"code", "200"}});
+}
+
+net::Handler Server::handler() {
+    return
+        [this](net::ServerRequest request, net::Responder& responder) { return handle(std::move(request), responder); };
+}
+
+awaitable<void> Server::handle(net::ServerRequest request, net::Responder& responder) {
+    const auto begin = parts_.clock.now();
+    RecordingResponder recorder(responder);
+    Exchange exchange;
+    exchange.request = std::move(request);
+    exchange.audit_id = parts_.random.uuid();
+    exchange.query = Query::parse(exchange.request.query);
+    const AtEnd at_end{[&] { record(exchange, begin, recorder.code); }};
+
+    auto reply = co_await answer(exchange, recorder);
+    if (!reply) co_return;  // it was a stream
+    co_await compress(exchange, *reply);
+    reply->headers.emplace("Audit-Id", exchange.audit_id);
+    if (!reply->headers.contains("Cache-Control")) reply->headers.emplace("Cache-Control", "no-cache, private");
+    if (exchange.request.method == "HEAD") reply->body.clear();
+    co_await recorder.reply(*std::move(reply));
+}
+
+awaitable<std::optional<net::ServerReply>> Server::answer(Exchange& exchange, net::Responder& responder) {
+    auto route = parse_route(exchange.request.method, exchange.request.path, exchange.query);
+    if (!route) co_return refusal_reply(route.error());
+    exchange.route = *std::move(route);
+    if (auto health = parts_.health.answer(exchange.route, exchange.query)) co_return health;
+    if (auto refused = admit(exchange)) co_return refused;
+
+    if (exchange.route.is_resource()) {
+        if (virtual_resource(exchange.route)) co_return co_await answer_review(exchange);
+        const bool watch = exchange.route.verb == "watch" && objects_.resource(exchange.route) != nullptr;
+        if (watch) co_return co_await stream(exchange, responder);
+        co_return co_await objects_.answer(exchange);
+    }
+    if (exchange.request.method != "GET" && exchange.request.method != "HEAD") co_return page_not_found();
+    if (auto document = discovery_.answer(exchange)) co_return document;
+    auto open_api = co_await open_api_.answer(exchange);
+    if (open_api) co_return open_api;
+    const auto path = exchange.route.path();
+    if (path == "/version") co_return version_reply(parts_.version);
+    if (path == "/metrics") co_return metrics_reply(parts_.metrics);
+    co_return page_not_found();
+}
+
+std::optional<net::ServerReply> Server::admit(Exchange& exchange) const {
+    const auto& peer = exchange.request.peer;
+    if (!peer || peer->common_name.empty()) return refusal_reply(unauthorized());
+    auto& caller = exchange.caller;
+    caller.user = peer->common_name;
+    caller.groups = peer->organizations;
+    caller.groups.emplace_back(authenticated_group);
+    caller.user_agent = std::string(exchange.request.header("user-agent"));
+
+    const auto& route = exchange.route;
+    Attributes asked;
+    asked.caller = caller;
+    asked.verb = route.verb;
+    asked.group = route.group;
+    asked.version = route.version;
+    asked.plural = route.plural;
+    asked.subresource = route.subresource;
+    asked.namespace_ = route.namespace_;
+    asked.name = route.name;
+    asked.path = route.path();
+    if (parts_.authorizer.allows(asked)) return std::nullopt;
+    return refusal_reply(refusal(asked));
+}
+
+awaitable<net::ServerReply> Server::answer_review(Exchange& exchange) {
+    if (exchange.route.verb != "create") {
+        api::Status status;
+        status.code = 405;
+        status.reason = "MethodNotAllowed";
+        status.message = "the server does not allow this method on the requested resource";
+        co_return refusal_reply(status);
+    }
+    const auto& route = exchange.route;
+    BodyRules rules{std::string(virtual_resource(route)->kind), route.group + "/" + route.version, true};
+    const std::string type(exchange.request.header("content-type"));
+    auto read = co_await read_object(parts_.pool, type, exchange.request.body, std::move(rules));
+    if (!read) co_return refusal_reply(read.error());
+    co_return review(exchange, parts_.authorizer, std::move(read->value), parts_.clock.wall());
+}
+
+awaitable<void> Server::compress(const Exchange& exchange, net::ServerReply& reply) {
+    if (reply.body.size() < limits::gzip_bytes_min) co_return;
+    reply.headers.emplace("Vary", "Accept-Encoding");
+    if (!accepts_gzip(exchange.request.header("accept-encoding"))) co_return;
+    auto shared = std::make_shared<std::string>(std::move(reply.body));  // shared with the thread that reads it
+    auto work = [shared]() -> Result<std::string> { return gzip(*shared); };
+    auto small = co_await parts_.pool.call(std::move(work));
+    // too busy to compress is no reason not to answer
+    if (!small) {
+        reply.body = std::move(*shared);
+        co_return;
+    }
+    reply.body = *std::move(small);
+    reply.headers.emplace("Content-Encoding", "gzip");
+}
+
+void Server::record(const Exchange& exchange, Instant begin, unsigned code) {
+    const auto& route = exchange.route;
+    const auto took = parts_.clock.now() - begin;
+    const bool known = parts_.registry.resource(route.group, route.version, route.plural) || virtual_resource(route);
+    const Metrics::Labels what{{"verb", metric_verb(exchange)}, {"resource", known ? route.plural : ""}};
+    auto labels = what;
+    labels["code"] = std::to_string(code);
+    parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.", labels).Increment();
+    if (route.verb != "watch")
+        parts_.metrics
+            .histogram("apiserver_request_duration_seconds", "Time from a request to its answer, watches apart.", what)
+            .Observe(std::chrono::duration<double>(took).count());
+    if (!route.is_resource() || !writes(route.verb) || virtual_resource(route)) return;
+
+    AuditRecord record;
+    record.time = rfc3339_micro(parts_.clock.wall());
+    record.audit_id = exchange.audit_id;
+    record.user = exchange.caller.user;
+    record.verb = route.verb;
+    record.group = route.group;
+    record.plural = route.plural;
+    record.subresource = route.subresource;
+    record.namespace_ = route.namespace_;
+    record.name = route.name.empty() ? exchange.object_name : route.name;
+    record.remote_address = exchange.request.remote_address;
+    record.user_agent = exchange.caller.user_agent;
+    record.dry_run = exchange.query.get("dryRun") == "All";
+    record.code = code;
+    record.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    parts_.audit.write(record);
+}
+
+}  // namespace ocim::apiserver

@@ -1,0 +1,64 @@
+#pragma once
+
+#include "apiserver/audit.hpp"
+#include "apiserver/authorizer.hpp"
+#include "apiserver/discovery.hpp"
+#include "apiserver/exchange.hpp"
+#include "apiserver/health.hpp"
+#include "apiserver/objects.hpp"
+#include "apiserver/openapi.hpp"
+
+namespace ocim::apiserver {
+
+/// The Kubernetes API over a Registry. It owns no socket: handler() is given to net::serve. Lives on the loop
+/// thread.
+class Server {
+public:
+    /// All of these must outlive the server.
+    struct Parts {
+        registry::Registry& registry;
+        Clock& clock;
+        Random& random;
+        Metrics& metrics;
+        BlockingPool& pool;  ///< for bodies that are long to parse, and for compression
+        const Authorizer& authorizer;
+        AuditLog& audit;
+        const Health& health;
+        std::string version;  ///< of the program
+    };
+    explicit Server(const Parts& parts);
+    Server(const Server&) = delete;
+    Server& operator=(const Server&) = delete;
+
+    /// Holds a reference to the server.
+    net::Handler handler();
+    /// Ends every watch within limits::watch_slice, and refuses new ones: clients come back elsewhere or later.
+    void drain() { draining_ = true; }
+
+private:
+    awaitable<void> handle(net::ServerRequest request, net::Responder& responder);
+    /// Who it is and whether he may; the refusal if not.
+    std::optional<net::ServerReply> admit(Exchange& exchange) const;
+    /// Nothing when the answer was a stream, which is over then.
+    awaitable<std::optional<net::ServerReply>> answer(Exchange& exchange, net::Responder& responder);
+    awaitable<net::ServerReply> answer_review(Exchange& exchange);
+    awaitable<std::optional<net::ServerReply>> stream(Exchange& exchange, net::Responder& responder);
+    awaitable<void> send_events(Objects::Watching& watching, net::Responder& responder, Instant end);
+    awaitable<void> compress(const Exchange& exchange, net::ServerReply& reply);
+    void record(const Exchange& exchange, Instant begin, unsigned code);
+
+    Parts parts_;
+    Objects objects_;
+    Discovery discovery_;
+    OpenApi open_api_;
+    bool draining_ = false;
+};
+
+net::ServerReply metrics_reply(const Metrics& metrics);
+/// /metrics and health, without authentication: for a listener of its own on loopback.
+net::Handler metrics_handler(Metrics& metrics, const Health& health);
+
+/// Measures how late the loop comes to what is due: ocim_loop_lag_seconds. Runs until cancelled.
+awaitable<void> measure_loop_lag(Clock& clock, Metrics& metrics);
+
+}  // namespace ocim::apiserver

@@ -1,0 +1,405 @@
+#include "apiserver/server.hpp"
+
+#include "store/store.hpp"
+#include "support/test_loop.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace ocim;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// Keeps what a handler says.
+struct FakeResponder : net::Responder {
+    awaitable<void> reply(net::ServerReply given) override {
+        said = std::move(given);
+        co_return;
+    }
+    awaitable<void> start_stream(unsigned status, std::multimap<std::string, std::string> headers) override {
+        said.status = status;
+        said.headers = std::move(headers);
+        streamed = true;
+        co_return;
+    }
+    awaitable<bool> write(std::string chunk) override {
+        said.body += chunk;
+        co_return reads;
+    }
+    awaitable<void> finish() override {
+        finished = true;
+        co_return;
+    }
+
+    net::ServerReply said{0, {}, {}};
+    bool streamed = false, finished = false, reads = true;
+};
+
+constexpr auto widgets_crd = R"({
+  "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+  "metadata": {"name": "widgets.shop.example.org"},
+  "spec": {"group": "shop.example.org", "scope": "Namespaced",
+    "names": {"kind": "Widget", "listKind": "WidgetList", "plural": "widgets", "singular": "widget"},
+    "versions": [{"name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+      "additionalPrinterColumns": [{"name": "Color", "type": "string", "jsonPath": ".spec.color"}],
+      "schema": {"openAPIV3Schema": {"type": "object", "properties": {
+        "spec": {"type": "object", "properties": {"color": {"type": "string"}}},
+        "status": {"type": "object", "properties": {"seen": {"type": "string"}}}}}}}]}})";
+
+constexpr auto widgets = "/apis/shop.example.org/v1/namespaces/default/widgets";
+
+std::string widget(const std::string& name, const std::string& color) {
+    return R"({"apiVersion":"shop.example.org/v1","kind":"Widget","metadata":{"name":")" + name +
+           R"("},"spec":{"color":")" + color + "\"}}";
+}
+
+class ServerTest : public testing::Test {
+protected:
+    using Headers = std::multimap<std::string, std::string>;
+
+    ServerTest() {
+        loop.run(start());
+        health.add("startup", [this]() -> std::optional<std::string> {
+            if (ready) return std::nullopt;
+            return "starting";
+        });
+    }
+    ~ServerTest() override { loop.run(store.stop()); }
+
+    awaitable<void> start() {
+        const auto loaded = co_await store.load();
+        EXPECT_TRUE(loaded);
+        const auto started = co_await registry.start();
+        EXPECT_TRUE(started);
+        const auto crd = api::parse_json(widgets_crd);
+        const auto installed = co_await registry.install(crd->value);
+        EXPECT_TRUE(installed);
+    }
+
+    net::ServerRequest request(const std::string& method, const std::string& target, const std::string& body,
+                               Headers headers) {
+        net::ServerRequest out;
+        out.method = method;
+        const auto mark = target.find('?');
+        out.path = target.substr(0, mark);
+        if (mark != target.npos) out.query = target.substr(mark + 1);
+        out.body = body;
+        out.headers = std::move(headers);
+        out.peer = peer;
+        out.remote_address = "127.0.0.1";
+        return out;
+    }
+
+    FakeResponder talk(const std::string& method, const std::string& target, const std::string& body = "",
+                       Headers headers = {}) {
+        FakeResponder responder;
+        loop.run(server.handler()(request(method, target, body, std::move(headers)), responder));
+        return responder;
+    }
+    net::ServerReply send(const std::string& method, const std::string& target, const std::string& body = "",
+                          Headers headers = {}) {
+        return talk(method, target, body, std::move(headers)).said;
+    }
+    /// "code reason message" of a refusal.
+    std::string refusal(const std::string& method, const std::string& target, const std::string& body = "",
+                        Headers headers = {}) {
+        const auto reply = send(method, target, body, std::move(headers));
+        const auto status = api::parse_json(reply.body);
+        if (!status) return std::to_string(reply.status) + " " + reply.body;
+        return std::to_string(reply.status) + " " + std::string(api::find_text(status->value, {"reason"})) + " " +
+               std::string(api::find_text(status->value, {"message"}));
+    }
+    static std::string header(const net::ServerReply& reply, const std::string& name) {
+        const auto found = reply.headers.find(name);
+        return found == reply.headers.end() ? "" : found->second;
+    }
+
+    test::TestLoop loop;
+    Metrics metrics;
+    std::unique_ptr<Random> random = make_seeded_random(1);
+    std::unique_ptr<store::Journal> journal = store::open_memory_journal(store::make_memory_disk());
+    store::Store store{loop.executor(), *journal, loop.clock(), metrics};
+    registry::Registry registry{store, loop.clock(), *random, metrics, {}};
+    BlockingPool pool{loop.executor(), "test", 1, 8};
+    std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_masters_authorizer();
+    std::unique_ptr<apiserver::AuditLog> audit = *apiserver::AuditLog::open(loop.executor(), metrics, "/dev/null");
+    apiserver::Health health;
+    bool ready = true;
+    std::optional<net::PeerCertificate> peer = net::PeerCertificate{"admin", {"system:masters"}};
+    apiserver::Server server{{registry, loop.clock(), *random, metrics, pool, *authorizer, *audit, health, "0.0.0"}};
+};
+
+TEST_F(ServerTest, AnswersWithCodesHeadersAndObjects) {
+    auto reply = send("POST", widgets, widget("a", "red"));
+    EXPECT_EQ(reply.status, 201U) << reply.body;
+    EXPECT_EQ(header(reply, "Content-Type"), "application/json");
+    EXPECT_EQ(header(reply, "Cache-Control"), "no-cache, private");
+    EXPECT_EQ(header(reply, "Audit-Id").size(), 36U);
+    EXPECT_TRUE(reply.body.ends_with("}\n"));
+
+    reply = send("GET", std::string(widgets) + "/a");
+    EXPECT_EQ(reply.status, 200U);
+    EXPECT_EQ(api::find_text(api::parse_json(reply.body)->value, {"spec", "color"}), "red");
+
+    reply = send("DELETE", std::string(widgets) + "/a");
+    EXPECT_EQ(reply.status, 200U);
+    const auto status = api::parse_json(reply.body)->value;
+    EXPECT_EQ(api::find_text(status, {"status"}), "Success");
+    EXPECT_EQ(api::find_text(status, {"details", "kind"}), "widgets");
+    EXPECT_EQ(api::find_text(status, {"details", "name"}), "a");
+}
+
+TEST_F(ServerTest, RefusesInKubernetesWords) {
+    const std::string base = widgets;
+    const struct {
+        const char* reason;
+        std::string method, target, body;
+        Headers headers;
+        std::string expected;
+    } cases[] = {
+        {"absent", "GET", base + "/nope", "", {}, "404 NotFound widgets.shop.example.org \"nope\" not found"},
+        {"unknown kind", "GET", "/apis/shop.example.org/v1/gizmos", "", {}, "404 404 page not found\n"},
+        {"unknown sub-resource", "GET", base + "/a/log", "", {}, "404 404 page not found\n"},
+        {"a namespaced object without its namespace",
+         "GET",
+         "/apis/shop.example.org/v1/widgets/a",
+         "",
+         {},
+         "404 404 page not found\n"},
+        {"update without a name", "PUT", base, widget("a", "red"), {}, "400 BadRequest name must be provided"},
+        {"create everywhere",
+         "POST",
+         "/apis/shop.example.org/v1/widgets",
+         widget("a", "red"),
+         {},
+         "405 MethodNotAllowed the server does not allow this method on the requested resource"},
+        {"delete a status",
+         "DELETE",
+         base + "/a/status",
+         "",
+         {},
+         "405 MethodNotAllowed the server does not allow this method on the requested resource"},
+        {"strategic merge on a custom kind",
+         "PATCH",
+         base + "/a",
+         "{}",
+         {{"content-type", "application/strategic-merge-patch+json"}},
+         "415 UnsupportedMediaType the body of the request was in an unknown format - accepted media types include: "
+         "application/json-patch+json, application/merge-patch+json, application/apply-patch+yaml"},
+        {"protobuf for a custom kind",
+         "POST",
+         base,
+         "k8s",
+         {{"content-type", "application/vnd.kubernetes.protobuf"}},
+         "415 UnsupportedMediaType the body of the request was in an unknown format - accepted media types include: "
+         "application/json, application/yaml"},
+        {"nothing to accept",
+         "GET",
+         base,
+         "",
+         {{"accept", "image/png"}},
+         "406 NotAcceptable only the following media types are accepted: application/json"},
+        {"no kind",
+         "POST",
+         base,
+         R"({"apiVersion":"shop.example.org/v1"})",
+         {},
+         "400 BadRequest Object 'Kind' is missing in the object of kind Widget"},
+        {"another version",
+         "POST",
+         base,
+         R"({"apiVersion":"shop.example.org/v2","kind":"Widget"})",
+         {},
+         "400 BadRequest the API version in the data (shop.example.org/v2) does not match the expected API version "
+         "(shop.example.org/v1)"},
+        {"bad option",
+         "POST",
+         base + "?dryRun=Some",
+         widget("a", "red"),
+         {},
+         "422 Invalid CreateOptions.meta.k8s.io \"\" is invalid: dryRun: Unsupported value: \"Some\": supported "
+         "values: \"All\""},
+        {"apply without a manager",
+         "PATCH",
+         base + "/a",
+         widget("a", "red"),
+         {{"content-type", "application/apply-patch+yaml"}},
+         "422 Invalid PatchOptions.meta.k8s.io \"\" is invalid: fieldManager: Required value: is required for apply "
+         "patch"},
+        {"bad selector", "GET", base + "?labelSelector=a%20b", "", {}, "400 BadRequest unable to parse requirement: "},
+        {"match without a version",
+         "GET",
+         base + "?resourceVersionMatch=Exact",
+         "",
+         {},
+         "422 Invalid ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: resourceVersionMatch "
+         "is forbidden unless resourceVersion is provided"},
+        {"initial events without the match",
+         "GET",
+         base + "?watch=1&sendInitialEvents=true",
+         "",
+         {},
+         "422 Invalid ListOptions.meta.k8s.io \"\" is invalid: resourceVersionMatch: Forbidden: sendInitialEvents "
+         "requires setting resourceVersionMatch to NotOlderThan"},
+        {"options of another kind",
+         "DELETE",
+         base + "/a",
+         R"({"kind":"Widget"})",
+         {},
+         "400 BadRequest the body of a delete must be DeleteOptions, not Widget"},
+        {"an unknown policy",
+         "DELETE",
+         base + "/a",
+         R"({"propagationPolicy":"Later"})",
+         {},
+         "422 Invalid DeleteOptions.meta.k8s.io \"\" is invalid: propagationPolicy: Unsupported value: \"Later\""},
+    };
+    for (const auto& c : cases) {
+        const auto said = refusal(c.method, c.target, c.body, c.headers);
+        EXPECT_TRUE(said.starts_with(c.expected)) << c.reason << "\nsaid:     " << said << "\nexpected: " << c.expected;
+    }
+}
+
+TEST_F(ServerTest, KnowsWhoAsks) {
+    peer.reset();
+    EXPECT_EQ(refusal("GET", "/api"), "401 Unauthorized Unauthorized");
+    EXPECT_EQ(send("GET", "/readyz").body, "ok") << "health is for everybody";
+    EXPECT_EQ(send("GET", "/healthz/").body, "ok");
+    peer = net::PeerCertificate{"alice", {"visitors"}};
+    EXPECT_EQ(send("GET", "/api").status, 200U) << "discovery is for whoever is known";
+    EXPECT_EQ(send("GET", "/version").status, 200U);
+    EXPECT_EQ(refusal("GET", widgets),
+              "403 Forbidden widgets.shop.example.org is forbidden: User \"alice\" cannot list resource \"widgets\" in "
+              "API group \"shop.example.org\" in the namespace \"default\"");
+    EXPECT_EQ(
+        refusal("DELETE", "/api/v1/namespaces/x"),
+        "403 Forbidden namespaces \"x\" is forbidden: User \"alice\" cannot delete resource \"namespaces\" in API "
+        "group \"\" at the cluster scope");
+    EXPECT_EQ(refusal("GET", "/metrics"), "403 Forbidden forbidden: User \"alice\" cannot get path \"/metrics\"");
+    const auto reply = send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+                            R"({"spec":{"resourceAttributes":{"verb":"get","resource":"secrets"}}})");
+    EXPECT_EQ(reply.status, 201U);
+    EXPECT_NE(reply.body.find(R"("status":{"allowed":false})"), std::string::npos) << reply.body;
+}
+
+TEST_F(ServerTest, SaysWhyItIsNotReady) {
+    ready = false;
+    const auto reply = send("GET", "/readyz");
+    EXPECT_EQ(reply.status, 500U);
+    EXPECT_EQ(reply.body, "[+]ping ok\n[-]startup failed: starting\nreadyz check failed\n");
+    EXPECT_EQ(send("GET", "/livez").body, "ok") << "alive it is";
+}
+
+TEST_F(ServerTest, ListsInThreeShapes) {
+    send("POST", widgets, widget("a", "red"));
+    send("POST", widgets, widget("b", "green"));
+    const auto plain = api::parse_json(send("GET", widgets).body)->value;
+    EXPECT_EQ(api::find_text(plain, {"kind"}), "WidgetList");
+    EXPECT_EQ(plain.at("items").as_array().size(), 2U);
+
+    const auto table =
+        api::parse_json(send("GET", widgets, "", {{"accept", "application/json;as=Table;v=v1;g=meta.k8s.io"}}).body)
+            ->value;
+    EXPECT_EQ(api::find_text(table, {"kind"}), "Table");
+    EXPECT_EQ(api::to_text(table.at("rows").at(1).at("cells").at(1)), "\"green\"");
+    EXPECT_EQ(api::find_text(table.at("columnDefinitions").at(0), {"format"}), "name");
+    EXPECT_EQ(api::find_text(table.at("rows").at(0).at("object"), {"metadata", "name"}), "a");
+    EXPECT_FALSE(table.at("rows").at(0).at("object").as_object().contains("spec"));
+
+    const auto partial =
+        api::parse_json(
+            send("GET", widgets, "", {{"accept", "application/json;as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"}})
+                .body)
+            ->value;
+    EXPECT_EQ(api::find_text(partial, {"kind"}), "PartialObjectMetadataList");
+    EXPECT_FALSE(partial.at("items").at(0).as_object().contains("spec"));
+}
+
+TEST_F(ServerTest, WarnsOfUnknownFields) {
+    const auto reply = send("POST", widgets,
+                            R"({"apiVersion":"shop.example.org/v1","kind":"Widget","metadata":{"name":"a"},)"
+                            R"("spec":{"color":"red","bogus":1}})");
+    EXPECT_EQ(reply.status, 201U);
+    EXPECT_EQ(header(reply, "Warning"), "299 - \"unknown field \\\"spec.bogus\\\"\"");
+}
+
+TEST_F(ServerTest, WatchesUntilTheTimeIsOver) {
+    send("POST", widgets, widget("a", "red"));
+    const auto watch = talk("GET", std::string(widgets) + "?watch=1&timeoutSeconds=30&allowWatchBookmarks=true");
+    EXPECT_TRUE(watch.streamed && watch.finished);
+    EXPECT_EQ(watch.said.status, 200U);
+    EXPECT_TRUE(watch.said.body.starts_with(R"({"type":"ADDED","object":{)")) << watch.said.body;
+    EXPECT_EQ(std::ranges::count(watch.said.body, '\n'), 1) << "nothing happened, so no bookmark: " << watch.said.body;
+}
+
+TEST_F(ServerTest, EndsAWatchWithABookmark) {
+    FakeResponder responder;
+    TaskGroup tasks(loop.executor());
+    auto asked = request("GET", std::string(widgets) + "?watch=1&timeoutSeconds=30&allowWatchBookmarks=true", "", {});
+    tasks.spawn("watch", server.handler()(std::move(asked), responder));
+    loop.settle();
+    EXPECT_TRUE(responder.streamed) << "the headers are sent at once";
+    EXPECT_EQ(responder.said.body, "");
+    send("POST", "/apis/shop.example.org/v1/namespaces/kube-system/widgets", widget("elsewhere", "red"));
+    const auto revision = registry.revision();
+    loop.run(tasks.join());
+    EXPECT_EQ(responder.said.body,
+              "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Widget\",\"apiVersion\":\"shop.example.org/v1\","
+              "\"metadata\":{\"resourceVersion\":\"" +
+                  std::to_string(revision) + "\",\"creationTimestamp\":null}}}\n");
+}
+
+TEST_F(ServerTest, DrainEndsWatches) {
+    FakeResponder responder;
+    TaskGroup tasks(loop.executor());
+    auto asked = request("GET", std::string(widgets) + "?watch=1", "", {});
+    tasks.spawn("watch", server.handler()(std::move(asked), responder));
+    loop.settle();
+    server.drain();
+    loop.advance(2s);
+    EXPECT_TRUE(responder.finished);
+    loop.run(tasks.join());
+    EXPECT_EQ(refusal("GET", std::string(widgets) + "?watch=1"), "503 ServiceUnavailable the server is shutting down");
+}
+
+TEST_F(ServerTest, TakesBuiltInKindsWithoutTheirType) {
+    const auto reply = send("POST", "/api/v1/namespaces/default/configmaps", R"({"metadata":{"name":"c"}})");
+    EXPECT_EQ(reply.status, 201U) << reply.body;
+    EXPECT_EQ(api::find_text(api::parse_json(reply.body)->value, {"kind"}), "ConfigMap");
+}
+
+TEST_F(ServerTest, CountsRequests) {
+    send("GET", widgets);
+    send("GET", std::string(widgets) + "/nope");
+    send("GET", "/apis/unknown.example.org/v1/things");
+    const auto text = metrics.text();
+    for (const auto* expected : {R"(apiserver_request_total{code="200",resource="widgets",verb="LIST"} 1)",
+                                 R"(apiserver_request_total{code="404",resource="widgets",verb="GET"} 1)",
+                                 R"(apiserver_request_total{code="404",resource="",verb="LIST"} 1)"})
+        EXPECT_NE(text.find(expected), std::string::npos) << expected << "\n" << text;
+}
+
+TEST(AuditLog, WritesWhoDidWhatAndNeverTheData) {
+    apiserver::AuditRecord record;
+    record.time = "2026-01-01T00:00:00.000000Z";
+    record.audit_id = "id";
+    record.user = "admin";
+    record.verb = "create";
+    record.plural = "secrets";
+    record.namespace_ = "default";
+    record.name = "s";
+    record.code = 201;
+    record.latency_ms = 3;
+    EXPECT_EQ(apiserver::to_line(record),
+              R"({"time":"2026-01-01T00:00:00.000000Z","auditID":"id","user":"admin","verb":"create",)"
+              R"("resource":"secrets","namespace":"default","name":"s","code":201,"latencyMilliseconds":3})"
+              "\n");
+}
+
+TEST(Discovery, PrefersVersionsAsKubernetesDoes) {
+    std::vector<std::string> versions{"v1alpha1", "foo", "v1", "v1beta2", "v10", "v1beta1", "v2"};
+    std::ranges::sort(versions, apiserver::version_before);
+    EXPECT_EQ(versions, (std::vector<std::string>{"v10", "v2", "v1", "v1beta2", "v1beta1", "v1alpha1", "foo"}));
+}
+
+}  // namespace
