@@ -1,0 +1,43 @@
+#pragma once
+
+#include "base/result.hpp"
+
+#include <map>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace ocim::cli {
+
+/// A flag that a command knows: --name VALUE, --name=VALUE, or --name alone when it takes no value.
+struct Flag {
+    std::string_view name;
+    /// What the value is called in the help text; empty: the flag takes none.
+    std::string_view value;
+    std::string_view help;
+    std::string_view fallback{};
+    bool required = false;
+};
+
+/// What a command was given, checked against its flags.
+class Arguments {
+public:
+    /// Errors (invalid): an unknown flag, a missing or superfluous value, a flag given twice, a required one left
+    /// out, anything that is no flag. The message names the next step.
+    static Result<Arguments> parse(std::string_view command, std::span<const std::string> words,
+                                   std::span<const Flag> flags);
+
+    bool has(std::string_view flag) const { return values_.contains(flag); }
+    /// The value given, else the fallback.
+    std::string text(std::string_view flag) const;
+
+private:
+    std::map<std::string_view, std::string> values_;
+    std::span<const Flag> flags_;
+};
+
+/// One line a flag, as help texts show them.
+std::string describe(std::span<const Flag> flags);
+
+}  // namespace ocim::cli

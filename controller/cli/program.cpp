@@ -1,0 +1,182 @@
+#include "cli/program.hpp"
+
+#include "apiserver/server.hpp"
+#include "cli/access.hpp"
+#include "cli/files.hpp"
+#include "crd/schemas.hpp"
+#include "registry/registry.hpp"
+#include "store/store.hpp"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <csignal>
+#include <iostream>
+
+namespace ocim::cli {
+
+namespace {
+
+namespace asio = boost::asio;
+
+constexpr auto database = "ocim.db";
+/// What requests in flight may still take when we are asked to end.
+constexpr auto drain_limit = std::chrono::seconds(10);
+
+
+}  // namespace
+
+/// In the order in which things need each other; they go in the reverse order.
+struct Program::State {
+    explicit State(Settings given) : settings(std::move(given)) {}
+
+    Result<void> open();
+    awaitable<Result<void>> start();
+    awaitable<Result<void>> serve_until_signal();
+    awaitable<Result<void>> install_kinds();
+    Result<void> listen();
+    Result<void> announce();
+    awaitable<void> stop();
+
+    Settings settings;
+    asio::io_context loop{1};
+    std::unique_ptr<Clock> clock = make_system_clock(loop);
+    std::unique_ptr<Random> random = make_system_random();
+    Metrics metrics;
+    asio::signal_set signals{loop, SIGTERM, SIGINT};
+    BlockingPool pool{loop.get_executor(), "blocking", 2, 256};
+    TaskGroup tasks{loop.get_executor()};
+
+    std::unique_ptr<store::Journal> journal;
+    std::unique_ptr<store::Store> store;
+    std::unique_ptr<registry::Registry> registry;
+
+    Access access;
+    std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_masters_authorizer();
+    std::unique_ptr<apiserver::AuditLog> audit;
+    apiserver::Health health;
+    std::unique_ptr<apiserver::Server> api;
+    std::unique_ptr<net::HttpServer> api_listener, metrics_listener;
+
+    /// Why /readyz says no, or empty.
+    std::string not_ready = "starting";
+};
+
+Program::Program(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {}
+Program::~Program() = default;
+
+Result<void> Program::run() {
+    auto& s = *state_;
+    if (auto opened = s.open(); !opened) return opened;
+    Result<void> result;
+    asio::co_spawn(s.loop, s.serve_until_signal(), [&](std::exception_ptr thrown, Result<void> ended) {
+        result = std::move(ended);
+        s.loop.stop();
+        if (thrown) std::rethrow_exception(thrown);
+    });
+    s.loop.run();
+    return result;
+}
+
+Result<void> Program::State::open() {
+    const auto& directory = settings.data_directory;
+    if (auto opened = open_data_directory(directory, database); !opened) return opened;
+    auto opened = store::open_sqlite_journal(loop.get_executor(), directory + "/" + database);
+    if (!opened) return std::move(opened).error();
+    journal = *std::move(opened);
+    auto found = open_access(directory, settings.listen.host, clock->wall());
+    if (!found) return std::move(found).error();
+    access = *std::move(found);
+    auto log = apiserver::AuditLog::open(loop.get_executor(), metrics, directory + "/audit.log");
+    if (!log) return std::move(log).error();
+    audit = *std::move(log);
+    store = std::make_unique<store::Store>(loop.get_executor(), *journal, *clock, metrics);
+    registry = std::make_unique<registry::Registry>(*store, *clock, *random, metrics, registry::Registry::Settings{});
+    return {};
+}
+
+awaitable<Result<void>> Program::State::serve_until_signal() {
+    auto result = co_await start();
+    if (result) {
+        const auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
+        log::info("asked to end", {{"signal", error ? error.message() : std::to_string(number)}});
+    }
+    co_await stop();
+    co_return result;
+}
+
+awaitable<Result<void>> Program::State::start() {
+    CO_CHECK(co_await store->load());
+    CO_CHECK(co_await registry->start());
+    CO_CHECK(co_await install_kinds());
+    tasks.spawn("collectors", registry->run_collectors());
+    tasks.spawn("audit", audit->run());
+    tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
+    CO_CHECK(listen());
+    not_ready.clear();
+    CO_CHECK(announce());
+    co_return Result<void>();
+}
+
+awaitable<Result<void>> Program::State::install_kinds() {
+    for (const auto text : crd::schemas()) {
+        CO_TRY(const auto schema, api::parse_json(text));
+        auto installed = co_await registry->install(schema.value);
+        if (!installed) co_return to_error(installed.error());
+    }
+    co_return Result<void>();
+}
+
+Result<void> Program::State::listen() {
+    health.add("startup", [this]() -> std::optional<std::string> {
+        if (not_ready.empty()) return std::nullopt;
+        return not_ready;
+    });
+    const apiserver::Server::Parts parts{*registry,   *clock, *random, metrics,     pool,
+                                         *authorizer, *audit, health,  OCIM_VERSION};
+    api = std::make_unique<apiserver::Server>(parts);
+
+    net::ServerSettings secure;
+    secure.address = settings.listen.host;
+    secure.port = settings.listen.port;
+    secure.tls = net::TlsSettings{access.server.certificate, access.server.private_key, access.ca.certificate};
+    secure.refusal = apiserver::wire_refusal;
+    auto served = net::serve(loop.get_executor(), *clock, std::move(secure), api->handler());
+    if (!served) return std::move(served).error().within("--listen");
+    api_listener = *std::move(served);
+
+    net::ServerSettings plain;
+    plain.address = settings.metrics_listen.host;
+    plain.port = settings.metrics_listen.port;
+    served = net::serve(loop.get_executor(), *clock, std::move(plain), apiserver::metrics_handler(metrics, health));
+    if (!served) return std::move(served).error().within("--metrics-listen");
+    metrics_listener = *std::move(served);
+    return {};
+}
+
+Result<void> Program::State::announce() {
+    const auto path = settings.data_directory + "/kubeconfig";
+    const auto address = url("https", reachable_host(settings.listen.host), api_listener->port());
+    if (auto wrote = write_file(path, kubeconfig(access, address)); !wrote) return wrote;
+    log::info("ready", {{"api", address},
+                        {"metrics", url("http", settings.metrics_listen.host, metrics_listener->port())},
+                        {"version", OCIM_VERSION}});
+    std::cout << "ocim is ready: export KUBECONFIG=" << path << std::endl;
+    return {};
+}
+
+awaitable<void> Program::State::stop() {
+    not_ready = "shutting down";
+    if (api) api->drain();
+    const auto deadline = clock->now() + drain_limit;
+    if (api_listener) co_await api_listener->stop(deadline);
+    if (metrics_listener) co_await metrics_listener->stop(deadline);
+    co_await tasks.stop();
+    if (audit) co_await audit->flush();
+    if (store) co_await store->stop();
+}
+
+}  // namespace ocim::cli

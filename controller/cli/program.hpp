@@ -1,0 +1,36 @@
+#pragma once
+
+#include "base/clock.hpp"
+#include "base/log.hpp"
+#include "base/result.hpp"
+#include "cli/address.hpp"
+
+#include <memory>
+#include <string>
+
+namespace ocim::cli {
+
+/// Standalone mode: the store, the API and the controllers on one loop, in one process.
+class Program {
+public:
+    struct Settings {
+        std::string data_directory;
+        Address listen, metrics_listen;
+        bool controllers = true;
+        log::Format log_format = log::Format::text;
+    };
+    explicit Program(Settings settings);
+    ~Program();
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    /// Runs until SIGTERM or SIGINT. Says on stdout where the kubeconfig is once it is ready. Error: why it could
+    /// not start.
+    Result<void> run();
+
+private:
+    struct State;
+    std::unique_ptr<State> state_;
+};
+
+}  // namespace ocim::cli

@@ -1,0 +1,78 @@
+#include "cli/access.hpp"
+#include "cli/address.hpp"
+#include "cli/arguments.hpp"
+#include "cli/cli.hpp"
+#include "cli/files.hpp"
+#include "cli/program.hpp"
+
+#include <sys/stat.h>
+#include <iostream>
+
+namespace ocim::cli {
+
+namespace {
+
+constexpr Flag flags[] = {
+    {"data-dir", "DIR", "Where everything is kept. Made when it is not there.", "", true},
+    {"listen", "ADDRESS:PORT", "Where the API listens, with TLS. Port 0 takes a free one.", "127.0.0.1:7443"},
+    {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
+    {"no-controllers", "", "Only serve the API; nothing in the world is touched."},
+    {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
+    {"help", "", "Show this text."},
+};
+
+std::string help() {
+    return "Run the API server and the controllers in this process.\n"
+           "\n"
+           "Everything is kept in one directory, which one process at a time can use. When the server is ready, the\n"
+           "file \"kubeconfig\" in it gives an administrator access. SIGTERM or SIGINT ends it in order.\n"
+           "\n"
+           "Usage: ocim serve --data-dir DIR [FLAGS]\n"
+           "\n"
+           "Flags:\n" +
+           describe(flags);
+}
+
+Result<Program::Settings> settings(const Arguments& arguments) {
+    Program::Settings out;
+    out.data_directory = arguments.text("data-dir");
+    while (out.data_directory.size() > 1 && out.data_directory.ends_with('/')) out.data_directory.pop_back();
+    auto listen = parse_address("listen", arguments.text("listen"));
+    if (!listen) return std::move(listen).error();
+    out.listen = *std::move(listen);
+    auto metrics = parse_address("metrics-listen", arguments.text("metrics-listen"));
+    if (!metrics) return std::move(metrics).error();
+    out.metrics_listen = *std::move(metrics);
+    out.controllers = !arguments.has("no-controllers");
+    const auto format = arguments.text("log-format");
+    if (format != "text" && format != "json")
+        return Error{ErrorClass::invalid, "--log-format " + format + ": give text or json"};
+    out.log_format = format == "json" ? log::Format::json : log::Format::text;
+    return out;
+}
+
+}  // namespace
+
+int serve(std::span<const std::string> words) {
+    // asking for help is always allowed, whatever else is missing
+    for (const auto& word : words)
+        if (word == "--help" || word == "-h") {
+            std::cout << help();
+            return exit_ok;
+        }
+    const auto arguments = Arguments::parse("serve", words, flags);
+    auto wanted = arguments ? settings(*arguments) : Result<Program::Settings>(arguments.error());
+    if (!wanted) {
+        complain(wanted.error().message);
+        return exit_usage;
+    }
+    ::umask(077);
+    log::configure(wanted->log_format, log::Level::info);
+    Program program(*std::move(wanted));
+    const auto ran = program.run();
+    if (ran) return exit_ok;
+    complain(ran.error().message);
+    return exit_failed;
+}
+
+}  // namespace ocim::cli
