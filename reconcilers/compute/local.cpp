@@ -73,12 +73,24 @@ public:
         std::error_code error;
         fs::create_directories(path_, error);
         for (const auto& entry : fs::directory_iterator(path_, error)) {
+            if (!entry.is_directory()) continue;  // the note about the bridge
             auto machine = read_one(entry.path());
             if (!machine) return std::move(machine).error();
             out.emplace(entry.path().filename(), *std::move(machine));
         }
         if (error) return Error{ErrorClass::transient, "cannot read " + path_.string() + ": " + error.message()};
         return out;
+    }
+
+    /// Leaves word of the cloud's network, for whoever cleans up without us.
+    void note_bridge(const std::string& bridge) const {
+        std::error_code ignored;
+        fs::create_directories(path_, ignored);
+        std::ofstream(path_ / ".bridge") << bridge << "\n";
+    }
+    void forget_bridge() const {
+        std::error_code ignored;
+        fs::remove(path_ / ".bridge", ignored);
     }
 
     Result<Machine> read_one(const fs::path& path) const {
@@ -170,7 +182,9 @@ public:
 
     awaitable<Result<void>> retire() override {
         auto command = std::vector<std::string>{"unbridge", bridge_};
-        co_return co_await run(std::move(command), stop_limit);
+        CO_CHECK(co_await run(std::move(command), stop_limit));
+        folder_.forget_bridge();
+        co_return Result<void>{};
     }
 
 private:
@@ -238,6 +252,9 @@ private:
     }
 
     awaitable<Result<void>> make_bridge() {
+        std::error_code ignored;
+        if (fs::exists("/sys/class/net/" + bridge_, ignored)) co_return Result<void>{};
+        folder_.note_bridge(bridge_);
         auto command =
             std::vector<std::string>{"bridge", bridge_, subnet_.address(1) + "/" + std::to_string(subnet_.bits)};
         co_return co_await run(std::move(command), stop_limit);

@@ -1,0 +1,361 @@
+"""A stage for Ocim on one machine: real servers as ordinary processes on free ports, all below one directory.
+
+The demo and the end-to-end tests both stand on it. Nothing here knows of Ocim's insides: it starts programs, waits on
+conditions with a deadline, and stops them.
+"""
+import base64
+import ipaddress
+import json
+import os
+import pathlib
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+OCIM = pathlib.Path(os.environ.get("OCIM", ROOT / "build" / "ocim"))
+KUBECTL = ROOT / ".deps" / "kubectl" / "kubectl"
+
+
+class StageError(Exception):
+    """Something did not come up; the message says what, and where its log is."""
+
+
+def free_port(address="127.0.0.1"):
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((address, 0))
+        return probe.getsockname()[1]
+
+
+def wait_for(what, condition, seconds):
+    """Returns what `condition` returns once that is true. Between looks it waits, at the deadline it says `what`."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise StageError(f"{what}: not within {seconds} s")
+        time.sleep(0.05)
+
+
+def answers(address, port):
+    try:
+        with socket.create_connection((address, port), timeout=1):
+            return True
+    except OSError:
+        return False
+
+
+def free_subnet():
+    """A private /24 that this host has no route into."""
+    routes = json.loads(subprocess.run(["ip", "-json", "route"], capture_output=True, check=True).stdout or b"[]")
+    taken = [ipaddress.ip_network(r["dst"], strict=False) for r in routes if r.get("dst", "default") != "default"]
+    for third in range(0, 256):
+        candidate = ipaddress.ip_network(f"10.213.{third}.0/24")
+        if not any(candidate.overlaps(network) for network in taken):
+            return candidate
+    raise StageError("no network of 10.213.0.0/16 is free on this host")
+
+
+class Stage:
+    """Everything below `directory`. `detached` processes outlive this one (the demo); others die with it."""
+
+    def __init__(self, directory, detached=False):
+        self.directory = pathlib.Path(directory).resolve()
+        self.detached = detached
+        self.processes = {}
+        self.facts = {}
+        self.directory.mkdir(parents=True, exist_ok=True)
+
+    # --- processes
+
+    def path(self, *parts):
+        out = self.directory.joinpath(*parts)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return out
+
+    def start(self, name, command, environment=None):
+        log = open(self.path("log", f"{name}.log"), "ab")
+        process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+            cwd=self.directory, env={**os.environ, **(environment or {})})
+        log.close()
+        self.processes[name] = process
+        self.path("pids", name).write_text(f"{process.pid}\n")
+        return process
+
+    def stop(self, name, sig=signal.SIGTERM, seconds=30):
+        """Ends a process and everything in its session."""
+        process = self.processes.pop(name)
+        if process.poll() is None:
+            process.send_signal(sig)
+            try:
+                process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        code = process.returncode
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        self.path("pids", name).unlink(missing_ok=True)
+        return code
+
+    def wait_until_up(self, name, condition, seconds=60):
+        def up():
+            if self.processes[name].poll() is not None:
+                raise StageError(f"{name} ended with {self.processes[name].returncode}: {self.end_of_log(name)}")
+            return condition()
+        try:
+            return wait_for(f"{name} is up", up, seconds)
+        except StageError as error:
+            raise StageError(f"{error}\n{self.end_of_log(name)}") from None
+
+    def end_of_log(self, name):
+        path = self.path("log", f"{name}.log")
+        return f"{path}:\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:]) if path.exists() else ""
+
+    # --- Ocim
+
+    def start_ocim(self, *flags):
+        self.start("ocim", [OCIM, "serve", "--data-dir", self.path("ocim"), "--listen", f"127.0.0.1:{self.port('api')}",
+                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", *flags])
+        self.wait_until_up("ocim", self.ocim_is_ready)
+        kubeconfig = self.path("kubeconfig")
+        kubeconfig.unlink(missing_ok=True)
+        kubeconfig.symlink_to("ocim/kubeconfig")
+
+    def ocim_is_ready(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port('metrics')}/readyz", timeout=2) as reply:
+                return reply.status == 200 and self.path("ocim", "kubeconfig").exists()
+        except OSError:
+            return False
+
+    def port(self, name):
+        """The same free port each time it is asked for."""
+        return self.facts.setdefault(f"{name}_PORT", free_port())
+
+    def metrics(self):
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port('metrics')}/metrics", timeout=5) as reply:
+            return reply.read().decode()
+
+    def kubectl(self, *words, input=None, check=True, seconds=60):
+        run = subprocess.run(
+            [str(KUBECTL), "--kubeconfig", str(self.path("ocim", "kubeconfig")), "--cache-dir", str(self.path("cache")),
+             *[str(w) for w in words]], input=input, capture_output=True, text=True, timeout=seconds)
+        if check and run.returncode:
+            raise StageError(f"kubectl {' '.join(map(str, words))}: {run.stderr.strip() or run.stdout.strip()}")
+        return run
+
+    def get(self, *words):
+        """An object as it is, or None."""
+        run = self.kubectl("get", *words, "-o", "json", "--ignore-not-found")
+        return json.loads(run.stdout) if run.stdout.strip() else None
+
+    def apply(self, *objects):
+        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        return self.kubectl("apply", "-f", "-", input=json.dumps(items))
+
+    def secret(self, name, data, namespace="ocim-system"):
+        return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
+                "data": {k: base64.b64encode(v.encode()).decode() for k, v in data.items()}}
+
+    # --- the servers that stand for an installation's own
+
+    def start_mariadb(self, address):
+        port, folder = free_port(address), self.path("mariadb")
+        self.facts.update(MYSQL_HOST=address, MYSQL_PORT=port, MYSQL_ADMIN_PASSWORD=secrets.token_hex(16))
+        subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={folder}", "--skip-test-db", "--user=root",
+                        "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+        command = ["mariadbd", "--no-defaults", f"--datadir={folder}", f"--socket={folder}/s", f"--bind-address={address}",
+                   f"--port={port}", f"--pid-file={folder}/pid", "--user=root", "--skip-name-resolve",
+                   "--innodb-buffer-pool-size=64M"]
+        self.start("mariadb", command)
+        self.restart_commands = {**getattr(self, "restart_commands", {}), "mariadb": command}
+        self.wait_until_up("mariadb", lambda: self.sql("SELECT 1", check=False).returncode == 0)
+        password = self.facts["MYSQL_ADMIN_PASSWORD"]
+        self.sql(f"CREATE USER 'ocim'@'%' IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO 'ocim'@'%' WITH GRANT OPTION")
+
+    def sql(self, statement, check=True):
+        """As the server's own root, through its socket."""
+        return subprocess.run(["mariadb", "--no-defaults", "-N", "-B", "-u", "root", "-S", self.path("mariadb", "s")],
+                              input=statement, capture_output=True, text=True, check=check)
+
+    def start_rabbitmq(self, address):
+        folder = self.path("rabbitmq", "x").parent
+        amqp, http, dist, epmd = (free_port(address) for _ in range(4))
+        self.facts.update(AMQP_HOST=address, AMQP_PORT=amqp, RABBITMQ_PORT=http, RABBITMQ_PASSWORD=secrets.token_hex(16))
+        (folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (folder / "rabbitmq.conf").write_text(
+            f"listeners.tcp.1 = {address}:{amqp}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {http}\n"
+            f"default_user = ocim\ndefault_pass = {self.facts['RABBITMQ_PASSWORD']}\ndisk_free_limit.absolute = 50MB\n"
+            "loopback_users = none\n")
+        (folder / "rabbitmq.conf").chmod(0o600)
+        environment = {
+            "RABBITMQ_NODENAME": f"ocim{amqp}@localhost", "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"), "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"), "HOME": str(folder),
+            "RABBITMQ_DIST_PORT": str(dist), "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(epmd)}
+        self.rabbitmq_environment = environment
+        # epmd in the foreground of our own session: the broker's would outlive everything
+        self.start("epmd", [next(pathlib.Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))], environment)
+        self.wait_until_up("epmd", lambda: answers("127.0.0.1", epmd))
+        self.start("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], environment)
+        self.wait_until_up("rabbitmq", lambda: self.rabbitmq_api("whoami") is not None, 90)
+
+    def rabbitmq_api(self, path, user="ocim", password=None):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.facts['RABBITMQ_PORT']}/api/{path}")
+        word = base64.b64encode(f"{user}:{password or self.facts['RABBITMQ_PASSWORD']}".encode()).decode()
+        request.add_header("Authorization", f"Basic {word}")
+        try:
+            with urllib.request.urlopen(request, timeout=5) as reply:
+                return json.load(reply)
+        except OSError:
+            return None
+
+    def start_powerdns(self, domain):
+        folder = self.path("powerdns", "x").parent
+        dns, http = free_port(), free_port()
+        self.facts.update(DNS_PORT=dns, POWERDNS_PORT=http, POWERDNS_KEY=secrets.token_hex(16))
+        schema = pathlib.Path("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql").read_text()
+        subprocess.run(["sqlite3", folder / "p.db"], input=schema, text=True, check=True)
+        (folder / "pdns.conf").write_text(
+            f"launch=gsqlite3\ngsqlite3-database={folder}/p.db\ngsqlite3-pragma-synchronous=0\n"
+            f"local-address=127.0.0.1:{dns}\nsocket-dir={folder}\nguardian=no\ndaemon=no\ndisable-syslog=yes\n"
+            f"api=yes\napi-key={self.facts['POWERDNS_KEY']}\nwebserver-port={http}\n")
+        (folder / "pdns.conf").chmod(0o600)
+        self.start("powerdns", ["pdns_server", f"--config-dir={folder}"])
+        self.wait_until_up("powerdns", lambda: self.powerdns_api("GET", "/zones") is not None)
+        zone = {"name": f"{domain}.", "kind": "Native", "nameservers": [f"ns1.{domain}."]}
+        if self.powerdns_api("POST", "/zones", zone) is None:
+            raise StageError(f"PowerDNS made no zone {domain}")
+
+    def powerdns_api(self, method, path, body=None):
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.facts['POWERDNS_PORT']}/api/v1/servers/localhost{path}", method=method,
+            data=json.dumps(body).encode() if body is not None else None,
+            headers={"X-API-Key": self.facts["POWERDNS_KEY"], "Accept": "application/json"})
+        try:
+            with urllib.request.urlopen(request, timeout=5) as reply:
+                text = reply.read()
+                return json.loads(text) if text else {}
+        except OSError:
+            return None
+
+    def start_haproxy(self):
+        folder = self.path("haproxy", "x").parent
+        port = free_port()
+        self.facts.update(HTTP_PORT=port, HAPROXY_DIRECTORY=str(folder / "ocim"), HAPROXY_CONFIG=str(folder / "base.cfg"),
+                          HAPROXY_MASTER=str(folder / "master.sock"))
+        (folder / "ocim" / "v1" / "conf.d").mkdir(parents=True)
+        (folder / "ocim" / "v1" / "domains.map").touch()
+        (folder / "ocim" / "current").symlink_to("v1")
+        domains = folder / "ocim" / "current" / "domains.map"
+        (folder / "base.cfg").write_text(
+            "global\n    maxconn 1000\n    hard-stop-after 5m\n"
+            "defaults\n    mode http\n    timeout connect 5s\n    timeout client 50s\n    timeout server 2m\n"
+            "    option redispatch\n    retries 3\n"
+            f"frontend web\n    bind 127.0.0.1:{port}\n"
+            f"    use_backend %[req.hdr(host),field(1,:),lower,map_str({domains})]\n    default_backend nothing_here\n"
+            "backend nothing_here\n    http-request return status 404 content-type text/plain string \"no such site\\n\"\n")
+        self.start("haproxy", ["haproxy", "-W", "-db", "-S", folder / "master.sock", "-p", folder / "pid",
+                               "-f", folder / "base.cfg", "-f", folder / "ocim" / "current" / "conf.d"])
+        self.wait_until_up("haproxy", lambda: answers("127.0.0.1", port))
+
+    def start_git(self, address, source):
+        """Serves the folder `source` as the repository git://ADDRESS:PORT/configuration, with one commit."""
+        port, folder = free_port(address), self.path("git", "x").parent
+        self.facts.update(GIT_HOST=address, GIT_PORT=port, REPOSITORY=f"git://{address}:{port}/configuration")
+        work = folder / "configuration"
+        shutil.copytree(source, work)
+        identity = {"GIT_AUTHOR_NAME": "Demo", "GIT_AUTHOR_EMAIL": "demo@example.com", "GIT_COMMITTER_NAME": "Demo",
+                    "GIT_COMMITTER_EMAIL": "demo@example.com", "HOME": str(folder)}
+        for command in (["init", "-q", "-b", "main"], ["add", "."], ["commit", "-q", "-m", "A site for a demonstration"]):
+            subprocess.run(["git", *command], cwd=work, check=True, env={**os.environ, **identity})
+        self.start("git", ["git", "daemon", "--reuseaddr", "--export-all", f"--base-path={folder}", f"--listen={address}",
+                           f"--port={port}", folder], {"HOME": str(folder)})
+        self.wait_until_up("git", lambda: answers(address, port))
+
+    def make_ssh_key(self):
+        key = self.path("ssh", "key")
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "demo", "-f", key], check=True)
+        self.facts.update(SSH_PUBLIC_KEY=" ".join(key.with_suffix(".pub").read_text().split()[:2]))
+        return key
+
+    # --- manifests
+
+    def fill_in(self, value):
+        """`value` with every ${NAME} in its texts replaced; a text that is only one keeps the fact's own type."""
+        if isinstance(value, dict):
+            return {k: self.fill_in(v) for k, v in value.items()}
+        if isinstance(value, list):
+            return [self.fill_in(v) for v in value]
+        if isinstance(value, str):
+            for name, fact in self.facts.items():
+                if value == "${" + name + "}":
+                    return fact
+                value = value.replace("${" + name + "}", str(fact))
+        return value
+
+    def manifests(self, folder):
+        import yaml  # Debian's python3-yaml
+        out = []
+        for path in sorted(pathlib.Path(folder).glob("*.yaml")):
+            out += [self.fill_in(item) for item in yaml.safe_load_all(path.read_text()) if item]
+        return out
+
+    # --- all of it
+
+    def raise_curtain(self, domain="example.test", say=lambda text: None):
+        """Starts Ocim and every server, and makes the backends that stand for them. Needs root: machines are made."""
+        key = self.make_ssh_key()
+        network = free_subnet()
+        gateway = str(network[1])
+        self.facts.update(SUBNET=str(network), GATEWAY=gateway, DOMAIN=domain)
+        say("starting ocim")
+        self.start_ocim()
+        self.apply(self.secret("demo-ssh", {"ssh-privatekey": key.read_text()}),
+                   *[m for m in self.manifests(ROOT / "manifests/samples/demo/backends") if m["kind"] == "Cloud"])
+        self.kubectl("wait", "--for=condition=Ready", "cloud/local", "--timeout=60s", seconds=90)
+        for name, begin in (("MariaDB", lambda: self.start_mariadb(gateway)),
+                            ("RabbitMQ", lambda: self.start_rabbitmq(gateway)),
+                            ("PowerDNS", lambda: self.start_powerdns(domain)), ("HAProxy", self.start_haproxy),
+                            ("a Git server", lambda: self.start_git(gateway, ROOT / "manifests/samples/demo/playbook"))):
+            say(f"starting {name}")
+            begin()
+        self.apply(self.secret("mysql-admin", {"username": "ocim", "password": self.facts["MYSQL_ADMIN_PASSWORD"]}),
+                   self.secret("rabbitmq-admin", {"username": "ocim", "password": self.facts["RABBITMQ_PASSWORD"]}),
+                   self.secret("powerdns", {"apiKey": self.facts["POWERDNS_KEY"]}))
+        say("declaring the backends")
+        self.apply(*self.manifests(ROOT / "manifests/samples/demo/backends"))
+        self.path("facts.json").write_text(json.dumps(self.facts))
+        self.path("facts.json").chmod(0o600)
+
+    def lower_curtain(self):
+        """Stops everything that was started here and takes every machine away."""
+        for name in list(self.processes):
+            self.stop(name)
+        remove_machines(self.directory / "ocim")
+
+
+def remove_machines(data_directory):
+    """Machines outlive the controller; without one they are taken away like this."""
+    for folder in pathlib.Path(data_directory).glob("local-cloud/*/*"):
+        bridge = None
+        try:
+            bridge = json.loads((folder / "machine.json").read_text())["bridge"]
+        except (OSError, ValueError, KeyError):
+            pass
+        subprocess.run([str(OCIM), "machine", "remove", str(folder)], check=True)
+        if bridge:
+            subprocess.run([str(OCIM), "machine", "unbridge", bridge], check=True)
+    for bridge in pathlib.Path(data_directory).glob("local-cloud/*/.bridge"):
+        subprocess.run([str(OCIM), "machine", "unbridge", bridge.read_text().strip()], check=True)

@@ -1,0 +1,145 @@
+#include "compute/machine.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ocim::compute {
+namespace {
+
+using Verb = Action::Verb;
+using State = Machine::State;
+using runtime::Verdict;
+
+crd::VirtualMachine object() {
+    crd::VirtualMachine out;
+    out.metadata.name = "demo-1";
+    out.metadata.namespace_ = "campus";
+    out.metadata.uid = "12345678-0000-4000-8000-000000000000";
+    out.spec.cloud_ref.name = "local";
+    out.spec.key_name = "ops";
+    return out;
+}
+
+crd::Cloud cloud() {
+    crd::Cloud out;
+    out.metadata.name = "local";
+    auto& local = out.spec.local.emplace();
+    local.key_pairs = {{"ops", "ssh-ed25519 AAAA"}};
+    return out;
+}
+
+runtime::Inputs inputs(const crd::Cloud& of = cloud()) {
+    runtime::Inputs out;
+    out.installation = "here";
+    out.add(api::encode_object(of));
+    return out;
+}
+
+const Key key = "demo-1-12345678";
+const runtime::Mark ours{"here", "campus/demo-1", object().metadata.uid, false};
+
+Machine machine(State state, std::optional<runtime::Mark> mark = ours) {
+    Machine out;
+    out.mark = std::move(mark);
+    out.state = state;
+    out.id = key;
+    out.addresses = {"10.0.0.2"};
+    out.ssh_host_key = "ssh-ed25519 BBBB";
+    return out;
+}
+
+std::vector<Verb> verbs(const std::vector<Action>& actions) {
+    std::vector<Verb> out;
+    for (const auto& action : actions) out.push_back(action.verb);
+    return out;
+}
+
+TEST(VirtualMachine, DiffTable) {
+    auto stopped = object();
+    stopped.spec.power_state = crd::VirtualMachine::Spec::PowerState::stopped;
+    auto rebooted = object();
+    rebooted.spec.reboot_request = "demo-1-1";
+    auto asked = machine(State::running);
+    asked.reboot_request = "demo-1-1";
+    auto retained = ours;
+    retained.retained = true;
+    retained.uid = "99999999-0000-4000-8000-000000000000";
+    auto other = ours;
+    other.installation = "elsewhere";
+    const struct {
+        const char* reason;
+        crd::VirtualMachine of;
+        Snapshot seen;
+        std::vector<Verb> wanted;
+    } cases[] = {
+        {"there is none yet", object(), {}, {Verb::create}},
+        {"it runs", object(), {{key, machine(State::running)}}, {}},
+        {"it boots: it is waited for", object(), {{key, machine(State::booting)}}, {}},
+        {"it died behind our back", object(), {{key, machine(State::failed)}}, {Verb::start}},
+        {"its making was cut short", object(), {{key, machine(State::building)}}, {Verb::start}},
+        {"it should be stopped", stopped, {{key, machine(State::running)}}, {Verb::stop}},
+        {"it is stopped as declared", stopped, {{key, machine(State::stopped)}}, {}},
+        {"it should run again", object(), {{key, machine(State::stopped)}}, {Verb::start}},
+        {"a reboot is asked for", rebooted, {{key, machine(State::running)}}, {Verb::reboot}},
+        {"and was carried out", rebooted, {{key, asked}}, {}},
+        {"not ours: not touched", object(), {{key, machine(State::stopped, other)}}, {}},
+        {"without any mark: not touched", object(), {{key, machine(State::stopped, std::nullopt)}}, {}},
+        {"retained by an object of this name: taken over",
+         object(),
+         {{key, machine(State::running, retained)}},
+         {Verb::mark}},
+    };
+    for (const auto& c : cases) EXPECT_EQ(verbs(Machines::diff(c.of, inputs(), c.seen)), c.wanted) << c.reason;
+}
+
+TEST(VirtualMachine, WithoutItsKeyPairNothingIsMadeAndTheReportSaysWhatThereIs) {
+    auto of = object();
+    of.spec.key_name = "mine";
+    EXPECT_TRUE(Machines::diff(of, inputs(), {}).empty());
+    const auto report = Machines::report(of, inputs(), {});
+    EXPECT_EQ(report.verdict.state, Verdict::State::stalled);
+    EXPECT_EQ(report.verdict.reason, "KeyPairNotFound");
+    EXPECT_NE(report.verdict.message.find("it has: ops"), std::string::npos) << report.verdict.message;
+}
+
+TEST(VirtualMachine, RemoveTable) {
+    auto kept = object();
+    kept.spec.deletion_policy = crd::VirtualMachine::Spec::DeletionPolicy::retain;
+    auto retained = ours;
+    retained.retained = true;
+    auto other = ours;
+    other.uid = "99999999-0000-4000-8000-000000000000";
+    const struct {
+        const char* reason;
+        crd::VirtualMachine of;
+        Snapshot seen;
+        std::vector<Verb> wanted;
+    } cases[] = {
+        {"it is there", object(), {{key, machine(State::running)}}, {Verb::remove}},
+        {"it is gone", object(), {}, {}},
+        {"somebody else's", object(), {{key, machine(State::running, other)}}, {}},
+        {"kept: marked", kept, {{key, machine(State::running)}}, {Verb::mark}},
+        {"marked: done", kept, {{key, machine(State::running, retained)}}, {}},
+    };
+    for (const auto& c : cases) EXPECT_EQ(verbs(Machines::remove(c.of, "here", c.seen)), c.wanted) << c.reason;
+}
+
+TEST(VirtualMachine, ReportTellsHowToReachIt) {
+    const auto report = Machines::report(object(), inputs(), {{key, machine(State::running)}});
+    EXPECT_EQ(report.verdict.state, Verdict::State::ready);
+    EXPECT_EQ(report.status.addresses, std::vector<std::string>{"10.0.0.2"});
+    EXPECT_EQ(report.status.ssh_host_key, "ssh-ed25519 BBBB");
+    auto other = ours;
+    other.uid = "99999999-0000-4000-8000-000000000000";
+    EXPECT_EQ(Machines::report(object(), inputs(), {{key, machine(State::running, other)}}).verdict.reason, "NotOwned");
+}
+
+TEST(VirtualMachine, NamesAreHostNamesWhateverTheObjectIsCalled) {
+    auto of = object();
+    of.metadata.name = std::string(200, 'a') + ".b";
+    EXPECT_LE(key_of(of).size(), 63u);
+    of.metadata.name = "a.b";
+    EXPECT_EQ(key_of(of), "a-b-12345678");
+}
+
+}  // namespace
+}  // namespace ocim::compute

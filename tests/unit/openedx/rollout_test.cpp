@@ -1,0 +1,132 @@
+#include "openedx/rollout.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ocim::openedx {
+namespace {
+
+using crd::AppServer;
+using Phase = AppServer::Status::Phase;
+using namespace std::chrono_literals;
+
+const WallTime now = *parse_rfc3339("2026-11-22T12:00:00Z");
+
+AppServer made(int number, const std::string& hash, std::optional<Phase> phase, bool active = false,
+               bool in_rotation = false) {
+    AppServer out;
+    out.metadata.name = "demo-" + std::to_string(number);
+    out.metadata.namespace_ = "campus";
+    out.spec.instance_name = "demo";
+    out.spec.configuration_hash = hash;
+    out.spec.active = active;
+    out.status.phase = phase;
+    if (phase == Phase::running) out.status.addresses = {"192.0.2." + std::to_string(number)};
+    api::Condition condition;
+    condition.type = "Active";
+    condition.status = in_rotation ? "True" : "False";
+    out.status.conditions.push_back(condition);
+    if (in_rotation) out.status.activated_at = "2026-11-22T11:00:00Z";
+    return out;
+}
+
+crd::Instance instance(std::int32_t count) {
+    crd::Instance out;
+    out.metadata.name = "demo";
+    out.metadata.namespace_ = "campus";
+    out.status.app_servers_made = count;
+    return out;
+}
+
+using Planned = std::vector<PlannedAppServer>;
+
+TEST(Rollout, Table) {
+    auto deleted = made(1, "a", Phase::running, true, true);
+    deleted.metadata.deletion_timestamp = "2026-11-22T11:59:00Z";
+    auto persons = made(7, "", Phase::running, true, true);
+    persons.spec.configuration_hash.reset();
+    const struct {
+        const char* reason;
+        std::vector<AppServer> all;
+        bool data_ready;
+        Planned wanted;
+    } cases[] = {
+        {"the first one", {}, true, {{"demo-1", "a", false}}},
+        {"not before there are databases", {}, false, {}},
+        {"one that is being made is waited for", {made(1, "a", Phase::configuring)}, true, {{"demo-1", "a", false}}},
+        {"one that has not reported yet too", {made(1, "a", std::nullopt)}, true, {{"demo-1", "a", false}}},
+        {"it runs: it serves", {made(1, "a", Phase::running)}, true, {{"demo-1", "a", true}}},
+        {"a failure is tried once more, on a new machine, and kept for looking at",
+         {made(1, "a", Phase::configuration_failed)},
+         true,
+         {{"demo-1", "a", false}, {"demo-2", "a", false}}},
+        {"and no more than spec.rollout.attempts",
+         {made(2, "a", Phase::error), made(1, "a", Phase::configuration_failed)},
+         true,
+         {{"demo-2", "a", false}, {"demo-1", "a", false}}},
+        {"a new configuration gets its own; the old one goes on serving",
+         {made(1, "old", Phase::running, true, true)},
+         true,
+         {{"demo-1", "old", true}, {"demo-2", "a", false}}},
+        {"both serve until the new one is in rotation",
+         {made(2, "a", Phase::running, true, false), made(1, "old", Phase::running, true, true)},
+         true,
+         {{"demo-2", "a", true}, {"demo-1", "old", true}}},
+        {"then the old one is kept to go back to, idle",
+         {made(2, "a", Phase::running, true, true), made(1, "old", Phase::running, true, true)},
+         true,
+         {{"demo-2", "a", true}, {"demo-1", "old", false}}},
+        {"only the last one that served is kept",
+         {made(3, "a", Phase::running, true, true), made(2, "b", Phase::running), made(1, "c", Phase::running)},
+         true,
+         {{"demo-3", "a", true}, {"demo-2", "b", false}}},
+        {"a failed one of the same configuration goes once another serves",
+         {made(2, "a", Phase::running, true, true), made(1, "a", Phase::configuration_failed)},
+         true,
+         {{"demo-2", "a", true}}},
+        {"one on its way out does not count", {deleted}, true, {{"demo-2", "a", false}}},
+        {"what a person made is left alone", {persons}, true, {{"demo-8", "a", false}}},
+    };
+    for (const auto& c : cases) {
+        const auto plan = plan_rollout(instance(0), c.all, "a", c.data_ready, now);
+        EXPECT_EQ(plan.appservers, c.wanted) << c.reason;
+    }
+}
+
+TEST(Rollout, TheFallbackGoesWhenItsTimeIsOver) {
+    auto of = instance(2);
+    of.spec.rollout.keep_fallback_for = "2h";
+    const std::vector all{made(2, "a", Phase::running, true, true), made(1, "old", Phase::running)};
+    const auto before = plan_rollout(of, all, "a", true, now);
+    EXPECT_EQ(before.appservers.size(), 2u);
+    EXPECT_EQ(before.look_again_at, now + 1h);
+    const auto after = plan_rollout(of, all, "a", true, now + 1h);
+    EXPECT_EQ(after.appservers, (Planned{{"demo-2", "a", true}}));
+}
+
+TEST(Rollout, GivesUpWithTheLastFailureInWords) {
+    auto failed = made(2, "a", Phase::configuration_failed);
+    api::Condition ready;
+    ready.type = "Ready";
+    ready.message = "task \"migrate\" failed (exit code 2)";
+    failed.status.conditions.push_back(ready);
+    const auto plan = plan_rollout(instance(2), {failed, made(1, "a", Phase::configuration_failed)}, "a", true, now);
+    EXPECT_EQ(plan.given_up, "demo-2: task \"migrate\" failed (exit code 2)");
+    EXPECT_EQ(plan_rollout(instance(2), {failed}, "b", true, now).given_up, std::nullopt) << "another configuration";
+}
+
+TEST(Rollout, NumbersAreNeverUsedTwice) {
+    const auto plan = plan_rollout(instance(5), {}, "a", true, now);
+    EXPECT_EQ(plan.appservers, (Planned{{"demo-6", "a", false}}));
+    EXPECT_EQ(plan.made, 6);
+}
+
+TEST(Rollout, ByHandEverythingStaysAsThePersonLeftIt) {
+    auto of = instance(2);
+    of.spec.rollout.strategy = crd::Instance::Spec::Rollout::Strategy::manual;
+    const auto plan =
+        plan_rollout(of, {made(2, "b", Phase::running), made(1, "a", Phase::running, true, true)}, "c", true, now);
+    EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "b", false}, {"demo-1", "a", true}}));
+}
+
+}  // namespace
+}  // namespace ocim::openedx
