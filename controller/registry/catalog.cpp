@@ -70,8 +70,10 @@ Result<void> Registry::State::serve_definition(const Json& definition, Revision 
         names.emplace_back(resource.group, resource.plural, resource.version);
         served->schema_since = revision;
         const auto before = catalog.find(names.back());
+        if (before == catalog.end()) continue;
+        served->retired = before->second->retired;
         // only a changed schema makes older objects look different
-        if (before != catalog.end() && before->second->resource.schema.open_api() == resource.schema.open_api()) {
+        if (before->second->resource.schema.open_api() == resource.schema.open_api()) {
             served->schema_since = before->second->schema_since;
             served->refreshed = before->second->refreshed;
         }
@@ -79,7 +81,7 @@ Result<void> Registry::State::serve_definition(const Json& definition, Revision 
     auto& mine = of_definition[name];
     for (const auto& old : mine)
         if (std::ranges::find(names, old) == names.end()) {
-            catalog.at(old)->retired = true;
+            *catalog.at(old)->retired = true;
             catalog.erase(old);
         }
     for (std::size_t i = 0; i < names.size(); ++i) catalog[names[i]] = (*compiled)[i];
@@ -92,7 +94,7 @@ void Registry::State::retire_definition(const std::string& name) {
     const auto found = of_definition.find(name);
     if (found == of_definition.end()) return;
     for (const auto& one : found->second) {
-        catalog.at(one)->retired = true;
+        *catalog.at(one)->retired = true;
         catalog.erase(one);
     }
     of_definition.erase(found);

@@ -38,15 +38,6 @@ bool has_finalizer(const std::string& text, std::string_view name) {
     return list && list->find("\"" + std::string(name) + "\"") != std::string_view::npos;
 }
 
-WallTime last_seen(const std::string& event) {
-    WallTime out{};
-    const std::initializer_list<std::string_view> paths[] = {
-        {"series", "lastObservedTime"}, {"lastTimestamp"}, {"eventTime"}, {"metadata", "creationTimestamp"}};
-    for (const auto& path : paths)
-        if (const auto time = parse_rfc3339(text_at(event, path)); time) out = std::max(out, *time);
-    return out;
-}
-
 }  // namespace
 
 Collector::Collector(Registry::State& state)
@@ -84,7 +75,7 @@ awaitable<void> Collector::survey() {
                 return false;
             }
             note_item(key, *item.value);
-            if (key.starts_with(events_prefix())) schedule_event(key, item.revision, last_seen(*item.value));
+            if (key.starts_with(events_prefix())) schedule_event(key, item.revision, item.time_ms);
             return true;
         });
         co_await state_.clock.sleep(Duration(0));
@@ -121,7 +112,7 @@ void Collector::look_at(const std::string& key, Duration in) {
 void Collector::note(const store::Change& change) {
     if (!change.deleted) {
         note_item(change.key, *change.value);
-        if (change.key.starts_with(events_prefix())) schedule_event(change.key, change.revision, state_.clock.wall());
+        if (change.key.starts_with(events_prefix())) schedule_event(change.key, change.revision, change.time_ms);
         return;
     }
     const auto owners = ownership_.owners(change.key);
@@ -168,8 +159,9 @@ void Collector::look_at_owners(const std::vector<Owner>& owners, const std::stri
     }
 }
 
-void Collector::schedule_event(const std::string& key, Revision revision, WallTime last) {
-    const auto age = std::chrono::duration_cast<Duration>(state_.clock.wall() - last);
+void Collector::schedule_event(const std::string& key, Revision revision, std::int64_t written_ms) {
+    const auto now = std::chrono::duration_cast<Duration>(state_.clock.wall().time_since_epoch());
+    const auto age = now - Duration(written_ms);
     const auto left = std::max(Duration(0), Duration(state_.settings.event_ttl) - age);
     expiring_.emplace(state_.clock.now() + left, std::pair(key, revision));
 }

@@ -30,7 +30,7 @@ private:
     void look_at(const std::string& key, Duration in = Duration(0));
     void look_at_holder(const std::string& key);
     void look_at_owners(const std::vector<Owner>& owners, const std::string& dependent);
-    void schedule_event(const std::string& key, Revision revision, WallTime last);
+    void schedule_event(const std::string& key, Revision revision, std::int64_t written_ms);
 
     awaitable<void> work();
     Task look(std::string key);

@@ -184,18 +184,19 @@ std::optional<std::pair<std::string, std::string>> taken(const Json& definition,
         kinds.insert(text(other, {"status", "acceptedNames", "kind"}));
         kinds.insert(text(other, {"status", "acceptedNames", "listKind"}));
     }
+    words.erase("");  // nothing was accepted there
+    kinds.erase("");
     const auto conflict = [](const std::string& reason, const std::string& name) {
         return std::pair(reason, quoted(name) + " is already in use");
     };
     const auto wanted = [&](const char* field) { return text(definition, {"spec", "names", field}); };
-    if (words.contains(wanted("plural"))) return conflict("PluralConflict", wanted("plural"));
-    if (!wanted("singular").empty() && words.contains(wanted("singular")))
-        return conflict("SingularConflict", wanted("singular"));
+    // as Kubernetes, which reports the last of those it finds taken
+    if (kinds.contains(wanted("listKind"))) return conflict("ListKindConflict", wanted("listKind"));
+    if (kinds.contains(wanted("kind"))) return conflict("KindConflict", wanted("kind"));
     for (const auto& name : texts(definition, {"spec", "names", "shortNames"}))
         if (words.contains(name)) return conflict("ShortNamesConflict", name);
-    if (kinds.contains(wanted("kind"))) return conflict("KindConflict", wanted("kind"));
-    if (!wanted("listKind").empty() && kinds.contains(wanted("listKind")))
-        return conflict("ListKindConflict", wanted("listKind"));
+    if (words.contains(wanted("singular"))) return conflict("SingularConflict", wanted("singular"));
+    if (words.contains(wanted("plural"))) return conflict("PluralConflict", wanted("plural"));
     return std::nullopt;
 }
 

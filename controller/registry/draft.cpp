@@ -27,6 +27,7 @@ api::Manager manager_of(const Request& request, const std::string& now) {
     out.name = request.manager();
     out.api_version = request.served->resource.api_version();
     out.subresource = request.options.subresource;
+    out.has_status_subresource = request.served->resource.status_subresource;
     out.time = now;
     return out;
 }
@@ -95,7 +96,15 @@ std::vector<std::string> odd_finalizers(const Json& object, const Json* old) {
     return out;
 }
 
-Status too_large() { return api::internal_error("etcdserver: request is too large"); }
+/// As kube-apiserver answers what it has no reason for.
+Status unreasoned(std::string message) {
+    Status status;
+    status.code = 500;
+    status.message = std::move(message);
+    return status;
+}
+
+Status too_large() { return unreasoned("etcdserver: request is too large"); }
 
 }  // namespace
 
@@ -132,7 +141,7 @@ Outcome<Plan> Registry::State::draft_create(const Request& request, Json object,
     const std::string name(api::find_text(object, {"metadata", "name"}));
     if (auto refused = namespace_refuses(request, name)) return *std::move(refused);
     if (!api::find_text(object, {"metadata", "resourceVersion"}).empty())
-        return api::internal_error("resourceVersion should not be set on objects to be created");
+        return unreasoned("resourceVersion should not be set on objects to be created");
 
     for (const char* field : {"resourceVersion", "deletionTimestamp", "deletionGracePeriodSeconds", "generation"})
         metadata.erase(field);

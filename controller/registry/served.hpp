@@ -26,7 +26,8 @@ struct Served {
     bool terminating = false;    ///< its CRD is being deleted: nothing new
     /// Objects last written before this revision may lack defaults of today's schema.
     Revision schema_since = 0;
-    mutable bool retired = false;  ///< no longer served under these terms: watches of it end
+    /// No longer served: watches of it end. Shared by all that were served under this name one after another.
+    std::shared_ptr<bool> retired = std::make_shared<bool>(false);
 
     /// What of an older object's text differs under today's schema, by key; filled as they are read.
     struct Refreshed {

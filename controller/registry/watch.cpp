@@ -39,10 +39,10 @@ public:
 
     awaitable<Outcome<std::vector<Event>>> next(Instant deadline) override {
         for (;;) {
-            if (served_->retired) co_return expired("the resource is no longer served");
             auto events = take();
             if (!events || !events->empty()) co_return events;
             if (!initial_done()) continue;
+            if (*served_->retired) co_return expired("the resource is no longer served");
             const auto now = clock_.now();
             if (bookmarks_ && now >= bookmark_at_) {
                 bookmark_at_ = now + bookmark_interval;
@@ -87,7 +87,7 @@ private:
         const bool now = !change.deleted && (all || selection_.matches(change.key, *change.value));
         const bool before = change.previous && (all || selection_.matches(change.key, *change.previous));
         if (!now && !before) return;
-        store::Item item{change.revision, change.value};
+        store::Item item{change.revision, change.value, change.time_ms};
         auto type = before ? Event::Type::modified : Event::Type::added;
         if (!now) {
             type = Event::Type::deleted;

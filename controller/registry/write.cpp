@@ -143,7 +143,7 @@ awaitable<Outcome<Written>> Registry::State::carry_out(Request request, std::str
         auto stored = co_await store.write(std::move(write));
         if (stored) {
             if (served.special == Special::definition) refresh_definition(name);
-            written.object = served.show(key, store::Item{*stored, made});
+            written.object = served.show(key, store::Item{*stored, made, 0});
             co_return written;
         }
         if (stored.error().error_class != ErrorClass::conflict) co_return to_status(stored.error());
@@ -278,6 +278,7 @@ awaitable<Outcome<Written>> Registry::State::apply(Request request, api::Parsed 
         manager.apply = true;
         manager.api_version = resource.api_version();
         manager.subresource = request.options.subresource;
+        manager.has_status_subresource = resource.status_subresource;
         manager.time = now();
         if (!current) {
             if (!request.options.subresource.empty()) return absent(request);

@@ -182,7 +182,7 @@ awaitable<Result<void>> Store::load() {
     CO_TRY(auto loaded, co_await state.journal.load());
     state.revision = state.given = loaded.revision;
     state.compacted = state.journal_compacted = loaded.compacted;
-    for (auto& [key, value] : loaded.state) state.items.emplace(std::move(key), Item{value.first, value.second});
+    for (auto& [key, item] : loaded.state) state.items.emplace(std::move(key), std::move(item));
     for (auto& change : loaded.history) state.remember(std::move(change));
     state.forget();
     state.objects.Set(static_cast<double>(state.items.size()));
@@ -231,7 +231,7 @@ Result<void> Store::scan(std::string_view prefix, std::string_view from, Revisio
             if (!(*change)->key.starts_with(prefix)) continue;
             auto& before = undone[(*change)->key];
             before.reset();
-            if ((*change)->previous) before = Item{(*change)->previous_revision, (*change)->previous};
+            if ((*change)->previous) before = Item{(*change)->previous_revision, (*change)->previous, 0};
         }
     const auto start = std::max(prefix, from);
     auto now = state.items.lower_bound(start);
@@ -278,7 +278,7 @@ Result<Batch*> Store::State::accept(Write write) {
     if (waiting.size() <= (running ? 1 : 0) || full(*waiting.back())) waiting.push_back(std::make_unique<Batch>());
     auto* batch = waiting.back().get();
     batch->bytes += bytes_of(change);
-    accepted.insert_or_assign(change.key, Accepted{{change.revision, change.value}, change.deleted, batch});
+    accepted.insert_or_assign(change.key, Accepted{{change.revision, change.value, 0}, change.deleted, batch});
     batch->changes.push_back(std::move(change));
     ++writes_waiting;
     return batch;
@@ -333,7 +333,7 @@ void Store::State::publish(Batch& batch) {
         if (change.deleted)
             items.erase(change.key);
         else
-            items.insert_or_assign(change.key, Item{change.revision, change.value});
+            items.insert_or_assign(change.key, Item{change.revision, change.value, change.time_ms});
         for (auto* watcher : watchers)
             if (watcher->concerns(change)) concerned.insert(watcher);
         remember(std::move(change));

@@ -32,6 +32,13 @@ struct Change {
     std::int64_t time_ms = 0;  ///< wall time of the commit, for the age limit of the history
 };
 
+/// A key's value and the write that made it.
+struct Item {
+    Revision revision = 0;
+    Bytes value;
+    std::int64_t time_ms = 0;  ///< as in Change; 0 while it is not durable
+};
+
 /// Makes changes durable. Called from the loop; blocking work happens on a thread of its own.
 class Journal {
 public:
@@ -39,8 +46,8 @@ public:
     struct Loaded {
         Revision revision = 0;                                                  ///< the last given
         Revision compacted = 0;                                                 ///< changes up to here are not kept
-        std::vector<std::pair<std::string, std::pair<Revision, Bytes>>> state;  ///< now, by key
-        std::vector<Change> history;                                            ///< after `compacted`, in order
+        std::vector<std::pair<std::string, Item>> state;  ///< now, by key
+        std::vector<Change> history;                      ///< after `compacted`, in order
     };
     virtual awaitable<Result<Loaded>> load() = 0;
     /// When it returns without error the batch is durable, all of it; with an error, none of it is and its
@@ -59,12 +66,6 @@ std::unique_ptr<Journal> open_memory_journal(std::shared_ptr<MemoryDisk> disk);
 /// Errors: conflict when another process holds it (naming the file and the holder), invalid when it is not ours or
 /// of a newer format.
 Result<std::unique_ptr<Journal>> open_sqlite_journal(boost::asio::any_io_executor loop, const std::string& path);
-
-/// A key's value and the revision that wrote it.
-struct Item {
-    Revision revision = 0;
-    Bytes value;
-};
 
 /// One compare-and-swap.
 struct Write {

@@ -73,7 +73,7 @@ TEST_F(SqliteTest, WhatWasAppendedIsThereAfterReopening) {
     EXPECT_EQ(loaded.compacted, 0u);
     ASSERT_EQ(loaded.state.size(), 1u);
     EXPECT_EQ(loaded.state[0].first, "a");
-    EXPECT_EQ(*loaded.state[0].second.second, "two");
+    EXPECT_EQ(*loaded.state[0].second.value, "two");
     ASSERT_EQ(loaded.history.size(), 4u);
     EXPECT_EQ(loaded.history[1].value->size(), 7u);
     EXPECT_EQ(*loaded.history[2].previous, "one");
@@ -102,7 +102,7 @@ TEST_F(SqliteTest, CompactionKeepsTheStateAndTheHistoryAfterIt) {
     const auto loaded = load(*journal);
     EXPECT_EQ(loaded.revision, 6u) << "though no change of that revision is left";
     ASSERT_EQ(loaded.state.size(), 1u);
-    EXPECT_EQ(*loaded.state[0].second.second, "5");
+    EXPECT_EQ(*loaded.state[0].second.value, "5");
     EXPECT_TRUE(loaded.history.empty());
 }
 
