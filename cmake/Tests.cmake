@@ -1,9 +1,10 @@
 include(GoogleTest)
 
-# ocim_test(NAME LEVEL unit|integration|simulation AREA area SOURCES file... ROOMS room... [LONG] [TIMEOUT s])
-# One GoogleTest program; each of its tests is one CTest test with the labels of its level and area.
+# ocim_test(NAME LEVEL unit|integration|simulation AREA area SOURCES file... ROOMS room... [LONG] [WHOLE] [TIMEOUT s])
+# One GoogleTest program; each of its tests is one CTest test with the labels of its level and area. WHOLE: all of
+# them are one CTest test, because they share a server that takes long to start.
 function(ocim_test NAME)
-  cmake_parse_arguments(T "LONG;SERIAL" "LEVEL;AREA;TIMEOUT" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(T "LONG;SERIAL;WHOLE" "LEVEL;AREA;TIMEOUT" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
@@ -19,11 +20,24 @@ function(ocim_test NAME)
   if(T_LONG)
     list(APPEND labels long)
   endif()
-  set(properties TIMEOUT ${T_TIMEOUT} LABELS "${labels}")
+  set(properties TIMEOUT ${T_TIMEOUT})
   if(T_SERIAL)
     list(APPEND properties RUN_SERIAL TRUE)
   endif()
-  gtest_discover_tests(${NAME} TEST_PREFIX "${T_AREA}." DISCOVERY_TIMEOUT 60 PROPERTIES ${properties})
+  if(T_WHOLE)
+    add_test(NAME ${T_AREA}.${NAME} COMMAND ${NAME})
+    set_tests_properties(${T_AREA}.${NAME} PROPERTIES ${properties} LABELS "${labels}")
+    return()
+  endif()
+  gtest_discover_tests(${NAME} TEST_PREFIX "${T_AREA}." TEST_LIST ${NAME}_tests DISCOVERY_TIMEOUT 60
+    PROPERTIES ${properties})
+  # a list among PROPERTIES would come apart: the labels are set where the tests were listed
+  set(script "${CMAKE_CURRENT_BINARY_DIR}/${NAME}_labels.cmake")
+  file(WRITE "${script}" "if(${NAME}_tests)
+  set_tests_properties(\${${NAME}_tests} PROPERTIES LABELS \"${labels}\")
+endif()
+")
+  set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
 # ocim_script_test(NAME LEVEL level AREA area COMMAND program arg... [TIMEOUT s] [LONG] [SERIAL])

@@ -4,6 +4,7 @@
 #include "database/register.hpp"
 #include "dns/register.hpp"
 #include "loadbalancing/register.hpp"
+#include "messaging/register.hpp"
 #include "openedx/register.hpp"
 #include "runtime/manager.hpp"
 
@@ -15,6 +16,7 @@ void register_all(runtime::Manager& manager) {
     database::register_kinds(manager);
     dns::register_kinds(manager);
     loadbalancing::register_kinds(manager);
+    messaging::register_kinds(manager);
     openedx::register_kinds(manager);
 }
 

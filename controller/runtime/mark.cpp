@@ -51,4 +51,10 @@ Ownership ownership(const std::optional<Mark>& found, const Mark& self) {
     return taken_over ? Ownership::ours : Ownership::foreign;
 }
 
+bool takeable(const std::optional<Mark>& found, const Mark& self, bool adopt) {
+    if (ownership(found, self) == Ownership::ours) return true;
+    return adopt &&
+           (!found || (found->installation == self.installation && found->namespace_name == self.namespace_name));
+}
+
 }  // namespace ocim::runtime

@@ -29,4 +29,8 @@ enum class Ownership {
 /// `found` is the mark on the thing, if it has any; `self` what we would write.
 Ownership ownership(const std::optional<Mark>& found, const Mark& self);
 
+/// Whether an object may make a thing its own: it is, or its adoptionPolicy is Adopt and the thing is nobody's or a
+/// former object's of the same name.
+bool takeable(const std::optional<Mark>& found, const Mark& self, bool adopt);
+
 }  // namespace ocim::runtime

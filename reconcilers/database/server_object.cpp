@@ -59,8 +59,8 @@ Result<std::unique_ptr<Server>> Tenant::open(const Backend& backend, const runti
     const auto secret = "Secret " + where + "/" + backend.spec.credentials_ref.name;
     const auto username = inputs.secret(where, backend.spec.credentials_ref.name, "username");
     const auto password = inputs.secret(where, backend.spec.credentials_ref.name, "password");
-    if (!username || username->empty()) return Error{ErrorClass::invalid, secret + " has no key \"username\""};
-    if (!password) return Error{ErrorClass::invalid, secret + " has no key \"password\""};
+    if (!username || username->empty()) return Error{ErrorClass::auth, secret + " has no key \"username\""};
+    if (!password) return Error{ErrorClass::auth, secret + " has no key \"password\""};
     mysql::ConnectionSettings settings;
     settings.host = server.host;
     settings.port = static_cast<std::uint16_t>(server.port);

@@ -206,11 +206,8 @@ Standing standing(const Object& object, const Mark& self, const Key& key, const 
     if (found == seen.end()) return Standing::absent;
     const auto& thing = found->second;
     if (thing.reserved) return Standing::foreign;
-    bool may = ours(thing, self);
-    if (object.spec.adoption_policy == Object::Spec::AdoptionPolicy::adopt)
-        may = may || !thing.mark ||
-              (thing.mark->installation == self.installation && thing.mark->namespace_name == self.namespace_name);
-    if (!may) return Standing::foreign;
+    const bool adopt = object.spec.adoption_policy == Object::Spec::AdoptionPolicy::adopt;
+    if (!runtime::takeable(thing.mark, self, adopt)) return Standing::foreign;
     return thing.exists ? Standing::ours : Standing::absent;
 }
 

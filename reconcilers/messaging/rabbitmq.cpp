@@ -1,0 +1,185 @@
+#include "messaging/rabbitmq.hpp"
+
+#include "base/random.hpp"
+#include "messaging/text.hpp"
+#include "runtime/base64.hpp"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+namespace ocim::messaging {
+
+namespace {
+
+using Done = runtime::Done<Key, Thing>;
+using Kind = Key::Kind;
+using Verb = Action::Verb;
+
+/// In which order actions are done: what a permission stands on before it, what keeps a vhost busy before it goes.
+int rank(const Action& action) {
+    const bool put = action.verb == Verb::put;
+    switch (action.key.kind) {
+        case Kind::vhost: return put ? 0 : 7;
+        case Kind::user: return put ? 1 : 6;
+        case Kind::permission: return put ? 2 : 4;
+        case Kind::limit: break;
+    }
+    return put ? 3 : 5;
+}
+
+std::string name_of(const Key& key) { return key.kind == Kind::user ? "user " + key.name : "vhost " + key.vhost; }
+
+class RabbitMQ final : public Broker {
+public:
+    RabbitMQ(std::unique_ptr<net::HttpClient> http, RabbitMQSettings settings, const runtime::Services& services)
+        : http_(std::move(http)),
+          username_(std::move(settings.username)),
+          authorization_("Basic " + runtime::base64(username_ + ":" + settings.password.reveal())),
+          clock_(services.clock),
+          random_(services.random) {}
+
+    awaitable<Result<Snapshot>> observe() override {
+        Snapshot out;
+        for (std::size_t list = 0; list < lists.size(); ++list) {
+            auto request = make("GET", std::string(lists[list]));
+            CO_TRY(const auto reply, co_await send(std::move(request)));
+            CO_CHECK(expect(reply));
+            CO_CHECK(read_list(list, reply.body, username_, out));
+        }
+        co_return out;
+    }
+
+    awaitable<void> act(std::vector<Action> actions, runtime::Results<Key, Thing>& results) override {
+        std::vector<std::size_t> order(actions.size());
+        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
+        std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(rank(actions[i]), i); });
+        std::set<Key> failed;
+        std::optional<Error> broken;
+        for (const auto i : order) {
+            Result<Done> result = broken ? *broken : Error{};
+            if (const auto ground = missing_ground(actions[i], failed); ground && !broken)
+                result = Error{ErrorClass::conflict, name_of(*ground) + " was not made"};
+            else if (!broken)
+                result = co_await perform(actions[i]);
+            if (!result) failed.insert(actions[i].key);
+            if (!result && !broken && stops_all(result.error())) {
+                broken = result.error();
+                broken->outcome_unknown = false;  // what was not sent has no effect
+            }
+            results.set(i, std::move(result));
+        }
+    }
+
+    awaitable<Result<void>> probe() override {
+        auto request = make("GET", "/api/whoami");
+        CO_TRY(const auto reply, co_await send(std::move(request)));
+        CO_CHECK(expect(reply));
+        const auto parsed = api::parse_json(reply.body);
+        if (!parsed || api::find_text(parsed->value, {"name"}) != username_)
+            co_return Error{ErrorClass::unreachable, "what answers is not RabbitMQ's management interface"};
+        if (reply.body.find("\"administrator\"") == std::string::npos)
+            co_return Error{ErrorClass::auth, "the user " + username_ + " lacks the tag administrator"};
+        co_return Result<void>();
+    }
+
+private:
+    static bool stops_all(const Error& error) {
+        return error.error_class == ErrorClass::unreachable || error.error_class == ErrorClass::auth;
+    }
+
+    /// What `action` stands on and was to be made before it in vain.
+    static std::optional<Key> missing_ground(const Action& action, const std::set<Key>& failed) {
+        const auto& key = action.key;
+        if (action.verb != Verb::put || key.kind == Kind::vhost || key.kind == Kind::user) return std::nullopt;
+        for (const auto& ground : {Key{Kind::vhost, key.vhost, ""}, Key{Kind::user, "", key.name}})
+            if (failed.contains(ground)) return ground;
+        return std::nullopt;
+    }
+
+    awaitable<Result<Done>> perform(Action action) {
+        if (action.verb == Verb::put && (action.key.kind == Kind::vhost || action.key.kind == Kind::user))
+            co_return co_await put_owned(std::move(action));
+        auto request = make(action.verb == Verb::put ? "PUT" : "DELETE", path_of(action.key));
+        if (action.verb == Verb::put) request.body = api::to_text(body_of(action.key, action.thing));
+        CO_TRY(const auto reply, co_await send(std::move(request)));
+        const bool gone = action.verb == Verb::delete_ && reply.status == 404;
+        if (!gone) CO_CHECK(expect(reply));
+        Done done{{{action.key, action.verb == Verb::put ? std::optional(action.thing) : std::nullopt}}};
+        for (auto& key : action.gone_too) done.now.emplace_back(std::move(key), std::nullopt);
+        co_return done;
+    }
+
+    /// Looks before it writes: a PUT overwrites whatever has the name, and a new salt looks like a change.
+    awaitable<Result<Done>> put_owned(Action action) {
+        auto look = make("GET", path_of(action.key));
+        CO_TRY(const auto there, co_await send(std::move(look)));
+        auto wanted = action.thing;
+        if (there.status != 404) {
+            CO_CHECK(expect(there));
+            CO_TRY(const auto found, read_one(action.key, there.body, username_));
+            const bool same_owner = found.mark && found.mark->installation == wanted.mark->installation &&
+                                    found.mark->namespace_name == wanted.mark->namespace_name;
+            if (found.reserved || (!same_owner && (action.fresh || found.mark)))
+                co_return Error{ErrorClass::conflict,
+                                name_of(action.key) + " was made by somebody else meanwhile: it is looked at anew"};
+            if (!action.password || fits(found, *action.password)) {
+                wanted.hash = found.hash;
+                wanted.algorithm = found.algorithm;
+                action.password.reset();
+            }
+            wanted.running = found.running;
+            if (!action.password && wanted == found) co_return Done{{{action.key, std::move(wanted)}}};
+        } else if (action.key.kind == Kind::user && !action.password) {
+            co_return Error{ErrorClass::conflict, name_of(action.key) + " is gone: it is looked at anew"};
+        }
+        if (action.password) {
+            std::array<std::byte, 4> salt;
+            random_.fill(salt);
+            wanted.hash = hash_of(*action.password, {reinterpret_cast<const char*>(salt.data()), salt.size()});
+            wanted.algorithm = hash_algorithm;
+        }
+        auto write = make("PUT", path_of(action.key));
+        write.body = api::to_text(body_of(action.key, wanted));
+        CO_TRY(const auto reply, co_await send(std::move(write)));
+        CO_CHECK(expect(reply));
+        co_return Done{{{action.key, std::move(wanted)}}};
+    }
+
+    net::HttpRequest make(std::string method, std::string target) const {
+        net::HttpRequest request;
+        request.method = std::move(method);
+        request.target = std::move(target);
+        request.secret_headers["Authorization"] = authorization_;
+        return request;
+    }
+    awaitable<Result<net::HttpReply>> send(net::HttpRequest request) {
+        co_return co_await http_->send(std::move(request));
+    }
+
+    /// RabbitMQ's own table first: it answers 401 for every missing right, and 400 for what stands on something gone.
+    Result<void> expect(const net::HttpReply& reply) const {
+        if (reply.status >= 200 && reply.status < 300) return {};
+        const auto reason = reason_of(reply.body);
+        auto error_class = net::class_of(reply.status);
+        if (reply.status == 400 && reason == "vhost_or_user_not_found") error_class = ErrorClass::conflict;
+        Error error{error_class, "RabbitMQ answers " + std::to_string(reply.status) + ": " + reason};
+        error.retry_after = net::retry_after(reply, clock_.wall());
+        return error;
+    }
+
+    std::unique_ptr<net::HttpClient> http_;
+    std::string username_;
+    Secret authorization_;
+    Clock& clock_;
+    Random& random_;
+};
+
+}  // namespace
+
+std::unique_ptr<Broker> open_rabbitmq(std::unique_ptr<net::HttpClient> http, RabbitMQSettings settings,
+                                      const runtime::Services& services) {
+    return std::make_unique<RabbitMQ>(std::move(http), std::move(settings), services);
+}
+
+}  // namespace ocim::messaging

@@ -1,0 +1,217 @@
+#include "messaging/text.hpp"
+
+#include "net/http_client.hpp"
+#include "runtime/base64.hpp"
+
+#include <openssl/evp.h>
+#include <algorithm>
+
+namespace ocim::messaging {
+
+namespace {
+
+using api::Json;
+namespace json = api::json;
+using Kind = Key::Kind;
+
+constexpr std::size_t salt_bytes = 4;
+constexpr std::string_view installation_word = "i=", uid_word = "u=", namespace_word = "s=", name_word = "n=",
+                           retained_word = "retained";
+
+Error unreadable(std::string_view what) {
+    return {ErrorClass::unreachable, "what answers is not RabbitMQ's management interface: " + std::string(what)};
+}
+
+std::string sha256(std::string_view text) {
+    std::string out(32, '\0');
+    unsigned size = 0;
+    EVP_Digest(text.data(), text.size(), reinterpret_cast<unsigned char*>(out.data()), &size, EVP_sha256(), nullptr);
+    return out;
+}
+
+/// Tags come as an array; before 3.8 as one text with commas.
+std::set<std::string> read_tags(const Json& item) {
+    std::set<std::string> out;
+    const auto* tags = api::find(item, {"tags"});
+    if (tags && tags->is_array())
+        for (const auto& tag : tags->get_array())
+            if (tag.is_string()) out.emplace(tag.get_string());
+    return out;
+}
+
+Result<std::pair<Key, Thing>> read_vhost(const Json& item) {
+    const std::string name(api::find_text(item, {"name"}));
+    if (name.empty()) return unreadable("a vhost without a name");
+    Thing thing;
+    thing.mark = runtime::Mark::parse(api::find_text(item, {"description"}));
+    thing.reserved = name == "/";
+    if (const auto* nodes = api::find(item, {"cluster_state"}); nodes && nodes->is_object())
+        thing.running = std::ranges::all_of(nodes->get_object(), [](const auto& node) {
+            return node.value().is_string() && node.value() == "running";
+        });
+    return std::pair(Key{Kind::vhost, name, ""}, std::move(thing));
+}
+
+Result<std::pair<Key, Thing>> read_user(const Json& item, const std::string& own_user) {
+    const std::string name(api::find_text(item, {"name"}));
+    if (name.empty()) return unreadable("a user without a name");
+    Thing thing;
+    thing.hash = api::find_text(item, {"password_hash"});
+    thing.algorithm = api::find_text(item, {"hashing_algorithm"});
+    thing.tags = read_tags(item);
+    thing.mark = take_mark(thing.tags);
+    thing.reserved = name == own_user || name == "guest";
+    return std::pair(Key{Kind::user, "", name}, std::move(thing));
+}
+
+Result<std::pair<Key, Thing>> read_permission(const Json& item) {
+    const std::string vhost(api::find_text(item, {"vhost"})), user(api::find_text(item, {"user"}));
+    if (vhost.empty() || user.empty()) return unreadable("a permission of nobody");
+    Thing thing;
+    thing.permission = {std::string(api::find_text(item, {"configure"})), std::string(api::find_text(item, {"write"})),
+                        std::string(api::find_text(item, {"read"}))};
+    return std::pair(Key{Kind::permission, vhost, user}, std::move(thing));
+}
+
+Result<void> read_limits(const Json& item, Snapshot& out) {
+    const std::string vhost(api::find_text(item, {"vhost"}));
+    const auto* values = api::find(item, {"value"});
+    if (!vhost.empty() && values && values->is_array() && values->get_array().empty()) return {};  // none are left
+    if (vhost.empty() || !values || !values->is_object()) return unreadable("limits of nothing");
+    for (const auto& [name, value] : values->get_object()) {
+        if (!value.is_int64() || value.get_int64() < 0) continue;  // -1 means none
+        out[{Kind::limit, vhost, std::string(name)}].limit = value.get_int64();
+    }
+    return {};
+}
+
+}  // namespace
+
+std::string path_of(const Key& key) {
+    const auto vhost = net::percent_encode(key.vhost), name = net::percent_encode(key.name);
+    switch (key.kind) {
+        case Kind::vhost: return "/api/vhosts/" + vhost;
+        case Kind::user: return "/api/users/" + name;
+        case Kind::permission: return "/api/permissions/" + vhost + "/" + name;
+        case Kind::limit: break;
+    }
+    return "/api/vhost-limits/" + vhost + "/" + name;
+}
+
+Json body_of(const Key& key, const Thing& thing) {
+    json::object out;
+    switch (key.kind) {
+        case Kind::vhost:  // without a body the description and the tags would be wiped
+            out["description"] = thing.mark ? thing.mark->text() : "";
+            out["tags"] = thing.mark ? mark_tag : "";
+            break;
+        case Kind::user: {  // without a credential the password would be removed
+            auto tags = thing.tags;
+            if (thing.mark) tags.merge(tags_of(*thing.mark));
+            std::string text;
+            for (const auto& tag : tags) text += (text.empty() ? "" : ",") + tag;
+            out["tags"] = text;
+            out["password_hash"] = thing.hash;
+            out["hashing_algorithm"] = thing.algorithm;
+            break;
+        }
+        case Kind::permission:
+            out["configure"] = thing.permission.configure;
+            out["write"] = thing.permission.write;
+            out["read"] = thing.permission.read;
+            break;
+        case Kind::limit: out["value"] = thing.limit; break;
+    }
+    return out;
+}
+
+std::set<std::string> tags_of(const runtime::Mark& mark) {
+    const auto slash = mark.namespace_name.find('/');
+    const auto namespace_ = slash == std::string::npos ? "" : mark.namespace_name.substr(0, slash);
+    const auto name = mark.namespace_name.substr(slash == std::string::npos ? 0 : slash + 1);
+    std::set<std::string> out{std::string(mark_tag), std::string(installation_word) + mark.installation,
+                              std::string(uid_word) + mark.uid, std::string(namespace_word) + namespace_,
+                              std::string(name_word) + name};
+    if (mark.retained) out.emplace(retained_word);
+    return out;
+}
+
+std::optional<runtime::Mark> take_mark(std::set<std::string>& tags) {
+    runtime::Mark mark;
+    std::string namespace_, name;
+    std::set<std::string> rest;
+    bool ours = false;
+    for (const auto& tag : tags) {
+        const std::string_view text(tag);
+        if (text == mark_tag)
+            ours = true;
+        else if (text.starts_with(installation_word))
+            mark.installation = text.substr(2);
+        else if (text.starts_with(uid_word))
+            mark.uid = text.substr(2);
+        else if (text.starts_with(namespace_word))
+            namespace_ = text.substr(2);
+        else if (text.starts_with(name_word))
+            name = text.substr(2);
+        else if (text == retained_word)
+            mark.retained = true;
+        else
+            rest.insert(tag);
+    }
+    if (!ours || mark.installation.empty() || mark.uid.empty() || name.empty()) return std::nullopt;
+    mark.namespace_name = namespace_.empty() ? name : namespace_ + "/" + name;
+    tags = std::move(rest);
+    return mark;
+}
+
+std::string hash_of(const Secret& password, std::string_view salt) {
+    const std::string start(salt.substr(0, salt_bytes));
+    return runtime::base64(start + sha256(start + password.reveal()));
+}
+
+bool fits(const Thing& user, const Secret& password) {
+    if (user.algorithm != hash_algorithm) return false;
+    const auto bytes = runtime::from_base64(user.hash);
+    return bytes && bytes->size() > salt_bytes && hash_of(password, *bytes) == user.hash;
+}
+
+Result<void> read_list(std::size_t list, const std::string& body, const std::string& own_user, Snapshot& out) {
+    const auto parsed = api::parse_json(body);
+    if (!parsed) return unreadable(parsed.error().message);
+    if (!parsed->value.is_array()) return unreadable("a list that is none");
+    for (const auto& item : parsed->value.get_array()) {
+        if (list == 3) {
+            if (auto done = read_limits(item, out); !done) return done;
+            continue;
+        }
+        auto read = list == 0 ? read_vhost(item) : list == 1 ? read_user(item, own_user) : read_permission(item);
+        if (!read) return std::move(read).error();
+        out.insert(*std::move(read));
+    }
+    return {};
+}
+
+Result<Thing> read_one(const Key& key, const std::string& body, const std::string& own_user) {
+    const auto parsed = api::parse_json(body);
+    if (!parsed) return unreadable(parsed.error().message);
+    auto read = key.kind == Kind::vhost ? read_vhost(parsed->value) : read_user(parsed->value, own_user);
+    if (!read) return std::move(read).error();
+    if (read->first != key) return unreadable("it answers for another name");
+    return std::move(read->second);
+}
+
+std::string reason_of(const std::string& body) {
+    const auto parsed = api::parse_json(body);
+    if (!parsed) return "without a reason";
+    const auto* reason = api::find(parsed->value, {"reason"});
+    if (!reason) return "without a reason";
+    std::string out;
+    if (reason->is_string()) out = reason->get_string();
+    if (reason->is_array() && !reason->get_array().empty() && reason->get_array()[0].is_string())
+        out = reason->get_array()[0].get_string();
+    if (out == "invalid_regexp") return "a permission is not a regular expression";
+    std::erase_if(out, [](char c) { return c < ' ' || c > '~'; });
+    return out.empty() ? "without a reason" : out.substr(0, 300);
+}
+
+}  // namespace ocim::messaging

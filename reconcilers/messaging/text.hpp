@@ -1,0 +1,49 @@
+#pragma once
+
+#include "api/json.hpp"
+#include "base/secret.hpp"
+#include "messaging/broker.hpp"
+
+#include <array>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+
+/// The management interface's texts: paths, bodies, marks, hashes. Pure.
+namespace ocim::messaging {
+
+/// "/api/vhosts/%2Fdemo": the path of one thing; whoever reads or writes it, names it so.
+std::string path_of(const Key& key);
+
+/// The body of the PUT that makes `thing` what is there. A user's carries its hash.
+api::Json body_of(const Key& key, const Thing& thing);
+
+// --- marks. A vhost has a description for it. A user has tags, any words of up to 255 bytes, so a mark is several.
+
+inline constexpr std::string_view mark_tag = "ocim";
+std::set<std::string> tags_of(const runtime::Mark& mark);
+/// Takes the words of a mark out of `tags`; the rest are rights.
+std::optional<runtime::Mark> take_mark(std::set<std::string>& tags);
+
+// --- passwords. They travel as what the broker stores.
+
+inline constexpr std::string_view hash_algorithm = "rabbit_password_hashing_sha256";
+/// base64(salt + SHA-256(salt + password)).
+std::string hash_of(const Secret& password, std::string_view salt);
+/// Whether `password` has this hash: its salt is in it.
+bool fits(const Thing& user, const Secret& password);
+
+// --- what the broker answers. An error says that it is not the management interface that answered.
+
+/// Adds what one list holds: the answer to lists[i].
+inline constexpr std::array<std::string_view, 4> lists{"/api/vhosts?columns=name,description,tags,cluster_state",
+                                                       "/api/users", "/api/permissions", "/api/vhost-limits"};
+Result<void> read_list(std::size_t list, const std::string& body, const std::string& own_user, Snapshot& out);
+/// One vhost or one user, as GET path_of(key) answers.
+Result<Thing> read_one(const Key& key, const std::string& body, const std::string& own_user);
+
+/// A refusal in words for people: the broker writes some as arrays of character codes.
+std::string reason_of(const std::string& body);
+
+}  // namespace ocim::messaging
