@@ -1,5 +1,7 @@
 #include "cli/cli.hpp"
 
+#include "compute/machine_process.hpp"
+
 #include <algorithm>
 #include <array>
 #include <iostream>
@@ -52,6 +54,8 @@ int run(std::span<const std::string> words) {
         std::cout << help();
         return exit_ok;
     }
+    // the processes of local machines: a part of this program, not for people, so not among the commands
+    if (first == "machine") return compute::machine_main({words.begin() + 1, words.end()});
     const std::string_view name = first == "--version" ? "version" : first;
     const auto command = std::ranges::find(commands, name, &Command::name);
     if (command == commands.end()) {

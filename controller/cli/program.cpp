@@ -4,7 +4,10 @@
 #include "cli/access.hpp"
 #include "cli/files.hpp"
 #include "crd/schemas.hpp"
+#include "client/client.hpp"
+#include "reconcilers/register.hpp"
 #include "registry/registry.hpp"
+#include "runtime/manager.hpp"
 #include "store/store.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -37,6 +40,7 @@ struct Program::State {
     awaitable<Result<void>> start();
     awaitable<Result<void>> serve_until_signal();
     awaitable<Result<void>> install_kinds();
+    awaitable<Result<void>> start_controllers();
     Result<void> listen();
     Result<void> announce();
     awaitable<void> stop();
@@ -53,6 +57,9 @@ struct Program::State {
     std::unique_ptr<store::Journal> journal;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<registry::Registry> registry;
+
+    std::unique_ptr<client::Client> client;
+    std::unique_ptr<runtime::Manager> manager;
 
     Access access;
     std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_masters_authorizer();
@@ -116,6 +123,7 @@ awaitable<Result<void>> Program::State::start() {
     tasks.spawn("audit", audit->run());
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
     CO_CHECK(listen());
+    if (settings.controllers) CO_CHECK(co_await start_controllers());
     not_ready.clear();
     CO_CHECK(announce());
     co_return Result<void>();
@@ -128,6 +136,23 @@ awaitable<Result<void>> Program::State::install_kinds() {
         if (!installed) co_return to_error(installed.error());
     }
     co_return Result<void>();
+}
+
+/// The kinds' own refusals stand before anybody can write.
+awaitable<Result<void>> Program::State::start_controllers() {
+    client = client::make_local_client(*registry, *clock, std::string("ocim/") + OCIM_VERSION);
+    runtime::Manager::Settings wanted;
+    wanted.data_directory = settings.data_directory;
+    manager = std::make_unique<runtime::Manager>(loop.get_executor(), *client, *clock, *random, metrics, pool,
+                                                 std::move(wanted));
+    reconcilers::register_all(*manager);
+    for (const auto& kind : manager->kinds()) {
+        registry->set_admission(kind.group, kind.plural,
+                                [this, kind](const api::Json& object, const api::Json* old) {
+                                    return manager->admit(kind, object, old);
+                                });
+    }
+    co_return co_await manager->start();
 }
 
 Result<void> Program::State::listen() {
@@ -174,6 +199,7 @@ awaitable<void> Program::State::stop() {
     const auto deadline = clock->now() + drain_limit;
     if (api_listener) co_await api_listener->stop(deadline);
     if (metrics_listener) co_await metrics_listener->stop(deadline);
+    if (manager) co_await manager->stop();
     co_await tasks.stop();
     if (audit) co_await audit->flush();
     if (store) co_await store->stop();
