@@ -161,8 +161,7 @@ class Stage:
         return json.loads(run.stdout) if run.stdout.strip() else None
 
     def apply(self, *objects):
-        items = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
-        return self.kubectl("apply", "-f", "-", input=json.dumps(items))
+        return self.kubectl("apply", "-f", "-", input="\n---\n".join(json.dumps(item) for item in objects))
 
     def secret(self, name, data, namespace="ocim-system"):
         return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},

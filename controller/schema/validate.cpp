@@ -38,7 +38,10 @@ bool has_type(Type type, const Json& value) {
         case Type::string: return value.is_string();
         case Type::boolean: return value.is_bool();
         case Type::number: return value.is_number();
-        case Type::integer: return value.is_int64() || (value.is_double() && is_whole(value.get_double()));
+        case Type::integer:
+            // an unsigned one is only met in objects that were built in this process: read from text it is signed
+            return value.is_int64() || (value.is_uint64() && value.get_uint64() <= INT64_MAX) ||
+                   (value.is_double() && is_whole(value.get_double()));
     }
     return false;
 }
@@ -125,7 +128,7 @@ private:
                 add(wrong_type(path_.text(), "int64", "float64"));
             return;
         }
-        const auto number = value.get_int64();
+        const auto number = value.to_number<std::int64_t>();
         if (node.format == "int32" && (number < INT32_MIN || number > INT32_MAX))
             add(wrong_type(path_.text(), "int32", "int64"));
     }

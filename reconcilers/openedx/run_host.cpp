@@ -195,7 +195,14 @@ private:
                 done.now.emplace_back(action.key, std::move(run));
                 break;
             }
-            case Verb::fetch_log: CO_CHECK(co_await fetch(std::move(action))); break;
+            case Verb::fetch_log: {
+                const auto key = action.key;
+                CO_CHECK(co_await fetch(std::move(action)));
+                CO_TRY(auto runs, co_await observe());
+                if (auto found = runs.find(key); found != runs.end())
+                    done.now.emplace_back(key, std::move(found->second));
+                break;
+            }
             case Verb::remove:
                 CO_CHECK(co_await remove(action));
                 done.now.emplace_back(action.key, std::nullopt);
