@@ -34,6 +34,7 @@ public:
     }
 
     bool open() const { return fd_ >= 0; }
+    int descriptor() const { return fd_; }
     /// False when the peer has closed.
     bool send(std::string_view data) {
         while (!data.empty()) {
