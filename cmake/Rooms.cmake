@@ -11,13 +11,9 @@ target_compile_options(ocim_flags INTERFACE -UNDEBUG)
 target_link_libraries(ocim_flags INTERFACE Boost::headers Threads::Threads)
 # No BOOST_ASIO_* definition here: cpprestsdk cannot be built with it, and Asio's inline functions must be the
 # same in every object of the program.
-if(OCIM_SANITIZE)
-  add_compile_options(-fsanitize=${OCIM_SANITIZE} -fno-omit-frame-pointer)
-  add_link_options(-fsanitize=${OCIM_SANITIZE})
-  if(OCIM_SANITIZE MATCHES "thread")
-    # Asio's atomic_thread_fence is not understood by the thread sanitizer, which says so by a warning.
-    target_compile_options(ocim_flags INTERFACE -Wno-tsan)
-  endif()
+if(OCIM_SANITIZE MATCHES "thread")
+  # Asio's atomic_thread_fence is not understood by the thread sanitizer, which says so by a warning.
+  target_compile_options(ocim_flags INTERFACE -Wno-tsan)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=lld-19)

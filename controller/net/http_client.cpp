@@ -2,6 +2,7 @@
 
 #include "base/async.hpp"
 #include "base/limits.hpp"
+#include "net/lookup.hpp"
 
 #include <cpprest/http_client.h>
 #include <openssl/ssl.h>
@@ -28,24 +29,26 @@ struct Call {
     std::atomic<bool> sent = false;
 };
 
-/// Where the coroutine waits. Lives and dies on the loop thread; the library's threads only carry a weak pointer.
+/// Where the coroutine waits. Lives and dies on the loop thread; other threads only carry a weak pointer.
+template <class T>
 struct Waiting {
     Signal done;
-    std::optional<Result<HttpReply>> reply;
+    std::optional<Result<T>> result;
 };
 
-/// The way back to the loop, shut when the client goes: a reply that comes later is dropped.
+/// The way back to the loop, shut when the client goes: what comes later is dropped.
 class Door {
 public:
     explicit Door(asio::any_io_executor loop) : loop_(std::move(loop)) {}
 
-    void deliver(std::weak_ptr<Waiting> to, Result<HttpReply> reply) {
+    template <class T>
+    void deliver(std::weak_ptr<Waiting<T>> to, Result<T> result) {
         const std::lock_guard lock(mutex_);
         if (!open_) return;
-        asio::post(loop_, [to = std::move(to), reply = std::move(reply)]() mutable {
+        asio::post(loop_, [to = std::move(to), result = std::move(result)]() mutable {
             const auto waiting = to.lock();
             if (!waiting) return;
-            waiting->reply.emplace(std::move(reply));
+            waiting->result.emplace(std::move(result));
             waiting->done.notify();
         });
     }
@@ -187,6 +190,7 @@ private:
 struct Address {
     std::string origin;  ///< scheme://host[:port]
     std::string host;    ///< host[:port], for people and metrics
+    std::string name;    ///< the host alone
     std::string prefix;  ///< "" or "/path" without a slash at its end
 };
 
@@ -223,24 +227,25 @@ private:
     awaitable<Result<HttpReply>> exchange(HttpRequest request, Instant begin) {
         CO_CHECK(check(request));
         const auto call = std::make_shared<Call>();
-        const auto waiting = std::make_shared<Waiting>();
+        const auto waiting = std::make_shared<Waiting<HttpReply>>();
         const StopOnLeave stop(call);
         const OutsideWork outside(loop_);
-        CO_CHECK(start(request, call, waiting));
-
         const Instant reply_due = begin + timeout_;
         const Instant connection_due = std::min<Instant>(reply_due, begin + limits::connect_max);
-        co_await reply_or(connection_due, waiting);
+        CO_CHECK(co_await find_name(connection_due));
+        CO_CHECK(start(request, call, waiting));
+
+        co_await result_or(connection_due, waiting);
         const Instant due = call->sent ? reply_due : connection_due;
-        co_await reply_or(due, waiting);
-        if (waiting->reply) co_return settled(std::move(*waiting->reply));
+        co_await result_or(due, waiting);
+        if (waiting->result) co_return settled(std::move(*waiting->result));
 
         // Too late. Stop it, and see it end before saying whether it was sent: a request that leaves between
         // our last look and our going would otherwise be taken for one that never did.
         call->stop.cancel();
         const Instant patience = clock_.now() + 1s;
-        co_await reply_or(patience, waiting);
-        const bool never_sent = waiting->reply && !call->sent;
+        co_await result_or(patience, waiting);
+        const bool never_sent = waiting->result && !call->sent;
         const auto waited = std::chrono::duration_cast<Duration>((call->sent ? reply_due : connection_due) - begin);
         const std::string milliseconds = std::to_string(waited.count()) + " ms";
         if (never_sent || !call->sent) {
@@ -251,14 +256,31 @@ private:
         co_return failure(*call, "no reply within " + milliseconds);
     }
 
-    awaitable<void> reply_or(Instant deadline, std::shared_ptr<Waiting> waiting) {
-        while (!waiting->reply) {
+    /// The library looks up all names on one thread: one that nobody answers for would hold up the connections to
+    /// all others. So it is asked only for a name that was found a moment ago.
+    awaitable<Result<void>> find_name(Instant deadline) {
+        const auto begin = clock_.now();
+        if (is_address(address_.name) || begin < name_known_until_) co_return Result<void>();
+        const auto waiting = std::make_shared<Waiting<void>>();
+        look_up(address_.name, "", [door = door_, weak = std::weak_ptr(waiting)](Result<const addrinfo*> found) {
+            door->deliver(weak, found ? Result<void>() : Result<void>(found.error()));
+        });
+        co_await result_or(deadline, waiting);
+        if (!waiting->result) co_return Error(Error{ErrorClass::unreachable, "its name was not found in time"});
+        if (*waiting->result) name_known_until_ = clock_.now() + 30s;
+        co_return *waiting->result;
+    }
+
+    template <class T>
+    awaitable<void> result_or(Instant deadline, std::shared_ptr<Waiting<T>> waiting) {
+        while (!waiting->result) {
             const bool notified = co_await waiting->done.wait_until(clock_, deadline);
             if (!notified) co_return;
         }
     }
 
-    Result<void> start(const HttpRequest& request, std::shared_ptr<Call> call, std::weak_ptr<Waiting> waiting) {
+    Result<void> start(const HttpRequest& request, std::shared_ptr<Call> call,
+                       std::weak_ptr<Waiting<HttpReply>> waiting) {
         try {
             auto message = to_library(request, address_.prefix, call);
             // On a pooled connection that turns out to be closed the library sends a request again by itself,
@@ -313,7 +335,8 @@ private:
     http::client::http_client_config config_;
     asio::any_io_executor loop_;
     std::shared_ptr<http::client::http_client> client_;  // shared with nobody: a `once` call has one of its own
-    std::shared_ptr<Door> door_;                         // shared with the library's threads
+    Instant name_known_until_{};
+    std::shared_ptr<Door> door_;  // shared with the library's threads
 };
 
 Result<Address> parse_address(const std::string& text) {
@@ -328,6 +351,7 @@ Result<Address> parse_address(const std::string& text) {
         if (url.port() > 65535) return invalid("the port is out of range");
         Address address;
         address.host = url.host() + (url.is_port_default() ? "" : ":" + std::to_string(url.port()));
+        address.name = url.host();
         address.origin = url.scheme() + "://" + address.host;
         address.prefix = url.path();
         while (address.prefix.ends_with('/')) address.prefix.pop_back();

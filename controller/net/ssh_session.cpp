@@ -1,6 +1,7 @@
 #include "net/ssh_session.hpp"
 
 #include "base/limits.hpp"
+#include "net/lookup.hpp"
 
 #include <fcntl.h>
 #include <netdb.h>
@@ -11,8 +12,10 @@
 
 #include <algorithm>
 #include <array>
+#include <condition_variable>
 #include <cstring>
 #include <memory>
+#include <mutex>
 
 namespace ocim::net {
 
@@ -65,6 +68,36 @@ bool poll_until(int fd, short events, const Patience& patience) {
         if (::poll(&one, 1, static_cast<int>(std::min<std::chrono::milliseconds>(left, slice).count())) > 0)
             return true;
     }
+}
+
+using Addresses = std::vector<std::pair<sockaddr_storage, socklen_t>>;
+
+/// The host's addresses. A name server that does not answer is waited for no longer than anything else.
+Result<Addresses> find(const SshSettings& settings, const Patience& patience) {
+    struct Found {
+        std::mutex mutex;
+        std::condition_variable changed;
+        std::optional<Result<Addresses>> addresses;
+    };
+    const auto found = std::make_shared<Found>();  // shared with the thread that answers, maybe after we have gone
+    look_up(settings.host, std::to_string(settings.port), [found](Result<const addrinfo*> list) {
+        Result<Addresses> out{Addresses()};
+        if (!list) out = list.error();
+        for (const addrinfo* one = list ? *list : nullptr; one != nullptr; one = one->ai_next) {
+            out->emplace_back();
+            std::memcpy(&out->back().first, one->ai_addr, one->ai_addrlen);
+            out->back().second = one->ai_addrlen;
+        }
+        const std::lock_guard lock(found->mutex);
+        found->addresses = std::move(out);
+        found->changed.notify_all();
+    });
+    std::unique_lock lock(found->mutex);
+    while (!found->addresses) {
+        if (patience.hurry || Steady::now() >= patience.deadline) return unreachable("its name was not found in time");
+        found->changed.wait_for(lock, slice);
+    }
+    return *std::move(found->addresses);
 }
 
 int signal_number(const std::string& name) {
@@ -142,18 +175,13 @@ bool SshSession::wait(const Patience& patience) const {
 }
 
 Result<int> SshSession::connect_socket(const Patience& patience) const {
-    addrinfo hints{};
-    hints.ai_socktype = SOCK_STREAM;
-    hints.ai_flags = AI_ADDRCONFIG;
-    addrinfo* list = nullptr;
-    const int failed = ::getaddrinfo(settings_.host.c_str(), std::to_string(settings_.port).c_str(), &hints, &list);
-    if (failed != 0) return unreachable(std::string("its name is unknown: ") + ::gai_strerror(failed));
-    const std::unique_ptr<addrinfo, decltype(&::freeaddrinfo)> owner(list, &::freeaddrinfo);
+    const auto addresses = find(settings_, patience);
+    if (!addresses) return addresses.error();
     std::string why = "it has no address";
-    for (const addrinfo* one = list; one != nullptr; one = one->ai_next) {
-        const int fd = ::socket(one->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    for (const auto& [address, length] : *addresses) {
+        const int fd = ::socket(address.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
         if (fd < 0) continue;
-        int error = ::connect(fd, one->ai_addr, one->ai_addrlen) == 0 ? 0 : errno;
+        int error = ::connect(fd, reinterpret_cast<const sockaddr*>(&address), length) == 0 ? 0 : errno;
         if (error == EINPROGRESS) {
             socklen_t size = sizeof error;
             if (!poll_until(fd, POLLOUT, patience))

@@ -13,6 +13,7 @@ using test::read_file;
 
 class Process : public ::testing::Test {
 protected:
+    void SetUp() override { loop_.set_limit(Duration(200'000)); }
     Result<CommandResult> run(ProcessSettings settings) { return loop_.run(run_process(pool_, std::move(settings))); }
     Error failure(ProcessSettings settings) {
         const auto result = run(std::move(settings));
@@ -84,13 +85,14 @@ TEST_F(Process, RefusesWhatCannotBeStarted) {
 
 TEST_F(Process, KillsTheWholeGroupAtTheLimit) {
     const auto mark = directory_.file("pids");
-    const auto begin = loop_.clock().now();
-    const auto error = failure(
-        {.command = {"sh", "-c", "trap '' TERM; sleep 60 & echo $$ $! >\"$0\"; wait", mark}, .limit = Duration(300)});
-    EXPECT_EQ(error.error_class, ErrorClass::transient);
-    EXPECT_TRUE(error.outcome_unknown);
-    EXPECT_EQ(error.message, "sh: took longer than 300 ms");
-    EXPECT_LT(loop_.clock().now() - begin, 5s);
+    // The limit must come after the script has begun, however busy the machine is.
+    for (int limit = 300; read_file(mark).empty() && limit < 30'000; limit *= 4) {
+        const std::string script = "trap '' TERM; sleep 60 & echo $$ $! >\"$0\"; wait";
+        const auto error = failure({.command = {"sh", "-c", script, mark}, .limit = Duration(limit)});
+        EXPECT_EQ(error.error_class, ErrorClass::transient);
+        EXPECT_TRUE(error.outcome_unknown);
+        EXPECT_EQ(error.message, "sh: took longer than " + std::to_string(limit) + " ms");
+    }
     std::istringstream pids(read_file(mark));
     int one = 0, two = 0;
     pids >> one >> two;
@@ -99,7 +101,7 @@ TEST_F(Process, KillsTheWholeGroupAtTheLimit) {
         const auto stat = read_file("/proc/" + std::to_string(pid) + "/stat");
         return stat.empty() || stat.find(") Z ") != std::string::npos;
     };
-    EXPECT_TRUE(test::wait_for([&] { return gone(one) && gone(two); }, 5s));
+    EXPECT_TRUE(test::wait_for([&] { return gone(one) && gone(two); }));
 }
 
 TEST_F(Process, EndsWithTheChildEvenIfItsOutputIsHeldOpen) {
@@ -107,7 +109,7 @@ TEST_F(Process, EndsWithTheChildEvenIfItsOutputIsHeldOpen) {
     const auto result = run({.command = {"sh", "-c", "sleep 60 & echo started"}, .limit = Duration(20'000)});
     ASSERT_TRUE(result) << result.error().message;
     EXPECT_EQ(result->output, "started\n");
-    EXPECT_LT(loop_.clock().now() - begin, 10s);
+    EXPECT_LT(loop_.clock().now() - begin, 19s);
 }
 
 TEST_F(Process, CarriesAndBoundsWhatPasses) {
@@ -118,7 +120,7 @@ TEST_F(Process, CarriesAndBoundsWhatPasses) {
     const auto loud = run({.command = {"sh", "-c", "head -c 300000 /dev/zero >&2; echo end >&2"}});
     EXPECT_EQ(loud->errors.size(), 64U * 1024);
     EXPECT_TRUE(loud->errors.ends_with("end\n"));
-    const auto error = failure({.command = {"cat", "/dev/zero"}});
+    const auto error = failure({.command = {"cat", "/dev/zero"}, .limit = Duration(300'000)});
     EXPECT_EQ(error.error_class, ErrorClass::invalid) << error.message;
 }
 
@@ -136,7 +138,7 @@ TEST_F(Process, IsKilledWhenItsCallerIsCancelled) {
     loop_.run(started(loop_.clock(), mark));
     const auto begin = loop_.clock().now();
     loop_.run(tasks.stop());
-    EXPECT_LT(loop_.clock().now() - begin, 5s);
+    EXPECT_LT(loop_.clock().now() - begin, 20s);
     EXPECT_NE(::kill(std::stoi(read_file(mark)), 0), 0);
 }
 
