@@ -90,6 +90,11 @@ ExternalController::Decision ExternalController::judge(const ObjectKey& key, con
 /// What stands between the object and its backend.
 std::optional<ExternalController::Decision> ExternalController::judge_standing(Case& at, Inputs& inputs) {
     Decision out;
+    // a backend that is an object of another kind (a machine) took with it what was in it
+    if (at.deleting && !external_.backend_is_ours() && !at.backend.exists()) {
+        out.what = Decision::What::release;
+        return out;
+    }
     out.what = Decision::What::report;
     const auto& allowed = at.backend.settings().allowed_namespaces;
     const bool welcome = allowed.empty() || std::ranges::find(allowed, at.key.namespace_) != allowed.end();
