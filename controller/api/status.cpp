@@ -91,7 +91,8 @@ Json Status::to_json() const {
     json::object out;
     out["kind"] = "Status";
     out["apiVersion"] = "v1";
-    out["metadata"] = json::object();
+    auto& metadata = (out["metadata"] = json::object()).get_object();
+    if (!continue_token.empty()) metadata["continue"] = continue_token;
     out["status"] = "Failure";
     out["message"] = message;
     if (!reason.empty()) out["reason"] = reason;

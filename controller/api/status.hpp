@@ -25,6 +25,7 @@ struct Status {
     std::string name, group, kind, uid;
     std::vector<Cause> causes;
     std::optional<int> retry_after_seconds;
+    std::string continue_token;  ///< metadata.continue: how a list that expired may go on
     bool operator==(const Status&) const = default;
 
     Json to_json() const;

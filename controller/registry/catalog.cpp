@@ -8,6 +8,14 @@ namespace ocim::registry {
 
 using api::Json;
 
+namespace {
+
+// one slice of warming up, some 2 ms
+constexpr std::size_t warm_looked_max = 5'000;
+constexpr std::size_t warm_refreshed_max = 50;
+
+}  // namespace
+
 Registry::State::State(store::Store& store_, Clock& clock_, Random& random_, Metrics& metrics_, Settings settings_)
     : store(store_), clock(clock_), random(random_), metrics(metrics_), settings(settings_) {}
 
@@ -73,11 +81,13 @@ Result<void> Registry::State::serve_definition(const Json& definition, Revision 
         if (before == catalog.end()) continue;
         served->retired = before->second->retired;
         // only a changed schema makes older objects look different
-        if (before->second->resource.schema.open_api() == resource.schema.open_api()) {
+        if (before->second->stored_version == served->stored_version &&
+            before->second->resource.schema.open_api() == resource.schema.open_api()) {
             served->schema_since = before->second->schema_since;
             served->refreshed = before->second->refreshed;
         }
     }
+    for (const auto& served : *compiled) warming.push_back({served, ""});
     auto& mine = of_definition[name];
     for (const auto& old : mine)
         if (std::ranges::find(names, old) == names.end()) {
@@ -88,6 +98,28 @@ Result<void> Registry::State::serve_definition(const Json& definition, Revision 
     mine = std::move(names);
     ++discovery;
     return {};
+}
+
+bool Registry::State::warm_up() {
+    while (!warming.empty()) {
+        auto& [served, from] = warming.front();
+        std::size_t looked = 0, refreshed = 0;
+        bool more = false;
+        (void)store.scan(served->prefix, from, 0, [&](const std::string& key, const store::Item& item) {
+            more = ++looked > warm_looked_max || refreshed >= warm_refreshed_max;
+            if (more) {
+                from = key;
+                return false;
+            }
+            if (item.revision >= served->schema_since) return true;
+            (void)served->show(key, item);
+            ++refreshed;
+            return true;
+        });
+        if (more) return true;
+        warming.pop_front();
+    }
+    return false;
 }
 
 void Registry::State::retire_definition(const std::string& name) {

@@ -95,6 +95,10 @@ awaitable<void> Collector::follow() {
             auto compacted = co_await state_.store.compact();
             if (!compacted) log::warning("history was not compacted", {{"error", compacted.error().message}});
         }
+        if (state_.warm_up()) {
+            co_await state_.clock.sleep(Duration(0));
+            continue;
+        }
         if (!changes->empty()) continue;
         auto wake = compact_at_;
         for (const auto& [key, when] : due_) wake = std::min(wake, when);

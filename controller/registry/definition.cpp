@@ -262,6 +262,11 @@ Result<std::shared_ptr<Served>> compile_version(const Json& definition, const Js
     resource.status_subresource = api::find(version, {"subresources", "status"}) != nullptr;
     resource.built_in = built_in;
     resource.verbs = {"delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"};
+    if (flag(version, "deprecated")) {
+        resource.deprecation = text(version, {"deprecationWarning"});
+        if (resource.deprecation.empty())
+            resource.deprecation = resource.api_version() + " " + resource.kind + " is deprecated";
+    }
     out->special = built_in ? special_of(resource.group, resource.plural) : Special::none;
     if (out->special == Special::namespace_) std::erase(resource.verbs, "deletecollection");
     resource.selectable_fields =

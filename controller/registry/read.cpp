@@ -197,6 +197,11 @@ Outcome<ListPage> Registry::State::list(const ServedPtr& served, const ListOptio
             "the results. Continuing with the provided token results in an inconsistent list - objects that were "
             "created, modified, or deleted between the time the first chunk was returned and now may show up in the "
             "list.");
+        Continuation onward;
+        onward.revision = -1;
+        onward.start = place->start;
+        if (onward.start.ends_with('\0')) onward.start.pop_back();
+        status.continue_token = encode(onward);
         return status;
     }
     if (rest == 0) return out;

@@ -41,6 +41,7 @@ struct Resource {
     std::vector<std::string> verbs;
     std::vector<std::string> selectable_fields;
     schema::Schema schema;
+    std::string deprecation;              ///< the warning that comes with every answer in a deprecated version; else ""
     std::vector<schema::Column> columns;  ///< without NAME; Age when the CRD has none
 
     std::string api_version() const { return group.empty() ? version : group + "/" + version; }

@@ -4,6 +4,7 @@
 #include "registry/served.hpp"
 #include "store/store.hpp"
 
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -45,6 +46,8 @@ struct Registry::State {
     std::map<Name, ServedPtr, std::less<>> catalog;
     std::map<std::string, std::vector<Name>> of_definition;  ///< what each CRD has us serve
     std::uint64_t discovery = 1;
+    std::deque<std::pair<ServedPtr, std::string>>
+        warming;  ///< whose older objects are still to be looked at, from where
     std::map<std::pair<std::string, std::string>, Admission, std::less<>> admissions;
 
     std::string now() const;
@@ -60,6 +63,9 @@ struct Registry::State {
     void retire_definition(const std::string& name);
     /// Makes what is served agree with what is stored under the name of a CRD.
     void refresh_definition(const std::string& name);
+    /// After a schema has changed: gives some older objects its defaults ahead of the first list, which would
+    /// otherwise do so for all at once. True while there is more to do.
+    bool warm_up();
     std::vector<api::Json> definitions() const;
     awaitable<Outcome<void>> settle_names();
 

@@ -176,6 +176,37 @@ TEST_F(DefinitionTest, DeletionRemovesItsObjectsFirst) {
     EXPECT_FALSE(exists(widgets(), "free")) << "it starts empty again";
 }
 
+TEST_F(DefinitionTest, AnotherStorageVersionShowsOldObjectsInItsOwn) {
+    ASSERT_TRUE(create(widgets(), widget("a")));
+    auto crd = json_of(widget_crd);
+    auto& versions = crd.at("spec").at("versions").as_array();
+    auto second = versions.at(0);
+    second.as_object()["name"] = "v2";
+    second.as_object()["deprecated"] = true;
+    versions.at(0).as_object()["storage"] = false;
+    versions.push_back(second);
+    ASSERT_TRUE(world.loop.run(world.registry().install(crd)));
+    const auto* v2 = world.registry().resource("lab.example.com", "v2", "widgets");
+    ASSERT_NE(v2, nullptr);
+    EXPECT_EQ(v2->deprecation, "lab.example.com/v2 Widget is deprecated");
+    EXPECT_EQ(text(now(*v2, "a"), {"apiVersion"}), "lab.example.com/v2");
+    EXPECT_EQ(text(now(widgets(), "a"), {"apiVersion"}), "lab.example.com/v1");
+    EXPECT_EQ(text(now(definitions(), "widgets.lab.example.com"), {"status", "storedVersions"}), R"(["v1","v2"])");
+}
+
+TEST_F(DefinitionTest, OldObjectsAreWarmedUpInSlices) {
+    for (int i = 0; i < 120; ++i) ASSERT_TRUE(create(widgets(), widget("w" + std::to_string(i))));
+    auto crd = json_of(widget_crd);
+    crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties").as_object()["weight"] =
+        json_of("{'type':'integer','default':7}");
+    ASSERT_TRUE(world.loop.run(world.registry().install(crd)));
+    world.collect();
+    settle();
+    const auto page = world.registry().list(widgets(), {});
+    ASSERT_TRUE(page);
+    for (const auto& item : page->items) EXPECT_EQ(text(item.parsed(), {"spec", "weight"}), "7");
+}
+
 TEST_F(DefinitionTest, ASecondVersionShowsTheSameObjects) {
     auto crd = json_of(widget_crd);
     auto second = crd.at("spec").at("versions").at(0);
