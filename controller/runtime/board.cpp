@@ -115,8 +115,8 @@ Standing BackendBoard::standing(Board& board) {
     if (sum.last_observed && *sum.last_observed - board.observed_written >= observed_written_min)
         board.observed_written = *sum.last_observed;
     api::json::object status;
-    status["objects"] = sum.objects;
-    status["orphans"] = sum.orphans;
+    status["objects"] = static_cast<std::int64_t>(sum.objects);
+    status["orphans"] = static_cast<std::int64_t>(sum.orphans);
     if (board.observed_written != WallTime()) status["lastObserved"] = rfc3339(board.observed_written);
     Standing out;
     out.status = std::move(status);

@@ -41,7 +41,7 @@ Json reference_to(const Json& object) {
 
 Json series_patch(unsigned count, WallTime last) {
     api::json::object series;
-    series["count"] = count;
+    series["count"] = static_cast<std::int64_t>(count);
     series["lastObservedTime"] = rfc3339_micro(last);
     api::json::object out;
     out["series"] = std::move(series);

@@ -4,7 +4,6 @@
 #include "runtime/external.hpp"
 #include "support/sim_system.hpp"
 
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -90,6 +89,7 @@ struct Volume {
 struct BookAction {
     std::string title;
     std::optional<Volume> volume;  ///< nothing: take it away
+    Mark mark;                     ///< whose it is or may become
     bool fresh = false;
 };
 
@@ -134,19 +134,20 @@ struct BookKind {
     static std::vector<Action> diff(const Book& book, const runtime::Inputs& inputs, const Snapshot& seen) {
         const auto want = wanted(book, inputs);
         const auto found = seen.find(book.spec.title);
-        if (found == seen.end()) return {{book.spec.title, want, true}};
+        if (found == seen.end()) return {{book.spec.title, want, *want.mark, true}};
         if (ownership(found->second.mark, *want.mark) == runtime::Ownership::foreign) return {};
         if (found->second == want) return {};
-        return {{book.spec.title, want, false}};
+        return {{book.spec.title, want, *want.mark, false}};
     }
     static std::vector<Action> remove(const Book& book, const std::string& installation, const Snapshot& seen) {
         const auto found = seen.find(book.spec.title);
         auto self = mark(book, installation);
         if (found == seen.end() || !found->second.mark || found->second.mark->uid != self.uid) return {};
-        if (book.spec.deletion_policy != "Retain") return {{book.spec.title, std::nullopt, false}};
+        if (book.spec.deletion_policy != "Retain") return {{book.spec.title, std::nullopt, self, false}};
         if (found->second.mark->retained) return {};
-        self.retained = true;
-        return {{book.spec.title, Volume{found->second.text, self}, false}};
+        auto retained = self;
+        retained.retained = true;
+        return {{book.spec.title, Volume{found->second.text, retained}, self, false}};
     }
     static runtime::Report<Book> report(const Book& book, const runtime::Inputs& inputs, const Snapshot& seen) {
         runtime::Report<Book> out;
@@ -167,7 +168,11 @@ struct BookKind {
             if (volume.mark) out.push_back({title, *volume.mark});
         return out;
     }
-    static std::vector<Action> sweep(const Key& key, const Snapshot&) { return {{key, std::nullopt, false}}; }
+    static std::vector<Action> sweep(const Key& key, const Snapshot& seen) {
+        const auto found = seen.find(key);
+        if (found == seen.end() || !found->second.mark) return {};
+        return {{key, std::nullopt, *found->second.mark, false}};
+    }
     static Key key(const Action& action) { return action.title; }
     static std::string describe(const Action& action) {
         return (action.volume ? "shelve " : "take away ") + action.title;
@@ -195,13 +200,17 @@ struct BookKind {
         return Error{ErrorClass::invalid, "only tests open a shelf"};
     }
 
-    /// "taboo" is a title that shelves refuse.
-    static void effect(Snapshot& things, const Action& action) {
-        if (action.title == "taboo") throw std::invalid_argument("the shelf refuses that title");
+    /// "taboo" is a title that shelves refuse. Whose it is, is looked at once more right before the write.
+    static Result<void> effect(Snapshot& things, const Action& action) {
+        if (action.title == "taboo") return Error{ErrorClass::invalid, "the shelf refuses that title"};
+        const auto found = things.find(action.title);
+        if (found != things.end() && ownership(found->second.mark, action.mark) == runtime::Ownership::foreign)
+            return Error{ErrorClass::conflict, "it has come to belong to another"};
         if (action.volume)
             things.insert_or_assign(action.title, *action.volume);
         else
             things.erase(action.title);
+        return {};
     }
     static runtime::Opener<BookKind> opener(Shelves& shelves) {
         return [&shelves](

@@ -2,7 +2,6 @@
 
 #include "runtime/kinds.hpp"
 
-#include <boost/system/system_error.hpp>
 #include <functional>
 #include <map>
 #include <string>
@@ -48,14 +47,13 @@ private:
     std::multimap<Instant, Effect> landing_;
 };
 
-/// A System over a SimWorld. `effect` is what an action does; an action that breaks a rule of the backend throws
-/// std::invalid_argument there.
+/// A System over a SimWorld. `effect` is what an action does, or why the backend refuses it; keys are what it touches.
 template <class Key, class Thing, class Action>
 class SimSystem final : public runtime::System<Key, Thing, Action> {
 public:
     using World = SimWorld<Key, Thing>;
     struct Rules {
-        std::function<void(typename World::Map&, const Action&)> effect;
+        std::function<Result<void>(typename World::Map&, const Action&)> effect;
         std::function<Key(const Action&)> key;
     };
     SimSystem(World& world, Rules rules, Clock& clock, Random& random, std::string password = {})
@@ -122,19 +120,12 @@ private:
             const Duration delay(
                 static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(faults.landing_max.count()))));
             world_.land_later(clock_.now() + delay, [effect, action](typename World::Map& things) {
-                try {
-                    effect(things, action);
-                } catch (const std::invalid_argument&) {
-                    return;  // refused, and nobody listens any more
-                }
+                (void)effect(things, action);  // refused or not: nobody listens any more
             });
             co_return unknown;
         }
-        std::string refused;
-        try {
-            effect(world_.things(clock_.now()), action);
-        } catch (const std::invalid_argument& error) { refused = error.what(); }
-        if (!refused.empty()) co_return Error{ErrorClass::invalid, refused};
+        auto done_there = effect(world_.things(clock_.now()), action);
+        if (!done_there) co_return std::move(done_there).error();
         if (happens(faults.stalls)) co_await clock_.sleep(std::chrono::hours(1));
         if (happens(faults.lost_reply)) co_return unknown;
         const auto key = rules_.key(action);
