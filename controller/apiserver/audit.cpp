@@ -49,19 +49,50 @@ std::string to_line(const AuditRecord& record) {
     return api::to_text(out) + "\n";
 }
 
-Result<std::unique_ptr<AuditLog>> AuditLog::open(boost::asio::any_io_executor loop, Metrics& metrics,
-                                                 const std::string& path) {
-    const int file = ::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
-    if (file < 0) return Error{ErrorClass::invalid, "audit log " + path + ": " + std::strerror(errno)};
-    return std::unique_ptr<AuditLog>(new AuditLog(std::move(loop), metrics, file));
+// --- AuditFile
+
+Result<std::unique_ptr<AuditFile>> AuditFile::open(std::string path, Bounds bounds) {
+    std::unique_ptr<AuditFile> out(new AuditFile(std::move(path), bounds));
+    if (auto opened = out->reopen(); !opened) return std::move(opened).error();
+    return out;
 }
 
-AuditLog::AuditLog(boost::asio::any_io_executor loop, Metrics& metrics, int file)
-    : metrics_(metrics), file_(file), pool_(std::move(loop), "audit", 1, 8) {
+AuditFile::~AuditFile() {
+    if (file_ >= 0) ::close(file_);
+}
+
+Result<void> AuditFile::reopen() {
+    if (file_ >= 0) ::close(file_);
+    file_ = ::open(path_.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    struct stat facts{};
+    if (file_ < 0 || ::fstat(file_, &facts) != 0)
+        return Error{ErrorClass::invalid, "audit log " + path_ + ": " + std::strerror(errno)};
+    bytes_ = static_cast<std::size_t>(facts.st_size);
+    return {};
+}
+
+Result<void> AuditFile::rotate() {
+    const auto old = [&](int number) { return path_ + "." + std::to_string(number); };
+    for (int number = bounds_.old_files_max; number > 1; --number)
+        (void)std::rename(old(number - 1).c_str(), old(number).c_str());  // there may be none yet
+    if (std::rename(path_.c_str(), old(1).c_str()) != 0)
+        return Error{ErrorClass::transient, "audit log " + path_ + ": " + std::strerror(errno)};
+    return reopen();
+}
+
+Result<void> AuditFile::append(const std::string& lines) {
+    if (bytes_ > 0 && bytes_ + lines.size() > bounds_.bytes_max)
+        if (auto rotated = rotate(); !rotated) return rotated;
+    bytes_ += lines.size();
+    return write_all(file_, lines);
+}
+
+// --- AuditLog
+
+AuditLog::AuditLog(boost::asio::any_io_executor loop, Metrics& metrics, std::unique_ptr<AuditFile> file)
+    : metrics_(metrics), file_(std::move(file)), pool_(std::move(loop), "audit", 1, 8) {
     metrics_.counter("ocim_audit_dropped_total", "Writes that the audit log could not take.");
 }
-
-AuditLog::~AuditLog() { ::close(file_); }
 
 void AuditLog::write(const AuditRecord& record) {
     auto line = to_line(record);
@@ -76,7 +107,7 @@ void AuditLog::write(const AuditRecord& record) {
 awaitable<void> AuditLog::flush() {
     if (pending_.empty()) co_return;
     auto text = std::exchange(pending_, {});
-    auto work = [file = file_, text = std::move(text)]() -> Result<void> { return write_all(file, text); };
+    auto work = [this, text = std::move(text)]() -> Result<void> { return file_->append(text); };
     const auto wrote = co_await pool_.call(std::move(work));
     if (wrote) co_return;
     metrics_.counter("ocim_audit_dropped_total", "").Increment();

@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/async.hpp"
+#include "base/limits.hpp"
 #include "base/metrics.hpp"
 
+#include <memory>
 #include <string>
 
 namespace ocim::apiserver {
@@ -15,14 +17,38 @@ struct AuditRecord {
     std::int64_t latency_ms = 0;
 };
 
+/// The files that the log goes to: PATH, and when that has grown to `bytes_max` PATH.1 (the newest) to PATH.N. One
+/// thread at a time.
+class AuditFile {
+public:
+    struct Bounds {
+        std::size_t bytes_max = limits::audit_file_bytes_max;
+        int old_files_max = limits::audit_old_files_max;
+    };
+    /// Opens or makes it, with mode 0600. Error: invalid, with the reason.
+    static Result<std::unique_ptr<AuditFile>> open(std::string path, Bounds bounds);
+    ~AuditFile();
+    AuditFile(const AuditFile&) = delete;
+    AuditFile& operator=(const AuditFile&) = delete;
+
+    Result<void> append(const std::string& lines);
+
+private:
+    AuditFile(std::string path, Bounds bounds) : path_(std::move(path)), bounds_(bounds) {}
+    Result<void> reopen();
+    Result<void> rotate();
+
+    std::string path_;
+    Bounds bounds_;
+    int file_ = -1;
+    std::size_t bytes_ = 0;
+};
+
 /// A file of JSON lines, one a write: who, what, when, with what answer. Lines are written by a thread, in order;
 /// what does not fit into limits::audit_pending_bytes_max is dropped and counted. Lives on the loop thread.
 class AuditLog {
 public:
-    /// Appends to `path`, made with mode 0600. Error: the file cannot be opened.
-    static Result<std::unique_ptr<AuditLog>> open(boost::asio::any_io_executor loop, Metrics& metrics,
-                                                  const std::string& path);
-    ~AuditLog();
+    AuditLog(boost::asio::any_io_executor loop, Metrics& metrics, std::unique_ptr<AuditFile> file);
     AuditLog(const AuditLog&) = delete;
     AuditLog& operator=(const AuditLog&) = delete;
 
@@ -33,10 +59,8 @@ public:
     awaitable<void> flush();
 
 private:
-    AuditLog(boost::asio::any_io_executor loop, Metrics& metrics, int file);
-
     Metrics& metrics_;
-    int file_;
+    std::unique_ptr<AuditFile> file_;
     std::string pending_;
     Signal arrived_;
     BlockingPool pool_;

@@ -31,50 +31,74 @@ net::ServerReply tagged(const Exchange& exchange, const std::string& body, const
     return reply;
 }
 
-std::vector<const registry::Resource*> resources_of(const registry::Registry& registry, const std::string& group,
-                                                    const std::string& version) {
-    auto all = registry.resources();
-    std::erase_if(all, [&](const auto* r) { return r->group != group || r->version != version; });
-    std::ranges::sort(all, {}, &registry::Resource::plural);
-    return all;
+/// Those of one group and version, in the order of their names.
+std::vector<registry::Resource> resources_of(const std::vector<registry::Resource>& all, const std::string& group,
+                                             const std::string& version) {
+    std::vector<registry::Resource> out;
+    for (const auto& r : all)
+        if (r.group == group && r.version == version) out.push_back(r);
+    std::ranges::sort(out, {}, &registry::Resource::plural);
+    return out;
 }
 
-}  // namespace
-
-awaitable<void> OpenApi::make_documents() {
-    const auto revision = registry_.discovery();
-    if (made_for_ == revision && !documents_.empty()) co_return;
-    std::map<std::string, Document> made;
-    for (const auto& [group, versions] : served_groups(registry_))
-        for (const auto& version : versions) {
-            const auto resources = resources_of(registry_, group, version);
-            auto body = api::to_text(open_api_v3(group, version, resources)) + "\n";
-            auto hash = sha256_hex(body);
-            made[document_path(group, version)] = {std::move(body), std::move(hash)};
-            const auto at_once = clock_.now();
-            co_await clock_.sleep_until(at_once);  // a document takes milliseconds: lets the loop go on
-        }
-    documents_ = std::move(made);
-    v2_.reset();
-    // what changed meanwhile is seen by the next request
-    made_for_ = revision;
-}
-
-std::string OpenApi::make_index() const {
+std::string index_of(const std::map<std::string, std::string>& hashes) {
     json::object paths;
-    for (const auto& [path, document] : documents_)
-        paths[path] = json::object{{"serverRelativeURL", "/openapi/v3/" + path + "?hash=" + document.hash}};
+    for (const auto& [path, hash] : hashes)
+        paths[path] = json::object{{"serverRelativeURL", "/openapi/v3/" + path + "?hash=" + hash}};
     json::object out;
     out["paths"] = std::move(paths);
     return api::to_text(out) + "\n";
 }
 
-std::string OpenApi::make_v2() const {
-    std::vector<Json> documents;
-    for (const auto& [group, versions] : served_groups(registry_))
-        for (const auto& version : versions)
-            documents.push_back(open_api_v3(group, version, resources_of(registry_, group, version)));
-    return api::to_text(open_api_v2(documents)) + "\n";
+api::Status busy() {
+    api::Status status;
+    status.code = 429;
+    status.reason = "TooManyRequests";
+    status.message = "Too many requests, please try again later.";
+    status.retry_after_seconds = 1;
+    return status;
+}
+
+}  // namespace
+
+OpenApi::Documents OpenApi::made(const std::vector<registry::Resource>& resources, const Groups& groups) {
+    const auto document = [](const Json& value) {
+        Document out;
+        out.body = api::to_text(value) + "\n";
+        out.hash = sha256_hex(out.body);
+        return out;
+    };
+    Documents out;
+    std::vector<Json> all;
+    std::map<std::string, std::string> hashes;
+    for (const auto& [group, versions] : groups)
+        for (const auto& version : versions) {
+            all.push_back(open_api_v3(group, version, resources_of(resources, group, version)));
+            auto one = document(all.back());
+            hashes[document_path(group, version)] = one.hash;
+            out.v3[document_path(group, version)] = std::move(one);
+        }
+    out.index.body = index_of(hashes);
+    out.index.hash = sha256_hex(out.index.body);
+    out.v2 = document(open_api_v2(all));
+    return out;
+}
+
+awaitable<Result<std::shared_ptr<const OpenApi::Documents>>> OpenApi::documents() {
+    const auto revision = registry_.discovery();
+    if (documents_ && made_for_ == revision) co_return documents_;
+    std::vector<registry::Resource> resources;
+    for (const auto* r : registry_.resources()) resources.push_back(*r);
+    auto groups = served_groups(registry_);
+    auto work = [resources = std::move(resources), groups = std::move(groups)]() -> Result<Documents> {
+        return made(resources, groups);
+    };
+    auto fresh = co_await pool_.call(std::move(work));
+    if (!fresh) co_return std::move(fresh).error();
+    // what changed meanwhile is seen by the next request
+    documents_ = std::make_shared<const Documents>(*std::move(fresh));
+    made_for_ = revision;
+    co_return documents_;
 }
 
 awaitable<std::optional<net::ServerReply>> OpenApi::answer(const Exchange& exchange) {
@@ -87,24 +111,18 @@ awaitable<std::optional<net::ServerReply>> OpenApi::answer(const Exchange& excha
         status.message = "only the following media types are accepted: application/json";
         co_return refusal_reply(status);
     }
-    co_await make_documents();
-    if (path[1] == "v2") {
-        if (path.size() > 2) co_return std::nullopt;
-        if (!v2_) {
-            auto body = make_v2();
-            auto hash = sha256_hex(body);
-            v2_ = Document{std::move(body), std::move(hash)};
-        }
-        co_return tagged(exchange, v2_->body, v2_->hash);
-    }
+    const auto documents = co_await this->documents();
+    if (!documents) co_return refusal_reply(busy());
+    const auto& made = **documents;
     if (path.size() == 2) {
-        const auto index = make_index();
-        co_return tagged(exchange, index, sha256_hex(index));
+        const auto& one = path[1] == "v2" ? made.v2 : made.index;
+        co_return tagged(exchange, one.body, one.hash);
     }
+    if (path[1] == "v2") co_return std::nullopt;
     std::string below = path[2];
     for (std::size_t i = 3; i < path.size(); ++i) below += "/" + path[i];
-    const auto found = documents_.find(below);
-    if (found == documents_.end()) co_return std::nullopt;
+    const auto found = made.v3.find(below);
+    if (found == made.v3.end()) co_return std::nullopt;
     co_return tagged(exchange, found->second.body, found->second.hash);
 }
 

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,34 +14,38 @@ namespace ocim::apiserver {
 
 /// The OpenAPI 3 document of one group and version: its schemas, and the paths that serve them.
 api::Json open_api_v3(const std::string& group, const std::string& version,
-                      const std::vector<const registry::Resource*>& resources);
+                      const std::vector<registry::Resource>& resources);
 
 /// The same in OpenAPI 2 ("swagger"), for one or more such documents together. Keywords that only version 3 has
 /// are left out.
 api::Json open_api_v2(const std::vector<api::Json>& documents);
 
 /// The documents of what is served now: made when they are first asked for, again when something else is served.
+/// They are made on a thread, for that takes longer than the loop may be held.
 class OpenApi {
 public:
-    OpenApi(const registry::Registry& registry, Clock& clock) : registry_(registry), clock_(clock) {}
+    OpenApi(const registry::Registry& registry, BlockingPool& pool) : registry_(registry), pool_(pool) {}
 
     /// Nothing when the path is not one of OpenAPI.
     awaitable<std::optional<net::ServerReply>> answer(const Exchange& exchange);
 
 private:
+    using Groups = std::vector<std::pair<std::string, std::vector<std::string>>>;
     struct Document {
         std::string body, hash;
     };
-    awaitable<void> make_documents();
-    std::string make_v2() const;
-    std::string make_index() const;
+    struct Documents {
+        /// By path below /openapi/v3/: "api/v1", "apis/G/V".
+        std::map<std::string, Document> v3;
+        Document index, v2;
+    };
+    static Documents made(const std::vector<registry::Resource>& resources, const Groups& groups);
+    awaitable<Result<std::shared_ptr<const Documents>>> documents();
 
     const registry::Registry& registry_;
-    Clock& clock_;
+    BlockingPool& pool_;
     std::uint64_t made_for_ = 0;
-    /// By path below /openapi/v3/: "api/v1", "apis/G/V".
-    std::map<std::string, Document> documents_;
-    std::optional<Document> v2_;
+    std::shared_ptr<const Documents> documents_;  // shared with whoever answers from them while others are made
 };
 
 }  // namespace ocim::apiserver

@@ -293,13 +293,13 @@ void add_review(json::object& paths, json::object& schemas, const VirtualResourc
 }  // namespace
 
 Json open_api_v3(const std::string& group, const std::string& version,
-                 const std::vector<const registry::Resource*>& resources) {
+                 const std::vector<registry::Resource>& resources) {
     json::object paths;
     json::object schemas = meta_schemas();
-    for (const auto* r : resources) {
-        add_paths(paths, *r);
-        schemas[schema_name(r->group, r->version, r->kind)] = object_schema(*r);
-        schemas[schema_name(r->group, r->version, r->list_kind)] = list_schema(*r);
+    for (const auto& r : resources) {
+        add_paths(paths, r);
+        schemas[schema_name(r.group, r.version, r.kind)] = object_schema(r);
+        schemas[schema_name(r.group, r.version, r.list_kind)] = list_schema(r);
     }
     for (const auto& v : virtual_resources())
         if (v.group == group && v.version == version) add_review(paths, schemas, v);

@@ -100,7 +100,7 @@ Server::Server(const Parts& parts)
     : parts_(parts),
       objects_(parts.registry, parts.clock, parts.pool),
       discovery_(parts.registry),
-      open_api_(parts.registry, parts.clock) {
+      open_api_(parts.registry, parts.pool) {
     for (const auto* verb : {"GET", "LIST", "WATCH", "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
         parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.",
                                {{"verb", verb}, {"resource", ""}, {"code", "200"}});

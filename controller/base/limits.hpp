@@ -48,9 +48,11 @@ inline constexpr std::size_t gzip_bytes_min = 128 * 1024;                // as k
 inline constexpr std::size_t list_slice_verbatim = 1000;                 // items copied before the loop goes on: 1 ms
 inline constexpr std::size_t list_slice_printed = 50;                    // items parsed and printed: 2 ms
 inline constexpr std::size_t audit_pending_bytes_max = 8 * 1024 * 1024;  // 20,000 writes a disk may be behind
-inline constexpr std::chrono::seconds watch_min{30 * 60};                // as kube-apiserver: 30 to 60 minutes
-inline constexpr auto watch_slice = 1s;                                  // how soon a watch sees that we shut down
-inline constexpr auto watch_farewell = 2s;                               // the last bookmark, before the end
+inline constexpr std::size_t audit_file_bytes_max = 64 * 1024 * 1024;    // 200,000 writes; then the next file
+inline constexpr int audit_old_files_max = 4;
+inline constexpr std::chrono::seconds watch_min{30 * 60};  // as kube-apiserver: 30 to 60 minutes
+inline constexpr auto watch_slice = 1s;                    // how soon a watch sees that we shut down
+inline constexpr auto watch_farewell = 2s;                 // the last bookmark, before the end
 inline constexpr auto loop_lag_interval = 100ms;
 
 // --- replies of outside systems

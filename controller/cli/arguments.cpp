@@ -26,10 +26,10 @@ std::size_t distance(std::string_view a, std::string_view b) {
 }
 
 Error unknown(std::string_view command, std::string_view name, std::span<const Flag> flags) {
-    std::string message = "unknown flag --" + std::string(name);
+    std::string message = "unknown flag --" + std::string(name) + ".";
     const auto near = std::ranges::min_element(flags, {}, [&](const Flag& f) { return distance(f.name, name); });
     if (near != flags.end() && distance(near->name, name) <= 3)
-        message += ": did you mean --" + std::string(near->name) + "?";
+        message += " Did you mean --" + std::string(near->name) + "?";
     return {ErrorClass::invalid, message + " See \"ocim " + std::string(command) + " --help\"."};
 }
 

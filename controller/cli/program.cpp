@@ -3,8 +3,8 @@
 #include "apiserver/server.hpp"
 #include "cli/access.hpp"
 #include "cli/files.hpp"
-#include "crd/schemas.hpp"
 #include "client/client.hpp"
+#include "crd/schemas.hpp"
 #include "reconcilers/register.hpp"
 #include "registry/registry.hpp"
 #include "runtime/manager.hpp"
@@ -29,7 +29,6 @@ constexpr auto database = "ocim.db";
 /// What requests in flight may still take when we are asked to end.
 constexpr auto drain_limit = std::chrono::seconds(10);
 
-
 }  // namespace
 
 /// In the order in which things need each other; they go in the reverse order.
@@ -40,7 +39,7 @@ struct Program::State {
     awaitable<Result<void>> start();
     awaitable<Result<void>> serve_until_signal();
     awaitable<Result<void>> install_kinds();
-    awaitable<Result<void>> start_controllers();
+    void make_controllers();
     Result<void> listen();
     Result<void> announce();
     awaitable<void> stop();
@@ -57,9 +56,8 @@ struct Program::State {
     std::unique_ptr<store::Journal> journal;
     std::unique_ptr<store::Store> store;
     std::unique_ptr<registry::Registry> registry;
-
     std::unique_ptr<client::Client> client;
-    std::unique_ptr<runtime::Manager> manager;
+    std::unique_ptr<runtime::Manager> manager;  ///< null without controllers
 
     Access access;
     std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_masters_authorizer();
@@ -72,11 +70,25 @@ struct Program::State {
     std::string not_ready = "starting";
 };
 
+namespace {
+
+/// Writing to a peer that has gone is an error where it happens, not the end of the program. A handler, not SIG_IGN:
+/// programs that we start do not inherit it.
+void survive_broken_pipes() {
+    struct sigaction action{};
+    action.sa_handler = [](int) {};
+    action.sa_flags = SA_RESTART;
+    ::sigaction(SIGPIPE, &action, nullptr);
+}
+
+}  // namespace
+
 Program::Program(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {}
 Program::~Program() = default;
 
 Result<void> Program::run() {
     auto& s = *state_;
+    survive_broken_pipes();
     if (auto opened = s.open(); !opened) return opened;
     Result<void> result;
     asio::co_spawn(s.loop, s.serve_until_signal(), [&](std::exception_ptr thrown, Result<void> ended) {
@@ -97,9 +109,9 @@ Result<void> Program::State::open() {
     auto found = open_access(directory, settings.listen.host, clock->wall());
     if (!found) return std::move(found).error();
     access = *std::move(found);
-    auto log = apiserver::AuditLog::open(loop.get_executor(), metrics, directory + "/audit.log");
+    auto log = apiserver::AuditFile::open(directory + "/audit.log", {});
     if (!log) return std::move(log).error();
-    audit = *std::move(log);
+    audit = std::make_unique<apiserver::AuditLog>(loop.get_executor(), metrics, *std::move(log));
     store = std::make_unique<store::Store>(loop.get_executor(), *journal, *clock, metrics);
     registry = std::make_unique<registry::Registry>(*store, *clock, *random, metrics, registry::Registry::Settings{});
     return {};
@@ -122,8 +134,10 @@ awaitable<Result<void>> Program::State::start() {
     tasks.spawn("collectors", registry->run_collectors());
     tasks.spawn("audit", audit->run());
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
+    // before anybody can write: what the controllers refuse must be refused from the first request on
+    if (settings.controllers) make_controllers();
     CO_CHECK(listen());
-    if (settings.controllers) CO_CHECK(co_await start_controllers());
+    if (manager) CO_CHECK(co_await manager->start());
     not_ready.clear();
     CO_CHECK(announce());
     co_return Result<void>();
@@ -138,21 +152,16 @@ awaitable<Result<void>> Program::State::install_kinds() {
     co_return Result<void>();
 }
 
-/// The kinds' own refusals stand before anybody can write.
-awaitable<Result<void>> Program::State::start_controllers() {
-    client = client::make_local_client(*registry, *clock, std::string("ocim/") + OCIM_VERSION);
-    runtime::Manager::Settings wanted;
-    wanted.data_directory = settings.data_directory;
-    manager = std::make_unique<runtime::Manager>(loop.get_executor(), *client, *clock, *random, metrics, pool,
-                                                 std::move(wanted));
+void Program::State::make_controllers() {
+    client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
+    runtime::Manager::Settings chosen;
+    chosen.data_directory = settings.data_directory;
+    manager = std::make_unique<runtime::Manager>(loop.get_executor(), *client, *clock, *random, metrics, pool, chosen);
     reconcilers::register_all(*manager);
-    for (const auto& kind : manager->kinds()) {
-        registry->set_admission(kind.group, kind.plural,
-                                [this, kind](const api::Json& object, const api::Json* old) {
-                                    return manager->admit(kind, object, old);
-                                });
-    }
-    co_return co_await manager->start();
+    for (const auto& kind : manager->kinds())
+        registry->set_admission(kind.group, kind.plural, [this, kind](const api::Json& object, const api::Json* old) {
+            return manager->admit(kind, object, old);
+        });
 }
 
 Result<void> Program::State::listen() {
@@ -196,10 +205,10 @@ Result<void> Program::State::announce() {
 awaitable<void> Program::State::stop() {
     not_ready = "shutting down";
     if (api) api->drain();
+    if (manager) co_await manager->stop();
     const auto deadline = clock->now() + drain_limit;
     if (api_listener) co_await api_listener->stop(deadline);
     if (metrics_listener) co_await metrics_listener->stop(deadline);
-    if (manager) co_await manager->stop();
     co_await tasks.stop();
     if (audit) co_await audit->flush();
     if (store) co_await store->stop();

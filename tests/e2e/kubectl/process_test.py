@@ -130,7 +130,7 @@ class Process(unittest.TestCase):
         for words, expected in [
                 (["serv"], 'unknown command "serv". See "ocim --help".'),
                 (["serve"], '--data-dir DIR is required. See "ocim serve --help".'),
-                (["serve", "--data-dirr", "x"], "unknown flag --data-dirr: did you mean --data-dir?"),
+                (["serve", "--data-dirr", "x"], "unknown flag --data-dirr. Did you mean --data-dir?"),
                 (["serve", "--data-dir", "x", "--listen", "here"], "--listen here: give an IP address and a port"),
                 (["serve", "--data-dir", "x", "--log-format=xml"], "--log-format xml: give text or json"),
                 (["version", "--short"], "unknown flag --short")]:
