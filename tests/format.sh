@@ -3,8 +3,10 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mapfile -t files < <(git ls-files 'controller/*.[hc]pp' 'reconcilers/*.[hc]pp' 'tests/*.[hc]pp' 'crd-schemas/*.hpp')
-clang-format-19 --dry-run --Werror "${files[@]}" 2>&1 | grep -E 'error:' | head -20 && {
+wrong=$(clang-format-19 --dry-run --Werror "${files[@]}" 2>&1 | grep -E 'error:' || true)
+if [ -n "$wrong" ]; then
+    head -20 <<<"$wrong"
     echo "run: clang-format-19 -i on the files above"
     exit 1
-}
+fi
 echo "format holds: ${#files[@]} files"

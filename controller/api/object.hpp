@@ -26,11 +26,14 @@ struct Condition {
     std::string last_transition_time;
     std::optional<std::int64_t> observed_generation;
     bool operator==(const Condition&) const = default;
-    static constexpr std::array wire_names{std::string_view("type"), std::string_view("status"),
-        std::string_view("reason"), std::string_view("message"), std::string_view("lastTransitionTime"),
-        std::string_view("observedGeneration")};
-    BOOST_DESCRIBE_CLASS(Condition, (), (type, status, reason, message, last_transition_time, observed_generation),
-                         (), ())
+    static constexpr std::array wire_names{std::string_view("type"),
+                                           std::string_view("status"),
+                                           std::string_view("reason"),
+                                           std::string_view("message"),
+                                           std::string_view("lastTransitionTime"),
+                                           std::string_view("observedGeneration")};
+    BOOST_DESCRIBE_CLASS(Condition, (), (type, status, reason, message, last_transition_time, observed_generation), (),
+                         ())
 };
 
 /// An object of a kind that the field's description names; in the same namespace unless it says otherwise.
@@ -54,8 +57,8 @@ struct OwnerReference {
     std::optional<bool> controller, block_owner_deletion;
     bool operator==(const OwnerReference&) const = default;
     static constexpr std::array wire_names{std::string_view("apiVersion"), std::string_view("kind"),
-        std::string_view("name"), std::string_view("uid"), std::string_view("controller"),
-        std::string_view("blockOwnerDeletion")};
+                                           std::string_view("name"),       std::string_view("uid"),
+                                           std::string_view("controller"), std::string_view("blockOwnerDeletion")};
     BOOST_DESCRIBE_CLASS(OwnerReference, (), (api_version, kind, name, uid, controller, block_owner_deletion), (), ())
 };
 
@@ -69,10 +72,17 @@ struct Metadata {
     std::vector<std::string> finalizers;
     std::vector<OwnerReference> owner_references;
     bool operator==(const Metadata&) const = default;
-    static constexpr std::array wire_names{std::string_view("name"), std::string_view("namespace"),
-        std::string_view("uid"), std::string_view("resourceVersion"), std::string_view("generation"),
-        std::string_view("creationTimestamp"), std::string_view("deletionTimestamp"), std::string_view("labels"),
-        std::string_view("annotations"), std::string_view("finalizers"), std::string_view("ownerReferences")};
+    static constexpr std::array wire_names{std::string_view("name"),
+                                           std::string_view("namespace"),
+                                           std::string_view("uid"),
+                                           std::string_view("resourceVersion"),
+                                           std::string_view("generation"),
+                                           std::string_view("creationTimestamp"),
+                                           std::string_view("deletionTimestamp"),
+                                           std::string_view("labels"),
+                                           std::string_view("annotations"),
+                                           std::string_view("finalizers"),
+                                           std::string_view("ownerReferences")};
     BOOST_DESCRIBE_CLASS(Metadata, (),
                          (name, namespace_, uid, resource_version, generation, creation_timestamp, deletion_timestamp,
                           labels, annotations, finalizers, owner_references),
