@@ -1,6 +1,7 @@
 #include "registry/collector.hpp"
 
 #include "base/log.hpp"
+#include "registry/definition.hpp"
 #include "registry/metadata.hpp"
 #include "registry/text.hpp"
 
@@ -189,9 +190,12 @@ Collector::Task Collector::look(std::string key) {
     // in the version that is served, with the text as stored: we only read metadata
     const auto object = served->named(key, *item);
     if (is_deleting(*object.bytes)) {
-        if (served->special == Special::namespace_) co_return co_await empty_namespace(object);
-        if (served->special == Special::definition) co_return co_await empty_definition(object);
         if (has_finalizer(*object.bytes, "orphan")) co_return co_await orphan_dependents(served, object);
+        // what is empty already may still wait for what it owns
+        const bool full = raw_at(*object.bytes, {"spec", "finalizers"}).has_value();
+        if (served->special == Special::namespace_ && full) co_return co_await empty_namespace(object);
+        if (served->special == Special::definition && has_finalizer(*object.bytes, definition_finalizer))
+            co_return co_await empty_definition(object);
         if (has_finalizer(*object.bytes, "foregroundDeletion")) co_return co_await delete_dependents(served, object);
         co_return Outcome<void>();
     }

@@ -224,6 +224,24 @@ TEST_F(RemoveTest, ANamespaceIsEmptiedAndThenGoes) {
 
 // --- events
 
+TEST_F(RemoveTest, NamespacesAndDefinitionsGoWhateverBecomesOfWhatTheyOwn) {
+    world.collect();
+    const auto& namespaces = resource("namespaces", "");
+    for (const auto how_to : {Propagation::background, Propagation::foreground, Propagation::orphan}) {
+        const auto name = "n" + std::to_string(static_cast<int>(how_to));
+        ASSERT_TRUE(create(namespaces, json_of("{'metadata':{'name':'" + name + "'}}"), ""));
+        ASSERT_TRUE(create(widgets(), widget("a"), name));
+        ASSERT_TRUE(remove(namespaces, name, how(how_to)));
+        settle();
+        EXPECT_FALSE(exists(namespaces, name)) << name;
+        EXPECT_FALSE(exists(widgets(), "a", name)) << name;
+    }
+    const auto& definitions = resource("customresourcedefinitions", "apiextensions.k8s.io");
+    ASSERT_TRUE(remove(definitions, "gadgets.lab.example.com", how(Propagation::foreground)));
+    settle();
+    EXPECT_FALSE(exists(definitions, "gadgets.lab.example.com"));
+}
+
 TEST_F(RemoveTest, EventsExpireAnHourAfterTheirLastWrite) {
     world.collect();
     const auto& events = resource("events", "");
