@@ -5,6 +5,7 @@
 #include "dns/register.hpp"
 #include "loadbalancing/register.hpp"
 #include "messaging/register.hpp"
+#include "monitoring/register.hpp"
 #include "openedx/register.hpp"
 #include "runtime/manager.hpp"
 
@@ -17,6 +18,7 @@ void register_all(runtime::Manager& manager) {
     dns::register_kinds(manager);
     loadbalancing::register_kinds(manager);
     messaging::register_kinds(manager);
+    monitoring::register_kinds(manager);
     openedx::register_kinds(manager);
 }
 

@@ -42,6 +42,7 @@ struct Reported {
     Verdict verdict;
     std::vector<Finding> findings;
     std::optional<Duration> look_again;
+    std::vector<Note> notes;
 };
 
 struct MarkedThing {

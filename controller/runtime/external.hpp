@@ -70,7 +70,8 @@ public:
         auto decoded = api::decode_object<typename A::Object>(object);
         if (!decoded) return std::move(decoded).error();
         auto said = A::report(*decoded, inputs, seen_.things());
-        return Reported{api::encode(said.status), std::move(said.verdict), std::move(said.findings), said.look_again};
+        return Reported{api::encode(said.status), std::move(said.verdict), std::move(said.findings), said.look_again,
+                        std::move(said.notes)};
     }
     std::vector<MarkedThing> marked() override {
         std::vector<MarkedThing> out;

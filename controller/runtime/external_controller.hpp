@@ -46,6 +46,7 @@ private:
         std::size_t tried = 0;               ///< the plan that was carried out last
         std::optional<std::size_t> refused;  ///< the plan that is not tried again
         std::optional<std::size_t> in_sync;  ///< what was declared when the world was last as declared
+        std::vector<Note> told;              ///< what its last report said: said once
         bool judged = false, drifted = false, deletion_seen = false, paused = false;
         bool from_before = false;  ///< an earlier run of this program may have calls under way for it
         std::string reconcile_at;

@@ -238,6 +238,10 @@ ExternalController::Decision ExternalController::in_sync(Case& at, const Inputs&
     out.standing.status = std::move(said->status);
     out.standing.verdict = std::move(said->verdict);
     out.standing.findings = std::move(said->findings);
+    for (const auto& one : said->notes)
+        if (std::ranges::find(tracked.told, one) == tracked.told.end())
+            note(at.object, one.warning, one.reason, "Observe", one.message);
+    tracked.told = std::move(said->notes);
     const bool ready = out.standing.verdict.state == Verdict::State::ready;
     out.settled = out.standing.verdict.state != Verdict::State::progressing;
     if (ready)

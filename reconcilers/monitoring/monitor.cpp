@@ -1,0 +1,171 @@
+#include "monitoring/monitor.hpp"
+
+#include "net/fetch.hpp"
+
+#include <algorithm>
+
+namespace ocim::monitoring {
+
+namespace {
+
+using Object = Monitor::Object;
+using Verb = Action::Verb;
+using std::chrono::seconds;
+
+Key key_of(const Object& object) { return {object.metadata.key()}; }
+runtime::Mark mark_of(const Object& object, const std::string& installation) {
+    return {installation, object.metadata.key(), object.metadata.uid, false};
+}
+
+bool fits_a_header(const std::string& value) {
+    return std::ranges::none_of(value, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
+}
+
+/// What is wanted, or a verdict that says why it cannot be.
+Result<Probe, runtime::Verdict> wanted(const Object& object, const runtime::Inputs& inputs) {
+    using State = runtime::Verdict::State;
+    const auto& spec = object.spec;
+    Probe out;
+    out.url = spec.url;
+    out.connect_to = spec.connect_to.value_or("");
+    if (const auto good = net::check_fetch(out.url, out.connect_to); !good)
+        return runtime::Verdict{State::stalled, "InvalidSpec", "spec.url, spec.connectTo: " + good.error().message};
+    out.verify = !spec.tls.insecure_skip_verify;
+    out.interval = seconds(spec.interval_seconds);
+    out.timeout = seconds(spec.timeout_seconds);
+    out.enabled = spec.enabled;
+    if (spec.expected_status) out.expected_status = static_cast<unsigned>(*spec.expected_status);
+    for (const auto& header : spec.headers) {
+        Secret value(header.value.value_or(""));
+        if (const auto& ref = header.value_ref) {
+            auto found = inputs.secret(object.metadata.namespace_, ref->name, ref->key);
+            if (!found)
+                return runtime::Verdict{State::progressing, "SecretMissing",
+                                        "waiting for the Secret key " + ref->name + "/" + ref->key};
+            value = *std::move(found);
+        }
+        if (!fits_a_header(value.reveal()))
+            return runtime::Verdict{State::stalled, "InvalidSpec",
+                                    "the value of the header " + header.name + " holds a control character"};
+        out.headers[header.name] = std::move(value);
+    }
+    return out;
+}
+
+runtime::Finding up_finding(const Object& object, const std::optional<Outcome>& last) {
+    if (!object.spec.enabled) return {"Up", "Unknown", "Disabled", "spec.enabled is false"};
+    if (!last) return {"Up", "Unknown", "NotProbedYet", ""};
+    return {"Up", last->up ? "True" : "False", last->up ? "ProbeSucceeded" : "ProbeFailed", last->message};
+}
+
+}  // namespace
+
+std::vector<runtime::Reference> Monitor::needs(const Object& object) {
+    std::vector<runtime::Reference> out;
+    for (const auto& header : object.spec.headers) {
+        if (!header.value_ref) continue;
+        runtime::Reference ref{api::secret_kind, object.metadata.namespace_, header.value_ref->name};
+        if (std::ranges::find(out, ref) == out.end()) out.push_back(std::move(ref));
+    }
+    return out;
+}
+
+std::vector<api::Cause> Monitor::admit(const Object& object, const Object*, const runtime::Inputs&) {
+    const auto invalid = [](const std::string& value, const std::string& why, std::string field) {
+        return std::vector<api::Cause>{
+            {"FieldValueInvalid", "Invalid value: \"" + value + "\": " + why, std::move(field)}};
+    };
+    const auto& spec = object.spec;
+    if (const auto good = net::check_fetch(spec.url, ""); !good)
+        return invalid(spec.url, good.error().message, "spec.url");
+    if (const auto good = net::check_fetch(spec.url, spec.connect_to.value_or("")); !good)
+        return invalid(*spec.connect_to, good.error().message, "spec.connectTo");
+    return {};
+}
+
+std::vector<Action> Monitor::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
+    auto probe = wanted(object, inputs);
+    if (!probe) return {};
+    const auto key = key_of(object);
+    const auto mark = mark_of(object, inputs.installation);
+    const auto found = seen.find(key);
+    if (found == seen.end()) return {{Verb::create, key, mark, *std::move(probe)}};
+    if (found->second.mark == mark && found->second.probe == *probe) return {};
+    return {{Verb::update, key, mark, *std::move(probe)}};
+}
+
+std::vector<Action> Monitor::remove(const Object& object, const std::string& installation, const Snapshot& seen) {
+    const auto found = seen.find(key_of(object));
+    if (found == seen.end() || found->second.mark != mark_of(object, installation)) return {};
+    return {{Verb::delete_, found->first, *found->second.mark, {}}};
+}
+
+runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
+    using State = runtime::Verdict::State;
+    runtime::Report<Object> out;
+    // what was found before we were started anew holds until the next probe
+    const auto& before = object.status;
+    out.status.up = before.up;
+    out.status.last_probe = before.last_probe;
+    out.status.status_code = before.status_code;
+    out.status.message = before.message;
+
+    const auto probe = wanted(object, inputs);
+    const auto found = seen.find(key_of(object));
+    const bool current = probe && found != seen.end() && found->second.probe == *probe &&
+                         found->second.mark == mark_of(object, inputs.installation);
+    const auto last = current ? found->second.last : std::nullopt;
+    out.findings = {up_finding(object, last)};
+    if (!object.spec.enabled) {
+        out.status = {};
+    } else if (last) {
+        out.status.up = last->up;
+        out.status.last_probe = rfc3339(last->at);
+        out.status.status_code.reset();
+        if (last->status) out.status.status_code = static_cast<std::int32_t>(*last->status);
+        out.status.message = last->message;
+        if (before.up.value_or(true) != last->up)
+            out.notes = {
+                {!last->up, last->up ? "ProbeSucceeded" : "ProbeFailed", object.spec.url + " " + last->message}};
+    }
+    if (!probe)
+        out.verdict = probe.error();
+    else if (!current)
+        out.verdict = {State::progressing, "OutOfSync", "the monitor is not yet as declared"};
+    else
+        out.verdict = {State::ready, object.spec.enabled ? "Monitored" : "Disabled", ""};
+    // results come by themselves: they are looked for about as often as they can change
+    if (object.spec.enabled && current) out.look_again = last ? probe->interval : Duration(1'000);
+    return out;
+}
+
+std::vector<runtime::Marked<Key>> Monitor::marked(const Snapshot& seen) {
+    std::vector<runtime::Marked<Key>> out;
+    for (const auto& [key, thing] : seen)
+        if (thing.mark) out.push_back({key, *thing.mark, true});
+    return out;
+}
+
+std::vector<Action> Monitor::sweep(const Key& key, const Snapshot& seen) {
+    const auto found = seen.find(key);
+    if (found == seen.end() || !found->second.mark) return {};
+    return {{Verb::delete_, key, *found->second.mark, {}}};
+}
+
+std::string_view Monitor::verb(const Action& action) {
+    switch (action.verb) {
+        case Verb::create: return "create";
+        case Verb::update: return "update";
+        case Verb::delete_: break;
+    }
+    return "delete";
+}
+
+std::string Monitor::describe(const Action& action) {
+    const std::string word(verb(action));
+    if (action.verb == Verb::delete_) return word + " monitor " + action.key.monitor;
+    return word + " monitor " + action.key.monitor + " of " + action.probe.url +
+           (action.probe.enabled ? "" : ", disabled");
+}
+
+}  // namespace ocim::monitoring

@@ -1,0 +1,188 @@
+#include "monitoring/monitor.hpp"
+
+#include "runtime/base64.hpp"
+
+#include <gtest/gtest.h>
+#include <functional>
+
+namespace ocim::monitoring {
+namespace {
+
+using namespace std::chrono_literals;
+using Object = crd::Monitor;
+using Texts = std::vector<std::string>;
+using runtime::Mark;
+using State = runtime::Verdict::State;
+
+const Key key{"campus/lms"};
+
+Object monitor() {
+    Object out;
+    out.metadata.name = "lms";
+    out.metadata.namespace_ = "campus";
+    out.metadata.uid = "uid-1";
+    out.spec.service_ref.name = "builtin";
+    out.spec.url = "https://demo.example.org/heartbeat";
+    out.spec.headers = {{"Authorization", std::nullopt, api::SecretKeyRef{"auth", "header"}},
+                        {"X-Plain", "yes", std::nullopt}};
+    return out;
+}
+
+runtime::Inputs inputs(const std::string& header = "Basic abc") {
+    api::json::object data, metadata, secret;
+    data["header"] = runtime::base64(header);
+    metadata["namespace"] = "campus";
+    metadata["name"] = "auth";
+    secret["apiVersion"] = "v1";
+    secret["kind"] = "Secret";
+    secret["metadata"] = std::move(metadata);
+    secret["data"] = std::move(data);
+    runtime::Inputs out;
+    out.installation = "lab";
+    out.add(api::Json(std::move(secret)));
+    return out;
+}
+
+/// What is watched once monitor() is as declared.
+Snapshot watched(std::optional<Outcome> last = std::nullopt) {
+    const auto actions = Monitor::diff(monitor(), inputs(), {});
+    Thing thing;
+    thing.mark = actions.at(0).mark;
+    thing.probe = actions.at(0).probe;
+    thing.last = std::move(last);
+    return {{key, thing}};
+}
+
+Texts texts(const std::vector<Action>& actions) {
+    Texts out;
+    for (const auto& action : actions) out.push_back(Monitor::describe(action));
+    return out;
+}
+
+TEST(Monitor, DiffTable) {
+    const std::string update = "update monitor campus/lms of https://demo.example.org/heartbeat";
+    const struct {
+        const char* reason;
+        std::function<void(Object&, Snapshot&)> change;
+        Texts actions;
+    } cases[] = {
+        {"as declared", [](Object&, Snapshot&) {}, {}},
+        {"we were started anew",
+         [](Object&, Snapshot& s) { s.clear(); },
+         {"create monitor campus/lms of https://demo.example.org/heartbeat"}},
+        {"another URL",
+         [](Object& o, Snapshot&) { o.spec.url = "http://x/"; },
+         {"update monitor campus/lms of http://x/"}},
+        {"another interval", [](Object& o, Snapshot&) { o.spec.interval_seconds = 5; }, {update}},
+        {"another way there", [](Object& o, Snapshot&) { o.spec.connect_to = "192.0.2.1:80"; }, {update}},
+        {"another header", [](Object& o, Snapshot&) { o.spec.headers[1].value = "no"; }, {update}},
+        {"switched off", [](Object& o, Snapshot&) { o.spec.enabled = false; }, {update + ", disabled"}},
+        {"of a former object of this name", [](Object&, Snapshot& s) { s[key].mark->uid = "uid-0"; }, {update}},
+        {"a Secret without the key", [](Object& o, Snapshot&) { o.spec.headers[0].value_ref->key = "other"; }, {}},
+        {"no URL", [](Object& o, Snapshot&) { o.spec.url = "ftp://x"; }, {}},
+    };
+    for (const auto& c : cases) {
+        auto object = monitor();
+        auto seen = watched();
+        c.change(object, seen);
+        EXPECT_EQ(texts(Monitor::diff(object, inputs(), seen)), c.actions) << c.reason;
+    }
+    EXPECT_EQ(texts(Monitor::diff(monitor(), inputs("Basic other"), watched())), Texts{update}) << "a rotated Secret";
+    EXPECT_EQ(watched()[key].probe.headers.at("Authorization"), Secret("Basic abc"));
+    EXPECT_TRUE(Monitor::diff(monitor(), inputs("a\r\nX-Evil: 1"), {}).empty()) << "a line break in a header";
+}
+
+TEST(Monitor, RemovesItsOwnOnly) {
+    EXPECT_EQ(texts(Monitor::remove(monitor(), "lab", watched())), Texts{"delete monitor campus/lms"});
+    EXPECT_TRUE(Monitor::remove(monitor(), "lab", {}).empty());
+    auto other = watched();
+    other[key].mark->uid = "uid-2";
+    EXPECT_TRUE(Monitor::remove(monitor(), "lab", other).empty());
+    ASSERT_EQ(Monitor::marked(other).size(), 1u);
+    EXPECT_EQ(texts(Monitor::sweep(key, other)), Texts{"delete monitor campus/lms"});
+}
+
+TEST(Monitor, ReportTable) {
+    const WallTime noon = *parse_rfc3339("2026-11-22T12:00:00Z");
+    const Outcome up{true, 200, "answers 200", noon}, down{false, 503, "answers 503, expected 200 to 399", noon};
+    const struct {
+        const char* reason;
+        std::optional<bool> before;
+        std::optional<Outcome> last;
+        std::string up_status, note;
+    } cases[] = {
+        {"before the first probe", {}, {}, "Unknown", ""},
+        {"the first finds it up: no news", {}, up, "True", ""},
+        {"the first finds it down", {}, down, "False", "ProbeFailed"},
+        {"it went down", true, down, "False", "ProbeFailed"},
+        {"it is still down", false, down, "False", ""},
+        {"it came up", false, up, "True", "ProbeSucceeded"},
+    };
+    for (const auto& c : cases) {
+        auto object = monitor();
+        object.status.up = c.before;
+        const auto said = Monitor::report(object, inputs(), watched(c.last));
+        EXPECT_EQ(said.verdict.state, State::ready) << c.reason << ": watched is ready, whatever is found";
+        ASSERT_EQ(said.findings.size(), 1u);
+        EXPECT_EQ(said.findings[0].status, c.up_status) << c.reason;
+        EXPECT_EQ(said.notes.empty() ? "" : said.notes[0].reason, c.note) << c.reason;
+        EXPECT_TRUE(said.look_again) << c.reason;
+    }
+    const auto said = Monitor::report(monitor(), inputs(), watched(down));
+    EXPECT_EQ(said.status.up, false);
+    EXPECT_EQ(said.status.status_code, 503);
+    EXPECT_EQ(said.status.last_probe, "2026-11-22T12:00:00Z");
+    EXPECT_TRUE(said.notes[0].warning);
+
+    auto object = monitor();
+    object.status = said.status;
+    const auto restarted = Monitor::report(object, inputs(), watched());
+    EXPECT_EQ(restarted.status.up, false) << "what was found before a restart holds until the next probe";
+    object.spec.enabled = false;
+    auto seen = watched(down);
+    seen[key].probe.enabled = false;
+    const auto off = Monitor::report(object, inputs(), seen);
+    EXPECT_EQ(off.status.up, std::nullopt);
+    EXPECT_EQ(off.verdict.reason, "Disabled");
+    EXPECT_FALSE(off.look_again);
+
+    object = monitor();
+    object.spec.headers[0].value_ref->key = "other";
+    EXPECT_EQ(Monitor::report(object, inputs(), {}).verdict.reason, "SecretMissing");
+    EXPECT_EQ(Monitor::report(monitor(), inputs("a\nb"), {}).verdict.reason, "InvalidSpec");
+    EXPECT_EQ(Monitor::report(monitor(), inputs(), {}).verdict.reason, "OutOfSync");
+}
+
+TEST(Monitor, RefusesAtWriteTime) {
+    const struct {
+        const char* url;
+        std::optional<std::string> connect_to;
+        const char* field;
+    } cases[] = {
+        {"https://demo.example.org", {}, ""},
+        {"http://demo.example.org:8080/a?b#c", "[2001:db8::1]:80", ""},
+        {"http://[2001:db8::1]/", "name:443", ""},
+        {"ftp://x/", {}, "spec.url"},
+        {"http://user@x/", {}, "spec.url"},
+        {"http:///path", {}, "spec.url"},
+        {"http://x:0/", {}, "spec.url"},
+        {"http://x:65536/", {}, "spec.url"},
+        {"http://x:8a/", {}, "spec.url"},
+        {"http://x/ä", {}, "spec.url"},
+        {"http://x/a\nb", {}, "spec.url"},
+        {"http://[::1/", {}, "spec.url"},
+        {"http://x/", "y:99999", "spec.connectTo"},
+        {"http://x/", ":80", "spec.connectTo"},
+    };
+    for (const auto& c : cases) {
+        auto object = monitor();
+        object.spec.url = c.url;
+        object.spec.connect_to = c.connect_to;
+        const auto causes = Monitor::admit(object, nullptr, inputs());
+        EXPECT_EQ(causes.empty() ? "" : causes[0].field, c.field) << c.url;
+    }
+    EXPECT_EQ(Monitor::needs(monitor()), (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"}}));
+}
+
+}  // namespace
+}  // namespace ocim::monitoring

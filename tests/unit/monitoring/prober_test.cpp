@@ -1,0 +1,196 @@
+#include "monitoring/prober.hpp"
+
+#include "base/async.hpp"
+#include "support/test_loop.hpp"
+
+#include <gtest/gtest.h>
+#include <algorithm>
+#include <deque>
+
+namespace ocim::monitoring {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Answers from a script, each after a time of its own; the last answer stays.
+class ScriptedFetcher final : public net::Fetcher {
+public:
+    explicit ScriptedFetcher(Clock& clock) : clock_(clock) {}
+    awaitable<Result<net::Fetched>> fetch(net::Fetch what) override {
+        asked.push_back(what.url);
+        ++running;
+        most = std::max(most, running);
+        const auto answer = answers.front();
+        if (answers.size() > 1) answers.pop_front();
+        const Leave leave{*this};
+        co_await clock_.sleep(takes);
+        co_return answer;
+    }
+    std::deque<Result<net::Fetched>> answers{net::Fetched{200, 5ms}};
+    Duration takes{10};
+    std::vector<std::string> asked;
+    int running = 0, most = 0;
+
+private:
+    struct Leave {
+        ScriptedFetcher& of;
+        ~Leave() { --of.running; }
+    };
+    Clock& clock_;
+};
+
+class Prober : public ::testing::Test {
+protected:
+    Prober() { open(); }
+    ~Prober() override {
+        watch.reset();
+        loop.run(tasks.stop());
+    }
+    void open(std::size_t concurrent = 2) { watch = open_prober(fetcher, concurrent, services); }
+
+    struct Collected final : runtime::Results<Key, Thing> {
+        void set(std::size_t, Result<runtime::Done<Key, Thing>> result) override { all.push_back(std::move(result)); }
+        std::vector<Result<runtime::Done<Key, Thing>>> all;
+    };
+    void act(std::vector<Action> actions) {
+        Collected collected;
+        const auto count = actions.size();
+        loop.run(watch->act(std::move(actions), collected));
+        EXPECT_EQ(collected.all.size(), count);
+        for (const auto& result : collected.all) EXPECT_TRUE(result);
+    }
+    static Action put(const std::string& name, Probe probe = {}) {
+        if (probe.url.empty()) probe.url = "http://" + name + ".example.org/";
+        return {Action::Verb::create, {"campus/" + name}, {"lab", "campus/" + name, "uid-" + name, false}, probe};
+    }
+    static Action erase(const std::string& name) { return {Action::Verb::delete_, {"campus/" + name}, {}, {}}; }
+    Snapshot seen() { return *loop.run(watch->observe()); }
+    std::optional<Outcome> last(const std::string& name) { return seen().at({"campus/" + name}).last; }
+
+    test::TestLoop loop;
+    Metrics metrics;
+    std::unique_ptr<Random> random = make_seeded_random(1);
+    BlockingPool blocking{loop.executor(), "test", 1, 1};
+    TaskGroup tasks{loop.executor()};
+    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", "", &tasks};
+    std::shared_ptr<ScriptedFetcher> fetcher = std::make_shared<ScriptedFetcher>(loop.clock());
+    std::unique_ptr<Watch> watch;
+};
+
+TEST_F(Prober, AsksAtOnceAndThenAtItsInterval) {
+    Probe probe;
+    probe.interval = 30s;
+    act({put("a", probe)});
+    EXPECT_EQ(last("a"), std::nullopt) << "nothing is known before the first answer";
+    loop.advance(1s);
+    ASSERT_TRUE(last("a"));
+    EXPECT_TRUE(last("a")->up);
+    EXPECT_EQ(last("a")->status, 200u);
+    loop.advance(29s);
+    EXPECT_EQ(fetcher->asked.size(), 2u);
+    loop.advance(300s);
+    EXPECT_EQ(fetcher->asked.size(), 12u);
+    EXPECT_NE(metrics.text().find("ocim_probe_success{name=\"a\",namespace=\"campus\"} 1"), std::string::npos)
+        << metrics.text();
+}
+
+TEST_F(Prober, TellsNewsAtOnceAndTheSameOnceAMinute) {
+    Probe probe;
+    probe.interval = 10s;
+    act({put("a", probe)});
+    loop.advance(5s);
+    const auto first = last("a");
+    loop.advance(50s);
+    EXPECT_EQ(last("a"), first) << "five answers say the same";
+    loop.advance(10s);
+    EXPECT_GT(last("a")->at, first->at) << "a minute is over";
+    fetcher->answers = {Error{ErrorClass::unreachable, "no connection: refused"}};
+    loop.advance(10s);
+    EXPECT_FALSE(last("a")->up);
+    EXPECT_EQ(last("a")->message, "no connection: refused");
+    EXPECT_NE(metrics.text().find("ocim_probe_success{name=\"a\",namespace=\"campus\"} 0"), std::string::npos);
+    fetcher->answers = {net::Fetched{503, 1ms}};
+    loop.advance(10s);
+    EXPECT_EQ(last("a")->message, "answers 503, expected 200 to 399");
+}
+
+TEST_F(Prober, JudgesByWhatIsExpected) {
+    const struct {
+        unsigned status;
+        std::optional<unsigned> expected;
+        bool up;
+    } cases[] = {{200, {}, true},  {302, {}, true},  {399, {}, true},  {400, {}, false},
+                 {199, {}, false}, {401, 401, true}, {200, 401, false}};
+    for (const auto& c : cases) {
+        fetcher->answers = {net::Fetched{c.status, 1ms}};
+        Probe probe;
+        probe.expected_status = c.expected;
+        act({put("a", probe)});
+        loop.advance(1s);
+        EXPECT_EQ(last("a")->up, c.up) << c.status;
+        act({erase("a")});
+    }
+}
+
+TEST_F(Prober, RunsOnlySoManyAtOnceAndForgetsNone) {
+    fetcher->takes = 3s;
+    std::vector<Action> actions;
+    for (int i = 0; i < 7; ++i) actions.push_back(put("m" + std::to_string(i)));
+    act(actions);
+    loop.advance(13s);
+    EXPECT_EQ(fetcher->most, 2);
+    for (const auto& [key, thing] : seen()) EXPECT_TRUE(thing.last) << key.monitor;
+}
+
+TEST_F(Prober, AnswersToAnEarlierQuestionAreNotAnswers) {
+    fetcher->takes = 2s;
+    act({put("a")});
+    loop.advance(1s);
+    Probe other;
+    other.url = "http://elsewhere.example.org/";
+    act({put("a", other)});
+    loop.advance(1500ms);
+    EXPECT_EQ(last("a"), std::nullopt) << "what came was of the old URL";
+    loop.advance(2s);
+    EXPECT_TRUE(last("a"));
+    act({erase("a")});
+    EXPECT_TRUE(seen().empty());
+    EXPECT_EQ(metrics.text().find("ocim_probe_success{"), std::string::npos) << "its series went with it";
+    loop.advance(120s);
+    EXPECT_EQ(fetcher->asked.size(), 2u);
+}
+
+TEST_F(Prober, TheSameWishAgainChangesNothing) {
+    act({put("a")});
+    loop.advance(1s);
+    const auto before = seen();
+    act({put("a")});
+    loop.advance(1s);
+    EXPECT_TRUE(seen() == before);
+    EXPECT_EQ(fetcher->asked.size(), 1u);
+}
+
+TEST_F(Prober, ADisabledProbeAsksNothing) {
+    act({put("a")});
+    loop.advance(1s);
+    Probe probe;
+    probe.enabled = false;
+    act({put("a", probe)});
+    loop.advance(600s);
+    EXPECT_EQ(fetcher->asked.size(), 1u);
+    EXPECT_EQ(last("a"), std::nullopt);
+}
+
+TEST_F(Prober, MayGoWhileItsProbesAreUnderWay) {
+    fetcher->takes = 60s;
+    act({put("a"), put("b"), put("c")});
+    loop.advance(1s);
+    EXPECT_EQ(tasks.running(), 2u);
+    watch.reset();
+    loop.advance(120s);
+    EXPECT_EQ(tasks.running(), 0u);
+    EXPECT_EQ(fetcher->asked.size(), 2u) << "what waited was not asked any more";
+}
+
+}  // namespace
+}  // namespace ocim::monitoring
