@@ -156,9 +156,12 @@ class Stage:
         return run
 
     def get(self, *words):
-        """An object as it is, or None."""
+        """An object as it is, or None; of a kind without a name all objects, as {"items": […]}."""
         run = self.kubectl("get", *words, "-o", "json", "--ignore-not-found")
-        return json.loads(run.stdout) if run.stdout.strip() else None
+        if run.stdout.strip():
+            return json.loads(run.stdout)
+        named = "/" in words[0] or (len(words) > 1 and not words[1].startswith("-"))
+        return None if named else {"items": []}
 
     def apply(self, *objects):
         return self.kubectl("apply", "-f", "-", input="\n---\n".join(json.dumps(item) for item in objects))

@@ -17,11 +17,15 @@ bool same(const Json& before, const Json& after, std::initializer_list<std::stri
 }
 
 /// False when only the status, or what the server keeps for itself, is different.
-bool asks_for_a_visit(const Json& before, const Json& after) {
+/// What a visit itself never writes: the answer to its own write shows such a change when somebody else's came just
+/// before it, and nothing else will tell of that.
+bool others_changed_it(const Json& before, const Json& after) {
     return !same(before, after, {"metadata", "generation"}) || !same(before, after, {"metadata", "uid"}) ||
            !same(before, after, {"metadata", "deletionTimestamp"}) ||
-           !same(before, after, {"metadata", "annotations"}) || !same(before, after, {"metadata", "labels"}) ||
-           !same(before, after, {"metadata", "finalizers"});
+           !same(before, after, {"metadata", "annotations"}) || !same(before, after, {"metadata", "labels"});
+}
+bool asks_for_a_visit(const Json& before, const Json& after) {
+    return others_changed_it(before, after) || !same(before, after, {"metadata", "finalizers"});
 }
 
 }  // namespace
@@ -63,9 +67,10 @@ Controller::Instruments Controller::instruments(const std::string& name, Engine&
 void Controller::changed(const Change& change, Priority priority) {
     if (change.kind == kind_id(kind_)) {
         index(change);
-        const bool told = change.writer != this;
-        const bool news = !change.before || !change.after || asks_for_a_visit(*change.before, *change.after);
-        if (told && news) add(change.key, priority);
+        const bool whole = change.before && change.after;
+        const bool news = change.writer == this ? whole && others_changed_it(*change.before, *change.after)
+                                                : !whole || asks_for_a_visit(*change.before, *change.after);
+        if (news) add(change.key, priority);
     } else {
         other_changed(change, priority);
     }
