@@ -16,7 +16,6 @@ bool same(const Json& before, const Json& after, std::initializer_list<std::stri
     return a && b ? *a == *b : !a && !b;
 }
 
-/// False when only the status, or what the server keeps for itself, is different.
 /// What a visit itself never writes: the answer to its own write shows such a change when somebody else's came just
 /// before it, and nothing else will tell of that.
 bool others_changed_it(const Json& before, const Json& after) {
@@ -24,6 +23,7 @@ bool others_changed_it(const Json& before, const Json& after) {
            !same(before, after, {"metadata", "deletionTimestamp"}) ||
            !same(before, after, {"metadata", "annotations"}) || !same(before, after, {"metadata", "labels"});
 }
+/// False when only the status, or what the server keeps for itself, is different.
 bool asks_for_a_visit(const Json& before, const Json& after) {
     return others_changed_it(before, after) || !same(before, after, {"metadata", "finalizers"});
 }
