@@ -153,11 +153,13 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
         CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
         co_return again;
     }
-    if (!made->complete) {
-        // a choice is stored before anything follows from it
+    const auto* stored = api::find(*object, {"status"});
+    if (!made->complete && !(stored && covers(*stored, standing.status))) {
+        // a choice is stored before anything follows from it; nothing but a choice is worth another visit, or a
+        // verdict that the children contradict would be one for ever
         auto early = standing;
-        CO_TRY(const bool news, co_await statuses_.write(object, std::move(early)));
-        if (news) add(ObjectKey::of(*object), Priority::high);
+        CO_TRY([[maybe_unused]] const bool news, co_await statuses_.write(object, std::move(early)));
+        add(ObjectKey::of(*object), Priority::high);
     }
     std::set<ChildId> wanted;
     for (const auto& child : made->children) {

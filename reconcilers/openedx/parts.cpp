@@ -90,7 +90,10 @@ runtime::Child standing(const api::Json& object) {
     api::json::object named{{"apiVersion", api::find_text(object, {"apiVersion"})},
                             {"kind", api::find_text(object, {"kind"})},
                             {"metadata", std::move(metadata)}};
-    return runtime::Child{named, "nothing: its owner is being deleted", true, {}, false};
+    // as it is: owned, or kept beyond its owner
+    const auto* owners = api::find(object, {"metadata", "ownerReferences"});
+    const bool owned = owners && owners->is_array() && !owners->get_array().empty();
+    return runtime::Child{named, "nothing: its owner is being deleted", true, {}, !owned};
 }
 
 runtime::Child generated_secrets(const crd::Instance& instance) {
