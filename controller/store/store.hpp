@@ -44,8 +44,8 @@ class Journal {
 public:
     virtual ~Journal() = default;
     struct Loaded {
-        Revision revision = 0;                                                  ///< the last given
-        Revision compacted = 0;                                                 ///< changes up to here are not kept
+        Revision revision = 0;                            ///< the last given
+        Revision compacted = 0;                           ///< changes up to here are not kept
         std::vector<std::pair<std::string, Item>> state;  ///< now, by key
         std::vector<Change> history;                      ///< after `compacted`, in order
     };

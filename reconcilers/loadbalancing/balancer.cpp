@@ -33,7 +33,8 @@ Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
             return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
     if (!exists) return true;
     const auto& there = found->second;
-    return there.mark != action.mark || there.text != action.text || there.domains != action.domains || !there.live || there.readable_by_all;
+    return there.mark != action.mark || there.text != action.text || there.domains != action.domains || !there.live ||
+           there.readable_by_all;
 }
 
 }  // namespace ocim::loadbalancing
