@@ -65,7 +65,8 @@ void EventRecorder::record(const Json& regarding, const std::string& controller,
         return;
     }
     forget_old(now);
-    if (!affordable(object, now)) {
+    // each reason on its own: the making of many things leaves room for word of the one that drifted
+    if (!affordable(object + '\n' + what.reason, now)) {
         dropped_.Increment();
         return;
     }
@@ -102,8 +103,8 @@ void EventRecorder::extend(const std::string& key, Series& series, WallTime now)
     queue({false, key, series_patch(series.count, now)});
 }
 
-bool EventRecorder::affordable(const std::string& object, WallTime now) {
-    auto& budget = budgets_.try_emplace(object, Budget{burst, now}).first->second;
+bool EventRecorder::affordable(const std::string& topic, WallTime now) {
+    auto& budget = budgets_.try_emplace(topic, Budget{burst, now}).first->second;
     const std::chrono::duration<double> passed = now - budget.refilled;
     budget.tokens = std::min(burst, budget.tokens + passed.count() * refill_per_second);
     budget.refilled = now;

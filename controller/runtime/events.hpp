@@ -15,7 +15,7 @@ namespace ocim::runtime {
 /// best effort and hold no state.
 ///
 /// The same event of the same object again within 6 minutes becomes a series; while it goes on it is written every
-/// 30 minutes. One object has 25 events at once, then one every 5 minutes.
+/// 30 minutes. For one reason an object has 25 events at once, then one every 5 minutes.
 class EventRecorder {
 public:
     struct What {
@@ -50,7 +50,7 @@ private:
         client::Json body;   // the event, or the merge patch
     };
 
-    bool affordable(const std::string& object, WallTime now);
+    bool affordable(const std::string& topic, WallTime now);
     void extend(const std::string& key, Series& series, WallTime now);
     void queue(Write write);
     void forget_old(WallTime now);

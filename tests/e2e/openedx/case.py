@@ -134,11 +134,11 @@ class Scenario(unittest.TestCase):
         listed = self.stage.get("events.events.k8s.io", "-n", namespace)["items"]
         return [e for e in listed if e["reason"] == reason]
 
-    def metric(self, name, **labels):
+    def metric(self, metric_name, /, **labels):
         """The sum of the series of that name that carry these labels."""
         total = 0.0
         for line in self.stage.metrics().splitlines():
             head, _, value = line.rpartition(" ")
-            if head.split("{")[0] == name and all(f'{k}="{v}"' in head for k, v in labels.items()):
+            if head.split("{")[0] == metric_name and all(f'{k}="{v}"' in head for k, v in labels.items()):
                 total += float(value)
         return total
