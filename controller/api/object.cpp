@@ -1,6 +1,7 @@
 #include "api/object.hpp"
 
-#include <limits>
+#include <optional>
+#include <utility>
 
 namespace ocim::api {
 
@@ -10,6 +11,14 @@ Error refused(const Json& value, const std::string& path, std::string_view wante
     auto text = to_text(value);
     if (text.size() > shown_max) text = text.substr(0, shown_max) + "...";
     return {ErrorClass::invalid, path + ": not " + std::string(wanted) + ": " + text};
+}
+
+/// The number, however the value holds it: our own code puts sizes into JSON, which are unsigned.
+std::optional<std::int64_t> integer(const Json& value) {
+    if (value.is_int64()) return value.get_int64();
+    if (value.is_uint64() && std::in_range<std::int64_t>(value.get_uint64()))
+        return static_cast<std::int64_t>(value.get_uint64());
+    return std::nullopt;
 }
 }  // namespace
 
@@ -26,16 +35,16 @@ Result<void> decode(const Json& value, bool& out, const std::string& path) {
 }
 
 Result<void> decode(const Json& value, std::int64_t& out, const std::string& path) {
-    if (!value.is_int64()) return refused(value, path, "an integer");
-    out = value.get_int64();
+    const auto number = integer(value);
+    if (!number) return refused(value, path, "an integer");
+    out = *number;
     return {};
 }
 
 Result<void> decode(const Json& value, std::int32_t& out, const std::string& path) {
-    using Range = std::numeric_limits<std::int32_t>;
-    if (!value.is_int64() || value.get_int64() < Range::min() || value.get_int64() > Range::max())
-        return refused(value, path, "an integer of 32 bits");
-    out = static_cast<std::int32_t>(value.get_int64());
+    const auto number = integer(value);
+    if (!number || !std::in_range<std::int32_t>(*number)) return refused(value, path, "an integer of 32 bits");
+    out = static_cast<std::int32_t>(*number);
     return {};
 }
 

@@ -15,6 +15,9 @@ using runtime::Ownership;
 using runtime::Verdict;
 using State = Verdict::State;
 
+constexpr const char* domain_in_use = "DomainInUse";
+constexpr Duration let_go_delay{2'000};  // the other fragment lets go with its next write, of which nobody tells us
+
 /// The whole judgement about one object: why nothing may be done, or what is to be done.
 struct Judgement {
     std::optional<Verdict> blocked;
@@ -69,7 +72,7 @@ Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, c
                        around->name);
     const auto other = taken(rendered->domains, around->name, inputs.installation, seen);
     if (other && other->by_us)
-        return blocked(State::progressing, "DomainInUse",
+        return blocked(State::progressing, domain_in_use,
                        other->domain + " still leads to " + other->backend + "; waiting until it is let go",
                        around->name);
     if (other && !adopt)
@@ -151,14 +154,18 @@ runtime::Report<crd::LoadBalancerFragment> Fragment::report(const Object& object
         out.status.domains = found->second.domains;
         out.status.active_servers = servers_of(text);
     }
-    if (judged.blocked)
+    if (judged.blocked) {
         out.verdict = *judged.blocked;
-    else if (judged.action)
+        if (out.verdict.reason == domain_in_use) out.look_again = let_go_delay;
+        return out;
+    }
+    if (judged.action) {
         out.verdict = {State::progressing, "Updating", "to be done: " + describe(*judged.action)};
-    else
-        out.verdict = {
-            State::ready, "Applied",
-            object.spec.servers.empty() ? "in force; no server is active, the preliminary page answers" : "in force"};
+        return out;
+    }
+    out.verdict = {
+        State::ready, "Applied",
+        object.spec.servers.empty() ? "in force; no server is active, the preliminary page answers" : "in force"};
     return out;
 }
 

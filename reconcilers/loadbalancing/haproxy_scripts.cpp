@@ -20,8 +20,8 @@ cd -- "$1" || exit 66
 if command -v socat >/dev/null; then
   said=$(echo 'show proc' | socat -t 4 - "UNIX-CONNECT:$2")
 else
-  said=$(perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
-    print $s "show proc\n"; $s->flush; print while <$s>' "$2")
+  said=$(perl -MIO::Socket::UNIX -e 'alarm 5; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+    print $s "show proc\n"; $s->flush; shutdown $s, 1; print while <$s>' "$2")
 fi
 case $said in *master*) exit 0;; esac
 exit 69
@@ -44,8 +44,8 @@ ask() {
   if command -v socat >/dev/null; then
     echo "$1" | socat -t 5 - "UNIX-CONNECT:$socket"
   else
-    perl -MIO::Socket::UNIX -e 'my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
-      print $s "$ARGV[1]\n"; $s->flush; print while <$s>' "$socket" "$1"
+    perl -MIO::Socket::UNIX -e 'alarm 5; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+      print $s "$ARGV[1]\n"; $s->flush; shutdown $s, 1; print while <$s>' "$socket" "$1"
   fi 2>/dev/null
 }
 worker() { echo "$1" | awk '/^#/ { inside = ($2 == "workers") } inside && /^[0-9]/ { print $1; exit }'; }

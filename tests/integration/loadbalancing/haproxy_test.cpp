@@ -2,6 +2,8 @@
 
 #include "base/async.hpp"
 #include "base/random.hpp"
+#include "loadbalancing/haproxy_scripts.hpp"
+#include "loadbalancing/tar.hpp"
 #include "runtime/base64.hpp"
 #include "support/contract.hpp"
 #include "support/haproxy.hpp"
@@ -276,6 +278,30 @@ TEST_P(RealHaproxy, FailuresHaveTheirClass) {
     EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << probed.error().message;
     sshd->start();
     EXPECT_TRUE(loop.run(system->probe())) << "it is found again without being opened anew";
+}
+
+TEST(HaproxyScripts, SpeakByPerlWhereThereIsNoSocat) {
+    ocim::test::HaproxyService server;
+    ocim::test::TempDir programs;
+    const auto linked =
+        ocim::test::run_program({"sh", "-c", "ln -s /usr/bin/* \"$1\" && rm \"$1/socat\"", "sh", programs.path()});
+    ASSERT_EQ(linked.exit_code, 0) << linked.output;
+    const auto run = [&](const char* script, std::vector<std::string> arguments, const std::string& input = {}) {
+        std::vector<std::string> command{"env", "PATH=" + programs.path(), "/bin/sh", "-c", script, "ocim"};
+        command.insert(command.end(), arguments.begin(), arguments.end());
+        return ocim::test::run_program(command, input);
+    };
+    const auto probed = run(probe_script, {server.directory(), server.master_socket()});
+    EXPECT_EQ(probed.exit_code, 0) << probed.output;
+    const auto before = server.reloads();
+    const auto input = write_tar({{"domains.map", "", 0640}, {".delete", "", 0600}});
+    const auto written =
+        run(write_script, {"apply", server.directory(), "v0", server.master_socket(), server.base_config()}, input);
+    EXPECT_EQ(written.exit_code, 0) << written.output;
+    EXPECT_EQ(server.reloads(), before + 1);
+    const auto late =
+        run(write_script, {"apply", server.directory(), "v0", server.master_socket(), server.base_config()}, input);
+    EXPECT_EQ(late.exit_code, exit_changed) << "v0 is in force no more";
 }
 
 INSTANTIATE_TEST_SUITE_P(Hosts, RealHaproxy, testing::Values(Way::local, Way::ssh),

@@ -95,6 +95,16 @@ TEST(Codec, ErrorsNameThePath) {
     }
 }
 
+TEST(Codec, ReadsASizeThatOurOwnCodeWrote) {
+    Json object(json::object{{"spec", json::object{{"size", std::size_t{3}}, {"port", std::size_t{80}}}}});
+    const auto widget = decode_object<Widget>(object);
+    ASSERT_TRUE(widget) << widget.error().message;
+    EXPECT_EQ(widget->spec.size, 3);
+    EXPECT_EQ(widget->spec.port, 80);
+    object.as_object()["spec"].as_object()["size"] = std::uint64_t(-1);
+    EXPECT_FALSE(decode_object<Widget>(object)) << "more than fits";
+}
+
 TEST(Conditions, TheTransitionTimeMovesWithTheStatusOnly) {
     const auto at = [](int second) { return *parse_rfc3339("2026-01-01T00:00:0" + std::to_string(second) + "Z"); };
     std::vector<Condition> conditions;
