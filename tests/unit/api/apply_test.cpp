@@ -500,7 +500,7 @@ Json random_spec(Random& random) {
 
 TEST(Apply, IsIdempotentAndKeepsWhatItWasToldWhateverHappenedBefore) {
     auto random = make_seeded_random(42);
-    for (int run = 0; run < 300; ++run) {
+    for (int run = 0; run < 100; ++run) {
         Json object;
         for (int step = 0; step < 8; ++step) {
             auto config = widget("{}");

@@ -92,7 +92,7 @@ TEST(ParseJson, NamesKeysThatCameTwice) {
 
 TEST(Json, TextReadsBackAsTheSameValue) {
     auto random = make_seeded_random(11);
-    for (int i = 0; i < 5000; ++i) {
+    for (int i = 0; i < 1500; ++i) {
         const auto value = test::random_json(*random);
         const auto text = to_text(value);
         const auto parsed = parse_json(text);

@@ -323,7 +323,7 @@ TEST(ToYaml, EveryStringComesBack) {
 
 TEST(ToYaml, EveryValueComesBack) {
     auto random = make_seeded_random(31);
-    for (int i = 0; i < 5000; ++i) {
+    for (int i = 0; i < 1500; ++i) {
         const auto value = test::random_json(*random);
         const auto yaml = to_yaml(value);
         const auto parsed = parse_yaml(yaml);
@@ -335,7 +335,7 @@ TEST(ToYaml, EveryValueComesBack) {
 
 TEST(ParseYaml, ReadsJsonAsTheJsonReaderDoes) {
     auto random = make_seeded_random(37);
-    for (int i = 0; i < 3000; ++i) {
+    for (int i = 0; i < 1000; ++i) {
         const auto value = test::random_json(*random);
         const auto text = to_text(value);
         const auto parsed = parse_yaml(text);
