@@ -52,28 +52,26 @@ private:
     std::size_t position_ = 0;
 };
 
-std::optional<std::string_view> field(std::string_view object, std::string_view name) {
-    Cursor cursor(object);
-    if (!cursor.at('{')) return std::nullopt;
+/// From the start of an object to the value of one of its fields; false when it has no such field.
+bool enter(Cursor& cursor, std::string_view name) {
+    if (!cursor.at('{')) return false;
     cursor.advance();
     while (cursor.at('"')) {
         const auto key = cursor.string();
         cursor.advance();  // the colon
-        const auto value = cursor.value();
-        if (key == name) return value;
+        if (key == name) return true;
+        cursor.value();
         if (cursor.at(',')) cursor.advance();
     }
-    return std::nullopt;
+    return false;
 }
 
 template <class Path>
 std::optional<std::string_view> walk(std::string_view object, const Path& path) {
-    std::optional<std::string_view> here = object;
-    for (const auto step : path) {
-        here = field(*here, step);
-        if (!here) break;
-    }
-    return here;
+    Cursor cursor(object);
+    for (const auto step : path)
+        if (!enter(cursor, step)) return std::nullopt;
+    return cursor.value();
 }
 
 std::string plain(std::optional<std::string_view> raw) {

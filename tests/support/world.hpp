@@ -7,7 +7,6 @@
 #include "store/store.hpp"
 #include "support/test_loop.hpp"
 
-#include <gtest/gtest.h>
 #include <functional>
 #include <memory>
 #include <stdexcept>

@@ -2,6 +2,7 @@
 #include "support/world.hpp"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 
 namespace ocim::client {
 namespace {

@@ -3,6 +3,7 @@
 #include "support/world.hpp"
 
 #include <gmock/gmock.h>
+#include <gtest/gtest.h>
 #include <algorithm>
 
 namespace ocim::registry {
