@@ -30,7 +30,8 @@ CompositeController::CompositeController(Engine& engine, const CompositeAdapter&
     : Controller(engine, adapter),
       composite_(adapter),
       abandoned_(
-          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})) {
+          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})),
+      states_(engine.metrics, name_) {
     for (const auto& kind : adapter.child_kinds()) kinds_.emplace(kind_id(kind), kind);
 }
 
@@ -50,7 +51,12 @@ std::set<ObjectKey> CompositeController::owners_of(const ChildId& id, const Json
 }
 
 void CompositeController::own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>*) {
-    if (!object) memory_.erase(key);
+    if (object) {
+        states_.set(key, *object);
+        return;
+    }
+    states_.forget(key);
+    memory_.erase(key);
 }
 
 void CompositeController::other_changed(const Change& change, Priority priority) {

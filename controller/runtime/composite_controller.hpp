@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/controller.hpp"
+#include "runtime/state_metrics.hpp"
 
 #include <map>
 #include <optional>
@@ -65,6 +66,7 @@ private:
     std::map<ObjectKey, std::set<ChildId>> children_;  // by owner
     std::map<ObjectKey, Memory> memory_;
     prometheus::Counter& abandoned_;
+    StateMetrics states_;
 };
 
 }  // namespace ocim::runtime

@@ -34,6 +34,7 @@ TEST_F(CompositeTest, MakesItsChildrenAndThenNothingMoves) {
     const auto* owner = api::find(*found("town-dune"), {"metadata", "ownerReferences"});
     ASSERT_TRUE(owner);
     EXPECT_EQ(api::find_text(owner->at(0), {"uid"}), api::find_text(*town(), {"metadata", "uid"}));
+    EXPECT_EQ(metric("ocim_library_ready", R"(name="town",namespace="ns")"), 1);
     const auto writes = server_.writes();
     wait(300s);
     EXPECT_EQ(server_.writes(), writes);
@@ -126,6 +127,7 @@ TEST_F(CompositeTest, DeletesInStagesAndGoesLast) {
     EXPECT_FALSE(town());
     EXPECT_EQ(key(), "none");
     EXPECT_TRUE(volumes().empty());
+    EXPECT_EQ(metric("ocim_library_ready", R"(name="town",namespace="ns")"), -1) << "the series went with it";
 }
 
 TEST_F(CompositeTest, WhatIsRetainedOutlivesItAndIsAdoptedAgain) {
