@@ -174,14 +174,15 @@ class Stage:
 
     def start_mariadb(self, address):
         port, folder = free_port(address), self.path("mariadb")
+        # a server removes the temporary files of others from the folder that it shares with them
+        own_tmp = f"--tmpdir={self.path('mariadb-tmp', 'x').parent}"
         self.facts.update(MYSQL_HOST=address, MYSQL_PORT=port, MYSQL_ADMIN_PASSWORD=secrets.token_hex(16))
         subprocess.run(["mariadb-install-db", "--no-defaults", f"--datadir={folder}", "--skip-test-db", "--user=root",
-                        "--auth-root-authentication-method=normal"], check=True, capture_output=True)
+                        "--auth-root-authentication-method=normal", own_tmp], check=True, capture_output=True)
         command = ["mariadbd", "--no-defaults", f"--datadir={folder}", f"--socket={folder}/s", f"--bind-address={address}",
-                   f"--port={port}", f"--pid-file={folder}/pid", "--user=root", "--skip-name-resolve",
+                   f"--port={port}", f"--pid-file={folder}/pid", "--user=root", "--skip-name-resolve", own_tmp,
                    "--innodb-buffer-pool-size=64M"]
         self.start("mariadb", command)
-        self.restart_commands = {**getattr(self, "restart_commands", {}), "mariadb": command}
         self.wait_until_up("mariadb", lambda: self.sql("SELECT 1", check=False).returncode == 0)
         password = self.facts["MYSQL_ADMIN_PASSWORD"]
         self.sql(f"CREATE USER 'ocim'@'%' IDENTIFIED BY '{password}'; GRANT ALL ON *.* TO 'ocim'@'%' WITH GRANT OPTION")
@@ -206,7 +207,6 @@ class Stage:
             "RABBITMQ_LOG_BASE": str(folder / "log"), "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"), "HOME": str(folder),
             "RABBITMQ_DIST_PORT": str(dist), "ERL_EPMD_ADDRESS": "127.0.0.1", "ERL_EPMD_PORT": str(epmd)}
-        self.rabbitmq_environment = environment
         # epmd in the foreground of our own session: the broker's would outlive everything
         self.start("epmd", [next(pathlib.Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))], environment)
         self.wait_until_up("epmd", lambda: answers("127.0.0.1", epmd))

@@ -14,9 +14,9 @@ public:
     /// `options` go to mariadbd.
     explicit MariaDB(std::vector<std::string> options = {}) : port_(free_port()) {
         const auto data = directory_.file("data");
-        const auto made =
-            run_program({"mariadb-install-db", "--no-defaults", "--datadir=" + data, "--user=root",
-                         "--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=8M"});
+        const auto made = run_program({"mariadb-install-db", "--no-defaults", "--datadir=" + data, "--user=root",
+                                       "--auth-root-authentication-method=normal", "--skip-test-db",
+                                       "--innodb-log-file-size=8M", tmpdir()});
         if (made.exit_code != 0) throw std::runtime_error("mariadb-install-db: " + made.output);
         std::vector<std::string> command{"mariadbd",
                                          "--no-defaults",
@@ -26,6 +26,7 @@ public:
                                          "--bind-address=127.0.0.1",
                                          "--port=" + std::to_string(port_),
                                          "--pid-file=" + directory_.file("pid"),
+                                         tmpdir(),
                                          "--innodb-log-file-size=8M",
                                          "--innodb-buffer-pool-size=32M",
                                          "--innodb-flush-log-at-trx-commit=0"};
@@ -35,6 +36,8 @@ public:
     }
 
     std::uint16_t port() const { return port_; }
+    /// A server removes the temporary files of others from the folder that it shares with them.
+    std::string tmpdir() const { return "--tmpdir=" + directory_.path(); }
     Service& service() { return *service_; }
     const std::string& directory() const { return directory_.path(); }
     void wait() {
