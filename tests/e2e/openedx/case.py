@@ -10,7 +10,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "script"))
-from stage import Stage, StageError, wait_for  # noqa: E402
+from stage import Stage, StageError, free_port, wait_for  # noqa: E402
 
 READY = 300  # ten times and more what it takes
 DRIFT = 60   # the backends of the scenarios look every 2 s
@@ -128,7 +128,16 @@ class Scenario(unittest.TestCase):
         """The machines that there are, by their folders, and the processes that keep them."""
         folders = sorted(p.name for p in self.stage.path("ocim").glob("local-cloud/local/*") if p.is_dir())
         found = subprocess.run(["pgrep", "-f", f"machine start {self.stage.path('ocim')}/"], capture_output=True, text=True)
-        return folders, found.stdout.split()
+        pids = found.stdout.split()
+        # each keeper's child is the first process inside the machine
+        return folders, [pid for pid in pids if self.parent(pid) not in pids]
+
+    @staticmethod
+    def parent(pid):
+        try:
+            return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1]
+        except OSError:
+            return ""
 
     def events(self, reason, namespace="campus"):
         listed = self.stage.get("events.events.k8s.io", "-n", namespace)["items"]

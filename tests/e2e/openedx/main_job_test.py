@@ -1,10 +1,12 @@
 #!/usr/bin/python3
 """A declared Instance becomes a working site; each fact is checked with another program than ours."""
 import base64
+import json
 import subprocess
 import unittest
+import urllib.request
 
-from case import Scenario, wait_for
+from case import Scenario, free_port, wait_for
 
 
 class MainJob(Scenario):
@@ -91,6 +93,26 @@ class MainJob(Scenario):
     def test_10_metrics_are_well_formed(self):
         checked = subprocess.run(["promtool", "check", "metrics"], input=self.stage.metrics(), capture_output=True, text=True)
         self.assertEqual(checked.returncode, 0, checked.stdout + checked.stderr)
+
+    def test_10_prometheus_scrapes_them(self):
+        port = free_port()
+        config = self.stage.path("prometheus", "prometheus.yml")
+        config.write_text("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: ocim\n  static_configs:\n"
+                          f"  - targets: ['127.0.0.1:{self.stage.port('metrics')}']\n")
+        self.stage.start("prometheus", ["prometheus", f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}",
+                                        f"--storage.tsdb.path={config.parent}/data"])
+
+        def value(query):
+            try:
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?query={query}", timeout=5) as reply:
+                    found = json.load(reply)["data"]["result"]
+                    return found[0]["value"][1] if found else None
+            except OSError:
+                return None
+
+        wait_for("Prometheus scrapes it", lambda: value("up%7Bjob%3D%22ocim%22%7D") == "1", 60)
+        wait_for("and has its series", lambda: value("sum(ocim_external_actions_total)") not in (None, "0"), 60)
+        self.stage.stop("prometheus")
 
     def test_11_text_of_people_arrives_as_it_is(self):
         name = "Hochschule \"Ünï\" {{ 7*7 }} it's `here` 🎓"
