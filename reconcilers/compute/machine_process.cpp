@@ -45,6 +45,16 @@ std::string cable_of(const std::string& directory) {
 
 bool interface_exists(const std::string& name) { return fs::exists("/sys/class/net/" + name); }
 
+/// Gone afterwards, whoever took it away: a machine's cable goes by itself some time after its last process.
+void remove_interface(const std::string& name) {
+    if (!interface_exists(name)) return;
+    try {
+        run_tool({"ip", "link", "delete", name});
+    } catch (const MachineError&) {
+        if (interface_exists(name)) throw;
+    }
+}
+
 void make_host_key(const std::string& directory) {
     const auto key = directory + "/rootfs/etc/ssh/ssh_host_ed25519_key";
     if (fs::exists(key + ".pub")) return;
@@ -80,7 +90,7 @@ void make_host_key(const std::string& directory) {
         ::close(ready_pipe);
         ::close(network_pipe[0]);
         const auto cable = cable_of(directory);
-        if (interface_exists(cable)) run_tool({"ip", "link", "delete", cable});
+        remove_interface(cable);
         run_tool({"ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", std::to_string(child)});
         run_tool({"ip", "link", "set", cable, "master", machine.bridge, "up"});
         must(::write(network_pipe[1], "1", 1) == 1, "the machine died while it started");
@@ -144,8 +154,7 @@ void take_down(const std::string& directory, int signal) {
         }
     }
     MachineCgroup(fs::path(directory).filename()).remove();
-    const auto cable = cable_of(directory);
-    if (interface_exists(cable)) run_tool({"ip", "link", "delete", cable});
+    remove_interface(cable_of(directory));
 }
 
 void start_machine(const std::string& directory) {
@@ -210,7 +219,7 @@ int machine_main(const std::vector<std::string>& arguments) {
         } else if (arguments.size() == 3 && verb == "bridge") {
             make_bridge(arguments[1], arguments[2]);
         } else if (arguments.size() == 2 && verb == "unbridge") {
-            if (interface_exists(arguments[1])) run_tool({"ip", "link", "delete", arguments[1]});
+            remove_interface(arguments[1]);
         } else {
             std::fprintf(stderr, "machine: this is a part of the local cloud, not for people\n");
             return 2;
