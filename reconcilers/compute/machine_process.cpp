@@ -4,6 +4,7 @@
 #include "compute/machine_init.hpp"
 #include "compute/machine_root.hpp"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <linux/sched.h>
 #include <poll.h>
@@ -44,6 +45,18 @@ std::string cable_of(const std::string& directory) {
 }
 
 bool interface_exists(const std::string& name) { return fs::exists("/sys/class/net/" + name); }
+
+/// The same after every start: neighbours remember it with the address, and would talk past a new one for a while.
+/// Locally administered, the last four bytes are the IPv4 address.
+std::string hardware_address(const std::string& address) {
+    in_addr parsed{};
+    must(::inet_pton(AF_INET, address.c_str(), &parsed) == 1, "the machine's address is none: " + address);
+    const auto number = ntohl(parsed.s_addr);
+    char text[18];
+    std::snprintf(text, sizeof text, "02:00:%02x:%02x:%02x:%02x", number >> 24, (number >> 16) & 255,
+                  (number >> 8) & 255, number & 255);
+    return text;
+}
 
 /// Gone afterwards, whoever took it away: a machine's cable goes by itself some time after its last process.
 void remove_interface(const std::string& name) {
@@ -91,7 +104,8 @@ void make_host_key(const std::string& directory) {
         ::close(network_pipe[0]);
         const auto cable = cable_of(directory);
         remove_interface(cable);
-        run_tool({"ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", std::to_string(child)});
+        run_tool({"ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "address",
+                  hardware_address(machine.address), "netns", std::to_string(child)});
         run_tool({"ip", "link", "set", cable, "master", machine.bridge, "up"});
         must(::write(network_pipe[1], "1", 1) == 1, "the machine died while it started");
         ::close(network_pipe[1]);

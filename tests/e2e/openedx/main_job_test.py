@@ -123,7 +123,16 @@ class MainJob(Scenario):
         self.assertIn(name, body)
         self.assertIn("extra:    quotes ' \" and 🎓", body)
 
-    def test_12_a_failed_playbook_says_which_task(self):
+    def test_12_a_new_configuration_takes_over(self):
+        self.patch("instance", "demo", {"spec": {"displayName": "Renamed campus"}})
+        wait_for("another AppServer is in rotation",
+                 lambda: self.condition("appserver", "demo-2", "Active")["status"] == "True", 120)
+        # a neighbour that remembers the machine's former hardware address would be silent for longer
+        wait_for("it answers visitors", lambda: "Renamed campus" in self.page()[1], 20)
+        kept = self.stage.get("appserver", "demo-1", "-n", "campus")
+        self.assertFalse(kept["spec"]["active"], "the one before is kept to go back to")
+
+    def test_13_a_failed_playbook_says_which_task(self):
         self.stage.apply(self.instance("broken", rollout={"attempts": 1}, configuration={"extraVars": {"DEMO_FAIL": True}}))
         failed = wait_for("the Instance gives up",
                           lambda: (c := self.condition("instance", "broken", "Stalled"))["status"] == "True" and c, 300)
