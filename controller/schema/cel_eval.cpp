@@ -64,9 +64,9 @@ private:
     }
 
     /// The field of a map or of an object, or nullptr.
-    static std::unique_ptr<Value> field(const Value& of, const std::string& name) {
+    std::unique_ptr<Value> field(const Value& of, const std::string& name) {
         const auto* place = of.if_a<Place>();
-        if (!place) return find_key(of, Value(name));
+        if (!place) return find_key(of, Value(name), budget_);
         const auto* node = place->node;
         const bool declared = node && (node->resource || !node->properties.empty());
         const auto key = declared ? unescaped(name) : name;
@@ -111,7 +111,7 @@ private:
         const Value& value = outer ? *outer->value : of;
         std::unique_ptr<Value> found;
         if (value.kind() == Kind::map) {
-            found = find_key(value, at);
+            found = find_key(value, at, budget_);
         } else if (value.kind() == Kind::list) {
             std::int64_t place = -1;
             if (const auto* integer = at.if_a<std::int64_t>())
@@ -214,7 +214,7 @@ private:
     }
 
     Value in(const Value& item, const Value& all) {
-        if (all.kind() == Kind::map) return find_key(all, item) != nullptr;
+        if (all.kind() == Kind::map) return find_key(all, item, budget_) != nullptr;
         if (all.kind() != Kind::list) return no_such_overload();
         for (std::size_t i = 0; i < size_of(all); ++i) {
             if (equal(item, item_of(all, i), budget_)) return true;
@@ -285,7 +285,7 @@ private:
         for (std::size_t i = 0; i < size_of(range); ++i) {
             if (expression.variables.size() == 2) {
                 variables_[first].value = map ? keys[i] : Value(static_cast<std::int64_t>(i));
-                variables_[first + 1].value = map ? *find_key(range, keys[i]) : item_of(range, i);
+                variables_[first + 1].value = map ? *find_key(range, keys[i], budget_) : item_of(range, i);
             } else {
                 variables_[first].value = map ? keys[i] : item_of(range, i);
             }

@@ -110,11 +110,10 @@ List keys_of(const Value& map) {
     return out;
 }
 
-std::unique_ptr<Value> find_key(const Value& map, const Value& key) {
+std::unique_ptr<Value> find_key(const Value& map, const Value& key, Budget& budget) {
     if (const auto* entries = map.if_a<std::shared_ptr<const Map>>()) {
-        Budget small{1000};  // keys are scalars
         for (const auto& entry : **entries)
-            if (equal(entry.first, key, small)) return std::make_unique<Value>(entry.second);
+            if (equal(entry.first, key, budget)) return std::make_unique<Value>(entry.second);
         return nullptr;
     }
     const auto* text = key.if_a<Text>();
@@ -183,8 +182,8 @@ bool equal_maps(const Value& a, const Value& b, Budget& budget) {
     if (size_of(a) != size_of(b)) return false;
     for (const auto& key : keys_of(a)) {
         if (budget.spent()) return false;
-        const auto other = find_key(b, key);
-        if (!other || !equal(*find_key(a, key), *other, budget)) return false;
+        const auto other = find_key(b, key, budget);
+        if (!other || !equal(*find_key(a, key, budget), *other, budget)) return false;
     }
     return true;
 }

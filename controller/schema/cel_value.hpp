@@ -122,15 +122,15 @@ std::size_t size_of(const Value& value);
 Value item_of(const Value& list, std::size_t index);
 /// The keys of a map, in order.
 List keys_of(const Value& map);
-/// The value of a key, or nullptr.
-std::unique_ptr<Value> find_key(const Value& map, const Value& key);
-
 /// Counts what an evaluation does; when nothing is left, everything ends.
 struct Budget {
     std::int64_t left;
     bool spent() const { return left < 0; }
     void charge(std::size_t amount) { left -= static_cast<std::int64_t>(amount); }
 };
+
+/// The value of a key, or nullptr.
+std::unique_ptr<Value> find_key(const Value& map, const Value& key, Budget& budget);
 
 /// Values of different types are not equal, except numbers, which are compared by value.
 bool equal(const Value& a, const Value& b, Budget& budget);

@@ -85,6 +85,12 @@ bool is_object_meta_field(std::string_view name) {
     return std::ranges::find(known, name) != std::end(known);
 }
 
+bool is_owner_reference_field(std::string_view name) {
+    static constexpr std::string_view known[] = {"apiVersion", "kind",       "name",
+                                                 "uid",        "controller", "blockOwnerDeletion"};
+    return std::ranges::find(known, name) != std::end(known);
+}
+
 class Pruner {
 public:
     std::vector<std::string> unknown;
@@ -125,13 +131,24 @@ private:
     }
 
     void prune_metadata(Json& metadata) {
-        auto* fields = metadata.if_object();
-        if (!fields) return;
-        for (const auto& member : *fields) {
-            const auto scope = path_.enter(member.key());
-            if (!is_object_meta_field(member.key())) record();
+        if (auto* fields = metadata.if_object()) {
+            keep(*fields, is_object_meta_field);
+            auto* owners = fields->if_contains("ownerReferences");
+            if (!owners || !owners->is_array()) return;
+            const auto scope = path_.enter("ownerReferences");
+            for (std::size_t i = 0; i < owners->get_array().size(); ++i) {
+                const auto item = path_.enter(i);
+                if (auto* owner = owners->get_array()[i].if_object()) keep(*owner, is_owner_reference_field);
+            }
         }
-        erase_members(*fields, [](const auto& member) { return !is_object_meta_field(member.key()); });
+    }
+
+    void keep(api::json::object& fields, bool (*is_known)(std::string_view)) {
+        for (const auto& member : fields) {
+            const auto scope = path_.enter(member.key());
+            if (!is_known(member.key())) record();
+        }
+        erase_members(fields, [&](const auto& member) { return !is_known(member.key()); });
     }
 
     /// More names than a person reads, or longer ones, are not worth their memory.

@@ -72,14 +72,16 @@ public:
     explicit Validator(std::string path) : path_(std::move(path)) {}
 
     std::vector<Cause> causes;
+    /// Whether there are more causes than were kept.
+    bool left_out() const { return left_out_; }
 
     void check(const Node& node, const Json& value) {
-        if (causes.size() >= limits::causes_max) return;
+        if (left_out_) return;
         ++depth_matched_;
         check_type(node, value);
         if (!value.is_null()) {
             check_combinations(node, value);
-            if (value.is_string()) check_string(node, value.get_string());
+            if (value.is_string()) check_string(node, value);
             if (value.is_number()) check_number(node, value);
             if (const auto* array = value.if_array()) check_array(node, *array);
         }
@@ -93,7 +95,10 @@ private:
     void add(Cause cause) {
         bytes_ += cause.field.size() + cause.message.size();
         const bool fits = causes.size() < limits::causes_max && bytes_ < limits::causes_bytes_max;
-        if (fits || causes.empty()) causes.push_back(std::move(cause));
+        if (fits || causes.empty())
+            causes.push_back(std::move(cause));
+        else
+            left_out_ = true;
     }
     /// `why` follows "spec.a in body ".
     void add_invalid(const Json& value, std::string_view why) {
@@ -133,8 +138,8 @@ private:
             add(wrong_type(path_.text(), "int32", "int64"));
     }
 
-    void check_string(const Node& node, std::string_view text) {
-        const Json value(text);
+    void check_string(const Node& node, const Json& value) {
+        const std::string_view text = value.get_string();
         if (node.length_max && length(text) > *node.length_max) add(too_long(path_.text(), *node.length_max));
         if (node.length_min && length(text) < *node.length_min)
             add_invalid(value, "should be at least " + std::to_string(*node.length_min) + " chars long");
@@ -275,6 +280,7 @@ private:
 
     Path path_;
     std::size_t bytes_ = 0;
+    bool left_out_ = false;
     std::size_t depth_matched_ = 0;  // schemas that were looked at: a measure of how far an alternative fits
 };
 
@@ -311,6 +317,9 @@ void check_unique(const Node& node, const api::json::array& array, Path& path, s
 std::vector<Cause> validate_values(const Node& node, const Json& value, const std::string& path) {
     Validator validator(path);
     validator.check(node, value);
+    if (validator.left_out())
+        validator.causes.push_back(
+            invalid("", "there is more wrong than can be shown; correct the existing errors first"));
     return std::move(validator.causes);
 }
 

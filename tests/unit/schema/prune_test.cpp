@@ -97,10 +97,15 @@ TEST(Prune, RemovesAndNamesWhatIsNotDeclared) {
 
 TEST(Prune, KeepsWhatEveryObjectHas) {
     const auto schema = compiled(with_spec("{type: object}"));
-    auto object =
-        yaml("{apiVersion: a/v1, kind: K, metadata: {name: n, labels: {a: b}, bogus: 1}, spec: {}, status: {}}");
-    EXPECT_EQ(schema.prune(object), (std::vector<std::string>{"metadata.bogus", "status"}));
-    EXPECT_EQ(object, yaml("{apiVersion: a/v1, kind: K, metadata: {name: n, labels: {a: b}}, spec: {}}"));
+    auto object = yaml(
+        "{apiVersion: a/v1, kind: K, metadata: {name: n, labels: {a: b}, bogus: 1, ownerReferences: [{uid: u, own: "
+        "1}]}, spec: {}, status: {}}");
+    EXPECT_EQ(schema.prune(object),
+              (std::vector<std::string>{"metadata.bogus", "metadata.ownerReferences[0].own", "status"}));
+    EXPECT_EQ(
+        object,
+        yaml(
+            "{apiVersion: a/v1, kind: K, metadata: {name: n, labels: {a: b}, ownerReferences: [{uid: u}]}, spec: {}}"));
 }
 
 TEST(Prune, KeepsTheOrderOfKeys) {
