@@ -50,7 +50,18 @@ json::object response_kind(std::string_view group, std::string_view version, std
 
 // --- aggregated: everything in one document
 
-json::object aggregated_resource(const registry::Resource& r) {
+/// The sub-resources of one resource, as (name, verbs).
+std::vector<std::pair<std::string, json::array>> parts_of(const registry::Resource& r, const Subresources& others) {
+    std::vector<std::pair<std::string, json::array>> out;
+    if (r.status_subresource) out.emplace_back("status", status_verbs());
+    for (const auto& other : others)
+        if (other.group == r.group && other.version == r.version && other.plural == r.plural)
+            out.emplace_back(other.name, json::array{"get"});
+    return out;
+}
+std::vector<std::pair<std::string, json::array>> parts_of(const VirtualResource&, const Subresources&) { return {}; }
+
+json::object aggregated_resource(const registry::Resource& r, const Subresources& others) {
     json::object out;
     out["resource"] = r.plural;
     out["responseKind"] = response_kind(r.group, r.version, r.kind);
@@ -59,17 +70,19 @@ json::object aggregated_resource(const registry::Resource& r) {
     out["verbs"] = texts(r.verbs);
     if (!r.short_names.empty()) out["shortNames"] = texts(r.short_names);
     if (!r.categories.empty()) out["categories"] = texts(r.categories);
-    if (r.status_subresource) {
-        json::object status;
-        status["subresource"] = "status";
-        status["responseKind"] = response_kind(r.group, r.version, r.kind);
-        status["verbs"] = status_verbs();
-        out["subresources"] = json::array{std::move(status)};
+    json::array parts;
+    for (auto& [name, verbs] : parts_of(r, others)) {
+        json::object part;
+        part["subresource"] = name;
+        part["responseKind"] = response_kind(r.group, r.version, r.kind);
+        part["verbs"] = std::move(verbs);
+        parts.push_back(std::move(part));
     }
+    if (!parts.empty()) out["subresources"] = std::move(parts);
     return out;
 }
 
-json::object aggregated_resource(const VirtualResource& r) {
+json::object aggregated_resource(const VirtualResource& r, const Subresources&) {
     json::object out;
     out["resource"] = r.plural;
     out["responseKind"] = response_kind(r.group, r.version, r.kind);
@@ -91,7 +104,8 @@ void each_resource(const registry::Registry& registry, const std::string& group,
         if (r.group == group && r.version == version) take(r);
 }
 
-Json aggregated(const registry::Registry& registry, bool core, const std::string& as_version) {
+Json aggregated(const registry::Registry& registry, const Subresources& others, bool core,
+                const std::string& as_version) {
     json::array items;
     for (const auto& [group, versions] : served_groups(registry)) {
         if (group.empty() != core) continue;
@@ -102,7 +116,7 @@ Json aggregated(const registry::Registry& registry, bool core, const std::string
         for (const auto& version : versions) {
             json::array resources;
             each_resource(registry, group, version,
-                          [&](const auto& r) { resources.push_back(aggregated_resource(r)); });
+                          [&](const auto& r) { resources.push_back(aggregated_resource(r, others)); });
             json::object one;
             one["version"] = version;
             one["resources"] = std::move(resources);
@@ -144,27 +158,25 @@ json::object plain_resource(const VirtualResource& r) {
     return out;
 }
 
-bool has_status(const registry::Resource& r) { return r.status_subresource; }
-bool has_status(const VirtualResource&) { return false; }
-
 std::string group_version(const std::string& group, const std::string& version) {
     return group.empty() ? version : group + "/" + version;
 }
 
-std::optional<Json> resource_list(const registry::Registry& registry, const std::string& group,
-                                  const std::string& version) {
+std::optional<Json> resource_list(const registry::Registry& registry, const Subresources& others,
+                                  const std::string& group, const std::string& version) {
     json::array resources;
     each_resource(registry, group, version, [&](const auto& r) {
         auto one = plain_resource(r);
-        auto status = one;
+        auto part = one;
         resources.push_back(std::move(one));
-        if (!has_status(r)) return;
-        status["name"] = std::string(r.plural) + "/status";
-        status["singularName"] = "";
-        status["verbs"] = status_verbs();
-        status.erase("shortNames");
-        status.erase("categories");
-        resources.push_back(std::move(status));
+        part["singularName"] = "";
+        part.erase("shortNames");
+        part.erase("categories");
+        for (auto& [name, verbs] : parts_of(r, others)) {
+            part["name"] = std::string(r.plural) + "/" + name;
+            part["verbs"] = std::move(verbs);
+            resources.push_back(part);
+        }
     });
     if (resources.empty()) return std::nullopt;
     json::object out;
@@ -186,7 +198,8 @@ json::object group_document(const std::string& group, const std::vector<std::str
     return out;
 }
 
-std::optional<Json> plain(const registry::Registry& registry, const std::vector<std::string>& path) {
+std::optional<Json> plain(const registry::Registry& registry, const Subresources& others,
+                          const std::vector<std::string>& path) {
     const bool core = path[0] == "api";
     if (core && path.size() == 1) {
         json::object out;
@@ -195,8 +208,8 @@ std::optional<Json> plain(const registry::Registry& registry, const std::vector<
         out["serverAddressByClientCIDRs"] = json::array();
         return out;
     }
-    if (core) return resource_list(registry, "", path[1]);
-    if (path.size() == 3) return resource_list(registry, path[1], path[2]);
+    if (core) return resource_list(registry, others, "", path[1]);
+    if (path.size() == 3) return resource_list(registry, others, path[1], path[2]);
     json::array groups;
     for (const auto& [group, versions] : served_groups(registry)) {
         if (group.empty()) continue;
@@ -261,12 +274,13 @@ const Discovery::Document* Discovery::document(const Route& route, const std::st
 
     Document out;
     if (!aggregated_version.empty()) {
-        out.body = api::to_text(aggregated(registry_, route.segments[0] == "api", aggregated_version)) + "\n";
+        out.body =
+            api::to_text(aggregated(registry_, subresources_, route.segments[0] == "api", aggregated_version)) + "\n";
         out.content_type =
             "application/json;g=apidiscovery.k8s.io;v=" + aggregated_version + ";as=APIGroupDiscoveryList";
         out.etag = "\"" + sha256_hex(out.body) + "\"";
     } else {
-        const auto value = plain(registry_, route.segments);
+        const auto value = plain(registry_, subresources_, route.segments);
         // not kept: a client may ask for any name
         if (!value) return nullptr;
         out.body = api::to_text(*value) + "\n";

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "apiserver/exchange.hpp"
+#include "apiserver/subresource.hpp"
 
 #include <cstdint>
 #include <map>
@@ -21,7 +22,8 @@ const std::vector<VirtualResource>& virtual_resources();
 /// each state of the registry.
 class Discovery {
 public:
-    explicit Discovery(const registry::Registry& registry) : registry_(registry) {}
+    Discovery(const registry::Registry& registry, const Subresources& subresources)
+        : registry_(registry), subresources_(subresources) {}
 
     /// Nothing when the path is not one of discovery, or names what is not served.
     std::optional<net::ServerReply> answer(const Exchange& exchange);
@@ -33,6 +35,7 @@ private:
     const Document* document(const Route& route, const std::string& aggregated);
 
     const registry::Registry& registry_;
+    const Subresources& subresources_;
     std::uint64_t made_for_ = 0;
     std::map<std::string, std::optional<Document>> documents_;
 };

@@ -23,6 +23,7 @@ public:
     }
     awaitable<void> start_stream(unsigned status, std::multimap<std::string, std::string> headers) override {
         code = status;
+        streamed = true;
         return next_.start_stream(status, std::move(headers));
     }
     awaitable<bool> write(std::string chunk) override { return next_.write(std::move(chunk)); }
@@ -30,6 +31,7 @@ public:
 
     /// 499: the client went before anything was answered.
     unsigned code = 499;
+    bool streamed = false;
 
 private:
     net::Responder& next_;
@@ -43,6 +45,14 @@ struct AtEnd {
 };
 template <class F>
 AtEnd(F) -> AtEnd<F>;
+
+api::Status method_not_allowed() {
+    api::Status status;
+    status.code = 405;
+    status.reason = "MethodNotAllowed";
+    status.message = "the server does not allow this method on the requested resource";
+    return status;
+}
 
 api::Status unauthorized() {
     api::Status status;
@@ -99,7 +109,7 @@ bool writes(const std::string& verb) {
 Server::Server(const Parts& parts)
     : parts_(parts),
       objects_(parts.registry, parts.clock, parts.pool),
-      discovery_(parts.registry),
+      discovery_(parts.registry, parts_.subresources),
       open_api_(parts.registry, parts.pool) {
     for (const auto* verb : {"GET", "LIST", "WATCH", "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
         parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.",
@@ -118,7 +128,7 @@ awaitable<void> Server::handle(net::ServerRequest request, net::Responder& respo
     exchange.request = std::move(request);
     exchange.audit_id = parts_.random.uuid();
     exchange.query = Query::parse(exchange.request.query);
-    const AtEnd at_end{[&] { record(exchange, begin, recorder.code); }};
+    const AtEnd at_end{[&] { record(exchange, begin, recorder.code, recorder.streamed); }};
 
     auto reply = co_await answer(exchange, recorder);
     if (!reply) co_return;  // it was a stream
@@ -138,6 +148,8 @@ awaitable<std::optional<net::ServerReply>> Server::answer(Exchange& exchange, ne
 
     if (exchange.route.is_resource()) {
         if (virtual_resource(exchange.route)) co_return co_await answer_review(exchange);
+        if (const auto* asked = subresource(exchange.route))
+            co_return co_await answer_subresource(*asked, exchange, responder);
         const bool watch = exchange.route.verb == "watch" && objects_.resource(exchange.route) != nullptr;
         if (watch) co_return co_await stream(exchange, responder);
         co_return co_await objects_.answer(exchange);
@@ -177,19 +189,34 @@ std::optional<net::ServerReply> Server::admit(Exchange& exchange) const {
 }
 
 awaitable<net::ServerReply> Server::answer_review(Exchange& exchange) {
-    if (exchange.route.verb != "create") {
-        api::Status status;
-        status.code = 405;
-        status.reason = "MethodNotAllowed";
-        status.message = "the server does not allow this method on the requested resource";
-        co_return refusal_reply(status);
-    }
+    if (exchange.route.verb != "create") co_return refusal_reply(method_not_allowed());
     const auto& route = exchange.route;
     BodyRules rules{std::string(virtual_resource(route)->kind), route.group + "/" + route.version, true};
     const std::string type(exchange.request.header("content-type"));
     auto read = co_await read_object(parts_.pool, type, exchange.request.body, std::move(rules));
     if (!read) co_return refusal_reply(read.error());
     co_return review(exchange, parts_.authorizer, std::move(read->value), parts_.clock.wall());
+}
+
+const Subresource* Server::subresource(const Route& route) const {
+    if (route.subresource.empty() || route.name.empty()) return nullptr;
+    const auto found = std::ranges::find_if(parts_.subresources, [&](const Subresource& s) {
+        return s.group == route.group && s.version == route.version && s.plural == route.plural &&
+               s.name == route.subresource;
+    });
+    return found == parts_.subresources.end() ? nullptr : &*found;
+}
+
+awaitable<std::optional<net::ServerReply>> Server::answer_subresource(const Subresource& asked, Exchange& exchange,
+                                                                      net::Responder& responder) {
+    const auto& route = exchange.route;
+    const auto* resource = parts_.registry.resource(route.group, route.version, route.plural);
+    if (!resource || resource->namespaced != !route.namespace_.empty()) co_return page_not_found();
+    if (route.verb != "get") co_return refusal_reply(method_not_allowed());
+    const auto object = parts_.registry.get(*resource, route.namespace_, route.name);
+    if (!object) co_return refusal_reply(object.error());
+    SubresourceRequest request{object->parsed(), exchange.query, [this] { return draining_; }};
+    co_return co_await asked.answer(std::move(request), responder);
 }
 
 awaitable<void> Server::compress(const Exchange& exchange, net::ServerReply& reply) {
@@ -208,7 +235,7 @@ awaitable<void> Server::compress(const Exchange& exchange, net::ServerReply& rep
     reply.headers.emplace("Content-Encoding", "gzip");
 }
 
-void Server::record(const Exchange& exchange, Instant begin, unsigned code) {
+void Server::record(const Exchange& exchange, Instant begin, unsigned code, bool streamed) {
     const auto& route = exchange.route;
     const auto took = parts_.clock.now() - begin;
     const bool known = parts_.registry.resource(route.group, route.version, route.plural) || virtual_resource(route);
@@ -216,9 +243,9 @@ void Server::record(const Exchange& exchange, Instant begin, unsigned code) {
     auto labels = what;
     labels["code"] = std::to_string(code);
     parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.", labels).Increment();
-    if (route.verb != "watch")
+    if (!streamed)
         parts_.metrics
-            .histogram("apiserver_request_duration_seconds", "Time from a request to its answer, watches apart.", what)
+            .histogram("apiserver_request_duration_seconds", "Time from a request to its answer, streams apart.", what)
             .Observe(std::chrono::duration<double>(took).count());
     if (!route.is_resource() || !writes(route.verb) || virtual_resource(route)) return;
 

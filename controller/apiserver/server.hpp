@@ -7,6 +7,7 @@
 #include "apiserver/health.hpp"
 #include "apiserver/objects.hpp"
 #include "apiserver/openapi.hpp"
+#include "apiserver/subresource.hpp"
 
 namespace ocim::apiserver {
 
@@ -25,6 +26,7 @@ public:
         AuditLog& audit;
         const Health& health;
         std::string version;  ///< of the program
+        Subresources subresources{};
     };
     explicit Server(const Parts& parts);
     Server(const Server&) = delete;
@@ -42,10 +44,14 @@ private:
     /// Nothing when the answer was a stream, which is over then.
     awaitable<std::optional<net::ServerReply>> answer(Exchange& exchange, net::Responder& responder);
     awaitable<net::ServerReply> answer_review(Exchange& exchange);
+    /// Null when the route names none.
+    const Subresource* subresource(const Route& route) const;
+    awaitable<std::optional<net::ServerReply>> answer_subresource(const Subresource& asked, Exchange& exchange,
+                                                                  net::Responder& responder);
     awaitable<std::optional<net::ServerReply>> stream(Exchange& exchange, net::Responder& responder);
     awaitable<void> send_events(Objects::Watching& watching, net::Responder& responder, Instant end);
     awaitable<void> compress(const Exchange& exchange, net::ServerReply& reply);
-    void record(const Exchange& exchange, Instant begin, unsigned code);
+    void record(const Exchange& exchange, Instant begin, unsigned code, bool streamed);
 
     Parts parts_;
     Objects objects_;

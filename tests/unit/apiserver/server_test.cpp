@@ -126,7 +126,27 @@ protected:
     apiserver::Health health;
     bool ready = true;
     std::optional<net::PeerCertificate> peer = net::PeerCertificate{"admin", {"system:masters"}};
-    apiserver::Server server{{registry, loop.clock(), *random, metrics, pool, *authorizer, audit, health, "0.0.0"}};
+    apiserver::Server server{{registry,
+                              loop.clock(),
+                              *random,
+                              metrics,
+                              pool,
+                              *authorizer,
+                              audit,
+                              health,
+                              "0.0.0",
+                              {{"shop.example.org", "v1", "widgets", "diary", read_diary}}}};
+
+    /// Somebody beside the store who knows more of a widget: in one piece, or as a stream when it is followed.
+    static awaitable<std::optional<net::ServerReply>> read_diary(apiserver::SubresourceRequest asked,
+                                                                 net::Responder& responder) {
+        const std::string text = "the " + std::string(api::find_text(asked.object, {"spec", "color"})) + " one\n";
+        if (!asked.query.flag("follow")) co_return net::ServerReply{200, {{"Content-Type", "text/plain"}}, text};
+        co_await responder.start_stream(200, {});
+        (void)co_await responder.write(text + (asked.draining() ? "draining" : "serving"));
+        co_await responder.finish();
+        co_return std::nullopt;
+    }
 };
 
 TEST_F(ServerTest, AnswersWithCodesHeadersAndObjects) {
@@ -360,6 +380,32 @@ TEST_F(ServerTest, DrainEndsWatches) {
     EXPECT_TRUE(responder.finished);
     loop.run(tasks.join());
     EXPECT_EQ(refusal("GET", std::string(widgets) + "?watch=1"), "503 ServiceUnavailable the server is shutting down");
+}
+
+TEST_F(ServerTest, AsksOthersForTheirSubresources) {
+    const std::string one = std::string(widgets) + "/a";
+    EXPECT_EQ(refusal("GET", one + "/diary"), "404 NotFound widgets.shop.example.org \"a\" not found");
+    send("POST", widgets, widget("a", "red"));
+    const auto whole = send("GET", one + "/diary");
+    EXPECT_EQ(whole.status, 200U);
+    EXPECT_EQ(whole.body, "the red one\n");
+    EXPECT_EQ(header(whole, "Audit-Id").size(), 36U);
+    const auto stream = talk("GET", one + "/diary?follow=true");
+    EXPECT_TRUE(stream.streamed && stream.finished);
+    EXPECT_EQ(stream.said.body, "the red one\nserving");
+    EXPECT_EQ(refusal("DELETE", one + "/diary"),
+              "405 MethodNotAllowed the server does not allow this method on the requested resource");
+    EXPECT_EQ(refusal("GET", "/apis/shop.example.org/v1/widgets/a/diary"), "404 404 page not found\n");
+    peer = net::PeerCertificate{"guest", {}};
+    EXPECT_TRUE(refusal("GET", one + "/diary").starts_with("403 Forbidden")) << "as for any other resource";
+    peer = net::PeerCertificate{"admin", {"system:masters"}};
+    const auto listed = send("GET", "/apis/shop.example.org/v1").body;
+    EXPECT_NE(listed.find(R"("name":"widgets/diary")"), std::string::npos) << listed;
+    const auto aggregated = send("GET", "/apis", "",
+                                 {{"accept",
+                                   "application/json;g=apidiscovery.k8s.io;v=v2;as="
+                                   "APIGroupDiscoveryList"}});
+    EXPECT_NE(aggregated.body.find(R"("subresource":"diary")"), std::string::npos) << aggregated.body;
 }
 
 TEST_F(ServerTest, TakesBuiltInKindsWithoutTheirType) {
