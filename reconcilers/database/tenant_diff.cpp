@@ -65,6 +65,7 @@ enum class Keep { nothing, schemas, all };
 std::vector<Action> without(const Mark& self, const Snapshot& seen, Keep keep, const std::set<Key>& wanted) {
     std::vector<Action> users, rights, schemas;
     for (const auto& [key, thing] : seen) {
+        if (key.kind == Key::Kind::grant) break;  // the last kind, and without marks
         // what was retained before stays, whatever the policy is now
         if (!thing.mark || thing.mark->retained || !ours(thing, self) || wanted.contains(key)) continue;
         const bool schema = key.kind == Key::Kind::schema;

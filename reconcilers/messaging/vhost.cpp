@@ -95,6 +95,7 @@ Action erase(const Key& key, const Snapshot& seen) {
 std::vector<Action> without(const Mark& self, const Snapshot& seen, bool retain, const std::set<Key>& wanted) {
     std::vector<Action> users, vhosts;
     for (const auto& [key, thing] : seen) {
+        if (key.kind != Kind::vhost && key.kind != Kind::user) break;  // the rest comes later, and without marks
         // what was retained before stays, whatever the policy is now
         if (!thing.mark || thing.mark->retained || wanted.contains(key)) continue;
         if (ownership(thing.mark, self) != runtime::Ownership::ours) continue;
@@ -151,9 +152,15 @@ void diff_user(const Object& object, const User& user, const std::optional<Secre
     Thing rights;
     rights.permission = {user.permissions.configure, user.permissions.write, user.permissions.read};
     if (has == seen.end() || has->second != rights) out.push_back(put(own, std::move(rights), seen));
-    for (const auto& [other, thing] : seen)
-        if (other.kind == Kind::permission && other.name == user.name && other != own)
-            out.push_back(erase(other, seen));  // our users have no business elsewhere
+}
+
+/// Our users have no business in other vhosts.
+void diff_elsewhere(const Object& object, const Snapshot& seen, std::vector<Action>& out) {
+    std::set<std::string_view> ours;
+    for (const auto& user : object.spec.users) ours.insert(user.name);
+    for (auto it = seen.lower_bound({Kind::permission, "", ""}); it != seen.end() && it->first.kind == Kind::permission;
+         ++it)
+        if (it->first.vhost != object.spec.vhost && ours.contains(it->first.name)) out.push_back(erase(it->first, seen));
 }
 
 std::string listed(const std::vector<std::string>& names) {
@@ -206,6 +213,7 @@ std::vector<Action> Vhost::diff(const Object& object, const runtime::Inputs& inp
     diff_vhost(object, self, seen, out);
     for (const auto& user : object.spec.users)
         diff_user(object, user, password_of(object, user, inputs), self, seen, out);
+    diff_elsewhere(object, seen, out);
     for (auto& action : without(self, seen, false, wanted)) out.push_back(std::move(action));
     return out;
 }

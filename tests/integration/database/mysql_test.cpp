@@ -1,7 +1,9 @@
 #include "base/async.hpp"
 #include "database/mysql_connection.hpp"
+#include "net/tls.hpp"
 #include "support/contract.hpp"
 #include "support/mariadb.hpp"
+#include "support/scripted_peer.hpp"
 #include "unit/database/sample.hpp"
 
 #include <gtest/gtest.h>
@@ -253,6 +255,96 @@ TEST_F(MySQL, SaysWhatIsWrongWithTheServer) {
     auto seen = loop.run(poor->observe());
     ASSERT_FALSE(seen) << "an account that sees nothing must not say that nothing is there";
     EXPECT_EQ(seen.error().error_class, ErrorClass::auth) << seen.error().message;
+}
+
+TEST_F(MySQL, TakesNobodyElseForAServer) {
+    const std::string packet = "\x05\x00\x00\x00\x0ahello";  // a greeting that breaks off
+    const struct {
+        const char* reason;
+        std::string text;
+    } cases[] = {{"another protocol", "SSH-2.0-OpenSSH_9.2\r\n"},
+                 {"zeros", std::string(4096, '\0')},
+                 {"a packet of 16 MB that never comes", "\xff\xff\xff" + std::string(1, '\0')},
+                 {"half a greeting", packet},
+                 {"silence", ""}};
+    for (const auto& c : cases) {
+        ocim::test::ScriptedPeer peer([&](ocim::test::RawSocket& socket, int) {
+            socket.send(c.text);
+            socket.closes_within(2s);
+        });
+        auto server = open(server_object(peer.port()));
+        ASSERT_TRUE(server);
+        const auto began = loop.clock().now();
+        const auto probed = loop.run((*server)->probe());
+        ASSERT_FALSE(probed) << c.reason;
+        EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << c.reason << ": " << probed.error().message;
+        EXPECT_LT(loop.clock().now() - began, 5s) << c.reason;
+        EXPECT_FALSE(loop.run((*server)->observe())) << c.reason;
+    }
+}
+
+/// A server that speaks TLS, with a certificate for the name localhost.
+class MySQLWithTls : public MySQL {
+protected:
+    MySQLWithTls() : MySQL(certificates()) {}
+    std::vector<std::string> certificates() {
+        auto made = net::make_ca("test", loop_clock());
+        ca = *std::move(made);
+        net::CertificateRequest request;
+        request.common_name = "localhost";
+        request.dns_names = {"localhost"};
+        request.server = true;
+        const auto own = net::issue_certificate(ca, request, loop_clock());
+        ocim::test::write_file(files.file("cert"), own->certificate);
+        ocim::test::write_file(files.file("key"), own->private_key.reveal());
+        return {"--ssl-cert=" + files.file("cert"), "--ssl-key=" + files.file("key")};
+    }
+    static WallTime loop_clock() { return RealLoop().clock().wall(); }
+    inline static net::KeyPair ca;
+    inline static ocim::test::TempDir files;
+};
+
+TEST_F(MySQLWithTls, IsHeldToItsCertificate) {
+    using Mode = crd::DatabaseServer::Spec::Mysql::Tls::Mode;
+    inputs.add(test::secret("ocim-system", "authorities", {{"ca.crt", ca.certificate}}));
+    const auto other = net::make_ca("other", loop.clock().wall());
+    inputs.add(test::secret("ocim-system", "others", {{"ca.crt", other->certificate}}));
+    mariadb.sql("ALTER USER ocim@'%' REQUIRE SSL");
+    const struct {
+        const char* reason;
+        const char* host;
+        std::optional<Mode> mode;
+        const char* authorities;
+        std::optional<ErrorClass> fails;
+    } cases[] = {
+        {"as it should be", "localhost", Mode::verify_identity, "authorities", {}},
+        {"a certificate for another name", "127.0.0.1", Mode::verify_identity, "authorities", ErrorClass::unreachable},
+        {"another authority", "localhost", Mode::verify_identity, "others", ErrorClass::unreachable},
+        {"the system's authorities", "localhost", Mode::verify_identity, "", ErrorClass::unreachable},
+        {"encrypted only", "127.0.0.1", Mode::required, "", {}},
+        {"in the clear, which this account may not", "127.0.0.1", Mode::disabled, "", ErrorClass::auth},
+        {"the default of a loopback address", "127.0.0.1", {}, "", ErrorClass::auth},
+    };
+    for (const auto& c : cases) {
+        auto object = server_object(mariadb.port());
+        object.spec.mysql.host = c.host;
+        object.spec.mysql.tls.mode = c.mode;
+        if (*c.authorities != '\0') object.spec.mysql.tls.ca_ref = api::LocalRef{c.authorities};
+        auto server = open(object);
+        ASSERT_TRUE(server) << c.reason << ": " << server.error().message;
+        const auto seen = loop.run((*server)->observe());
+        EXPECT_EQ(seen ? std::nullopt : std::optional(seen.error().error_class), c.fails)
+            << c.reason << ": " << (seen ? "it works" : seen.error().message);
+    }
+}
+
+TEST_F(MySQL, RefusesToSpeakInTheClearElsewhere) {
+    auto object = server_object(mariadb.port());
+    object.spec.mysql.tls.mode = crd::DatabaseServer::Spec::Mysql::Tls::Mode::required;
+    auto server = open(object);  // which has no certificate
+    const auto probed = loop.run((*server)->probe());
+    ASSERT_FALSE(probed);
+    EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << probed.error().message;
 }
 
 TEST_F(MySQL, LeavesTheCredentialsSecretToSayWhatItLacks) {

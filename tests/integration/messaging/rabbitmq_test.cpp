@@ -1,4 +1,5 @@
 #include "support/rabbitmq.hpp"
+#include "support/scripted_peer.hpp"
 #include "base/async.hpp"
 #include "messaging/text.hpp"
 #include "support/contract.hpp"
@@ -191,6 +192,36 @@ TEST_F(RabbitMQ, SaysWhatIsWrongWithTheBroker) {
     rabbitmq.restart();
     EXPECT_TRUE(loop.run(broker->probe())) << "recovery is automatic";
     EXPECT_TRUE(visit.wanted(object).empty()) << "what was there is there";
+}
+
+TEST_F(RabbitMQ, TakesNobodyElseForABroker) {
+    const auto answers = [](std::string text) {
+        return [text = std::move(text)](ocim::test::RawSocket& socket, int) {
+            socket.read_until("\r\n\r\n");
+            socket.send(text);
+        };
+    };
+    const std::string html = "<html>It works!</html>";
+    const struct {
+        const char* reason;
+        std::string text;
+    } cases[] = {
+        {"another web server", "HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n" + html},
+        {"an empty list of nothing", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"},
+        {"half a list", "HTTP/1.1 200 OK\r\nContent-Length: 12\r\n\r\n[{\"name\":\"/\""},
+        {"no HTTP", "SSH-2.0-OpenSSH_9.2\r\n"},
+        {"silence", ""},
+    };
+    for (const auto& c : cases) {
+        ocim::test::ScriptedPeer peer(answers(c.text));
+        auto broker = open("admin", peer.url());
+        const auto seen = loop.run(broker->observe());
+        ASSERT_FALSE(seen) << c.reason << ": what cannot be read is not an empty broker";
+        EXPECT_TRUE(seen.error().error_class == ErrorClass::unreachable ||
+                    seen.error().error_class == ErrorClass::transient)
+            << c.reason << ": " << seen.error().message;
+        EXPECT_FALSE(loop.run(broker->probe())) << c.reason;
+    }
 }
 
 TEST_F(RabbitMQ, TakesFourCallsForOneLook) {
