@@ -345,6 +345,33 @@ TEST_F(MySQL, RefusesToSpeakInTheClearElsewhere) {
     const auto probed = loop.run((*server)->probe());
     ASSERT_FALSE(probed);
     EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << probed.error().message;
+    EXPECT_NE(probed.error().message.find("TLS"), std::string::npos) << probed.error().message;
+}
+
+TEST_F(MySQL, TellsNobodyItsPassword) {
+    using namespace std::string_literals;
+    // a common greeting, and then the wish for another way to log in
+    const auto greeting = "\x0a"s + "5.5.5-10.11.0-MariaDB\0"s + "\x01\0\0\0"s + "12345678\0"s + "\xfe\xf7"s + "\x21"s +
+                          "\x02\0"s + "\xff\x81"s + "\x15"s + std::string(10, '\0') + "123456789012\0"s +
+                          "mysql_native_password\0"s;
+    const auto change = "\xfe"s + "mysql_clear_password\0"s;
+    const auto packet = [](char number, const std::string& body) {
+        return std::string({static_cast<char>(body.size()), '\0', '\0', number}) + body;
+    };
+    std::string heard;
+    std::optional<ocim::test::ScriptedPeer> peer;
+    peer.emplace([&](ocim::test::RawSocket& socket, int) {
+        socket.send(packet(0, greeting));
+        heard += socket.read_some(5s);
+        socket.send(packet(2, change));
+        heard += socket.read_some(5s);
+    });
+    auto server = open(server_object(peer->port()));
+    ASSERT_TRUE(server);
+    EXPECT_FALSE(loop.run((*server)->probe()));
+    peer.reset();
+    EXPECT_NE(heard.find("ocim"), std::string::npos) << "it did try to log in";
+    EXPECT_EQ(heard.find("admin's"), std::string::npos) << "the password went out in the clear";
 }
 
 TEST_F(MySQL, LeavesTheCredentialsSecretToSayWhatItLacks) {

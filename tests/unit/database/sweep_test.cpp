@@ -25,8 +25,7 @@ public:
         const auto& key = action.key;
         switch (action.verb) {
             case Verb::create_schema:
-            case Verb::create_user:
-                return step([&] { note(key, action.mark); }) && step([&] { make(action); });
+            case Verb::create_user: return step([&] { note(key, action.mark); }) && step([&] { make(action); });
             case Verb::alter_schema:
             case Verb::grant: return step([&] { things[key] = *action.then; });
             case Verb::alter_user: return step([&] { make(action); });
@@ -71,8 +70,8 @@ private:
 };
 
 void visit(FakeServer& server, const crd::DatabaseTenant& object, bool deleting) {
-    const auto actions = deleting ? Tenant::remove(object, "lab", server.things)
-                                  : Tenant::diff(object, test::inputs(), server.things);
+    const auto actions =
+        deleting ? Tenant::remove(object, "lab", server.things) : Tenant::diff(object, test::inputs(), server.things);
     for (const auto& action : actions)
         if (!server.act(action)) return;  // the rest of the batch is not begun
 }

@@ -42,8 +42,8 @@ private:
 };
 
 void visit(FakeBroker& broker, const crd::RabbitMQVhost& object, bool deleting) {
-    const auto actions = deleting ? Vhost::remove(object, "lab", broker.things)
-                                  : Vhost::diff(object, test::inputs(), broker.things);
+    const auto actions =
+        deleting ? Vhost::remove(object, "lab", broker.things) : Vhost::diff(object, test::inputs(), broker.things);
     for (const auto& action : actions)
         if (!broker.act(action)) return;
 }
