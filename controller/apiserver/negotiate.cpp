@@ -120,6 +120,17 @@ std::string negotiate_discovery(std::string_view accept) {
 
 bool accepts_json(std::string_view accept) { return std::ranges::any_of(clauses(accept), &MediaType::json); }
 
+std::optional<DocumentType> negotiate_open_api_v2(std::string_view accept) {
+    for (const auto& type : clauses(accept)) {
+        if (type.json()) return DocumentType::json;
+        // with an @ in clients before 1.27, which is no letter of a media type
+        if (type.type == "application/com.github.proto-openapi.spec.v2@v1.0+protobuf" ||
+            type.type == open_api_v2_protobuf_type)
+            return DocumentType::protobuf;
+    }
+    return std::nullopt;
+}
+
 bool accepts_gzip(std::string_view accept_encoding) {
     if (trimmed(accept_encoding).empty()) return false;
     const auto types = clauses(accept_encoding);

@@ -2,6 +2,7 @@
 
 #include "api/status.hpp"
 
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -26,6 +27,13 @@ Result<Format, api::Status> negotiate(std::string_view accept);
 std::string negotiate_discovery(std::string_view accept);
 
 bool accepts_json(std::string_view accept);
+
+/// In what an OpenAPI 2 document goes out; nothing when the client takes neither.
+inline constexpr std::string_view open_api_v2_protobuf_type =
+    "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+enum class DocumentType { json, protobuf };
+std::optional<DocumentType> negotiate_open_api_v2(std::string_view accept);
+
 bool accepts_gzip(std::string_view accept_encoding);
 
 enum class BodyType { json, yaml, protobuf, json_patch, merge_patch, strategic_patch, apply_patch, other };

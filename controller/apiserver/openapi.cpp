@@ -2,6 +2,7 @@
 
 #include "apiserver/digest.hpp"
 #include "apiserver/discovery.hpp"
+#include "apiserver/openapi_protobuf.hpp"
 
 #include <algorithm>
 
@@ -17,8 +18,10 @@ std::string document_path(const std::string& group, const std::string& version) 
 }
 
 /// Answers with what is kept under `etag`, or 304.
-net::ServerReply tagged(const Exchange& exchange, const std::string& body, const std::string& hash) {
-    auto reply = json_reply(200, body);
+net::ServerReply tagged(const Exchange& exchange, const OpenApi::Document& document) {
+    const auto& hash = document.hash;
+    auto reply = json_reply(200, document.body);
+    reply.headers.find("Content-Type")->second = document.content_type;
     const auto etag = "\"" + hash + "\"";
     reply.headers.emplace("ETag", etag);
     reply.headers.emplace("Vary", "Accept");
@@ -50,6 +53,49 @@ std::string index_of(const std::map<std::string, std::string>& hashes) {
     return api::to_text(out) + "\n";
 }
 
+OpenApi::Document document_of(std::string body, std::string_view content_type = "application/json") {
+    OpenApi::Document out{std::move(body), std::string(content_type), ""};
+    out.hash = sha256_hex(out.body);
+    return out;
+}
+
+/// What is served, as values that a thread may look at.
+struct Inventory {
+    std::vector<registry::Resource> resources;
+    std::vector<std::pair<std::string, std::vector<std::string>>> groups;
+};
+
+/// Calls `take` with the path and the document of each group and version.
+template <class Take>
+void each_v3(const Inventory& inventory, Take take) {
+    for (const auto& [group, versions] : inventory.groups)
+        for (const auto& version : versions)
+            take(document_path(group, version),
+                 open_api_v3(group, version, resources_of(inventory.resources, group, version)));
+}
+
+OpenApi::Documents made_v3(const Inventory& inventory) {
+    OpenApi::Documents out;
+    std::map<std::string, std::string> hashes;
+    each_v3(inventory, [&](const std::string& path, const Json& value) {
+        auto one = document_of(api::to_text(value) + "\n");
+        hashes[path] = one.hash;
+        out[path] = std::move(one);
+    });
+    out[""] = document_of(index_of(hashes));
+    return out;
+}
+
+OpenApi::Documents made_v2(const Inventory& inventory, bool protobuf) {
+    std::vector<Json> all;
+    each_v3(inventory, [&](const std::string&, Json value) { all.push_back(std::move(value)); });
+    const auto value = open_api_v2(all);
+    OpenApi::Documents out;
+    out[""] = protobuf ? document_of(open_api_v2_protobuf(value), open_api_v2_protobuf_type)
+                       : document_of(api::to_text(value) + "\n");
+    return out;
+}
+
 api::Status busy() {
     api::Status status;
     status.code = 429;
@@ -59,71 +105,55 @@ api::Status busy() {
     return status;
 }
 
-}  // namespace
-
-OpenApi::Documents OpenApi::made(const std::vector<registry::Resource>& resources, const Groups& groups) {
-    const auto document = [](const Json& value) {
-        Document out;
-        out.body = api::to_text(value) + "\n";
-        out.hash = sha256_hex(out.body);
-        return out;
-    };
-    Documents out;
-    std::vector<Json> all;
-    std::map<std::string, std::string> hashes;
-    for (const auto& [group, versions] : groups)
-        for (const auto& version : versions) {
-            all.push_back(open_api_v3(group, version, resources_of(resources, group, version)));
-            auto one = document(all.back());
-            hashes[document_path(group, version)] = one.hash;
-            out.v3[document_path(group, version)] = std::move(one);
-        }
-    out.index.body = index_of(hashes);
-    out.index.hash = sha256_hex(out.index.body);
-    out.v2 = document(open_api_v2(all));
-    return out;
+api::Status not_acceptable(std::string_view types) {
+    api::Status status;
+    status.code = 406;
+    status.reason = "NotAcceptable";
+    status.message = "only the following media types are accepted: " + std::string(types);
+    return status;
 }
 
-awaitable<Result<std::shared_ptr<const OpenApi::Documents>>> OpenApi::documents() {
+}  // namespace
+
+awaitable<Result<std::shared_ptr<const OpenApi::Documents>>> OpenApi::documents(Form form) {
     const auto revision = registry_.discovery();
-    if (documents_ && made_for_ == revision) co_return documents_;
-    std::vector<registry::Resource> resources;
-    for (const auto* r : registry_.resources()) resources.push_back(*r);
-    auto groups = served_groups(registry_);
-    auto work = [resources = std::move(resources), groups = std::move(groups)]() -> Result<Documents> {
-        return made(resources, groups);
+    auto& kept = made_[form];  // a map's places stay where they are
+    if (kept.documents && kept.of == revision) co_return kept.documents;
+    Inventory inventory;
+    for (const auto* r : registry_.resources()) inventory.resources.push_back(*r);
+    inventory.groups = served_groups(registry_);
+    auto work = [inventory = std::move(inventory), form]() -> Result<Documents> {
+        return form == Form::v3 ? made_v3(inventory) : made_v2(inventory, form == Form::v2_protobuf);
     };
     auto fresh = co_await pool_.call(std::move(work));
     if (!fresh) co_return std::move(fresh).error();
     // what changed meanwhile is seen by the next request
-    documents_ = std::make_shared<const Documents>(*std::move(fresh));
-    made_for_ = revision;
-    co_return documents_;
+    kept.documents = std::make_shared<const Documents>(*std::move(fresh));
+    kept.of = revision;
+    co_return kept.documents;
 }
 
 awaitable<std::optional<net::ServerReply>> OpenApi::answer(const Exchange& exchange) {
     const auto& path = exchange.route.segments;
     if (path.size() < 2 || path[0] != "openapi" || (path[1] != "v2" && path[1] != "v3")) co_return std::nullopt;
-    if (!accepts_json(exchange.request.header("accept"))) {
-        api::Status status;
-        status.code = 406;
-        status.reason = "NotAcceptable";
-        status.message = "only the following media types are accepted: application/json";
-        co_return refusal_reply(status);
+    if (path[1] == "v2" && path.size() > 2) co_return std::nullopt;
+    const auto accept = exchange.request.header("accept");
+    Form form = Form::v3;
+    if (path[1] == "v2") {
+        const auto type = negotiate_open_api_v2(accept);
+        if (!type)
+            co_return refusal_reply(not_acceptable("application/json, " + std::string(open_api_v2_protobuf_type)));
+        form = *type == DocumentType::json ? Form::v2_json : Form::v2_protobuf;
+    } else if (!accepts_json(accept)) {
+        co_return refusal_reply(not_acceptable("application/json"));
     }
-    const auto documents = co_await this->documents();
+    const auto documents = co_await this->documents(form);
     if (!documents) co_return refusal_reply(busy());
-    const auto& made = **documents;
-    if (path.size() == 2) {
-        const auto& one = path[1] == "v2" ? made.v2 : made.index;
-        co_return tagged(exchange, one.body, one.hash);
-    }
-    if (path[1] == "v2") co_return std::nullopt;
-    std::string below = path[2];
-    for (std::size_t i = 3; i < path.size(); ++i) below += "/" + path[i];
-    const auto found = made.v3.find(below);
-    if (found == made.v3.end()) co_return std::nullopt;
-    co_return tagged(exchange, found->second.body, found->second.hash);
+    std::string below;
+    for (std::size_t i = 2; i < path.size(); ++i) below += (i > 2 ? "/" : "") + path[i];
+    const auto found = (*documents)->find(below);
+    if (found == (*documents)->end()) co_return std::nullopt;
+    co_return tagged(exchange, found->second);
 }
 
 }  // namespace ocim::apiserver

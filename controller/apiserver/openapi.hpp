@@ -29,23 +29,23 @@ public:
     /// Nothing when the path is not one of OpenAPI.
     awaitable<std::optional<net::ServerReply>> answer(const Exchange& exchange);
 
-private:
-    using Groups = std::vector<std::pair<std::string, std::vector<std::string>>>;
     struct Document {
-        std::string body, hash;
+        std::string body, content_type, hash;
     };
-    struct Documents {
-        /// By path below /openapi/v3/: "api/v1", "apis/G/V".
-        std::map<std::string, Document> v3;
-        Document index, v2;
+    /// By path below /openapi/v3/: "api/v1", "apis/G/V"; the index, and a document of version 2, are at "".
+    using Documents = std::map<std::string, Document>;
+
+private:
+    enum class Form { v3, v2_json, v2_protobuf };
+    struct Made {
+        std::uint64_t of = 0;                        ///< the state of the registry
+        std::shared_ptr<const Documents> documents;  // shared with whoever answers from them while others are made
     };
-    static Documents made(const std::vector<registry::Resource>& resources, const Groups& groups);
-    awaitable<Result<std::shared_ptr<const Documents>>> documents();
+    awaitable<Result<std::shared_ptr<const Documents>>> documents(Form form);
 
     const registry::Registry& registry_;
     BlockingPool& pool_;
-    std::uint64_t made_for_ = 0;
-    std::shared_ptr<const Documents> documents_;  // shared with whoever answers from them while others are made
+    std::map<Form, Made> made_;
 };
 
 }  // namespace ocim::apiserver

@@ -1,5 +1,7 @@
 #include "apiserver/openapi.hpp"
 
+#include <algorithm>
+
 namespace ocim::apiserver {
 
 namespace {
@@ -8,34 +10,74 @@ namespace json = api::json;
 using api::Json;
 
 /// Keywords of version 3 that version 2 has no word for.
-constexpr std::string_view only_v3[] = {"nullable", "oneOf", "anyOf", "not", "x-kubernetes-validations"};
+constexpr std::string_view only_v3[] = {"nullable", "oneOf", "anyOf", "allOf", "not", "x-kubernetes-validations"};
+
+bool is_true(const json::object& schema, std::string_view keyword) {
+    const auto* value = schema.if_contains(keyword);
+    return value && value->is_bool() && value->get_bool();
+}
+
+std::string reference_v2(std::string_view old) {
+    return "#/definitions/" + std::string(old.substr(old.rfind('/') + 1));
+}
+
+/// What a schema refers to, itself or by an allOf of one: version 2 needs no allOf to describe a reference.
+std::string_view referenced(const json::object& schema) {
+    if (const auto* own = schema.if_contains("$ref"); own && own->is_string()) return own->get_string();
+    const auto* all = schema.if_contains("allOf");
+    if (!all || !all->is_array() || all->get_array().size() != 1) return {};
+    return api::find_text(all->get_array().front(), {"$ref"});
+}
 
 Json schema_v2(const Json& value);
 
+/// Those of `required` that may not be null: version 2 knows no null, and would count one as absent.
+json::array required_v2(const json::array& required, const json::object& schema) {
+    const auto* properties = schema.if_contains("properties");
+    json::array out;
+    for (const auto& name : required) {
+        const auto* one = properties && name.is_string() ? api::find(*properties, {name.get_string()}) : nullptr;
+        if (!one || !one->is_object() || !is_true(one->get_object(), "nullable")) out.push_back(name);
+    }
+    return out;
+}
+
+/// kubectl refuses items and properties where the type is not told or more may come, and an array without items.
+void loosen(json::object& out, const json::object& schema) {
+    const bool nullable = is_true(schema, "nullable");
+    if (nullable) out.erase("type");
+    if (nullable || is_true(schema, "x-kubernetes-preserve-unknown-fields")) {
+        out.erase("items");
+        out.erase("properties");
+    }
+    if (out.contains("type") && out["type"] == "array" && !out.contains("items")) out.erase("type");
+}
+
 json::object object_v2(const json::object& schema) {
     json::object out;
+    if (const auto target = referenced(schema); !target.empty()) {
+        out["$ref"] = reference_v2(target);
+        for (const auto* keyword : {"description", "default"})
+            if (const auto* value = schema.if_contains(keyword)) out[keyword] = *value;
+        return out;
+    }
     for (const auto& [key, item] : schema) {
         const std::string_view name(key);
-        bool skip = false;
-        for (const auto word : only_v3) skip = skip || name == word;
-        if (skip) continue;
+        if (std::ranges::find(only_v3, name) != std::end(only_v3)) continue;
         // below "properties" the keys are names of fields, not keywords
         if (name == "properties" && item.is_object()) {
             json::object properties;
             for (const auto& [field, below] : item.get_object()) properties[field] = schema_v2(below);
             out[name] = std::move(properties);
+        } else if (name == "required" && item.is_array()) {
+            if (auto kept = required_v2(item.get_array(), schema); !kept.empty()) out[name] = std::move(kept);
         } else if (name == "default" || name == "enum" || name == "example") {
             out[name] = item;
-        } else if (name == "$ref" && item.is_string()) {
-            const std::string_view old(item.get_string());
-            out[name] = "#/definitions/" + std::string(old.substr(old.rfind('/') + 1));
         } else {
             out[name] = schema_v2(item);
         }
     }
-    // kept as it is: version 2 would say that no field is allowed
-    if (const auto* keep = schema.if_contains("x-kubernetes-preserve-unknown-fields"); keep && !schema.contains("type"))
-        out.erase("properties");
+    loosen(out, schema);
     return out;
 }
 

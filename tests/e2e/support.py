@@ -118,10 +118,15 @@ class Ocim:
 
     def kubectl(self, *words, stdin=None, check=True, seconds=60, env=None):
         """Runs kubectl as the administrator. Without `check` a failure is the caller's business."""
-        done = subprocess.run([KUBECTL, *words], input=stdin, capture_output=True, text=True, timeout=seconds,
+        return self.run(KUBECTL, *words, stdin=stdin, check=check, seconds=seconds, env=env)
+
+    def run(self, program, *words, stdin=None, check=True, seconds=60, env=None):
+        """The same with any program that reads a kubeconfig."""
+        done = subprocess.run([program, *words], input=stdin, capture_output=True, text=True, timeout=seconds,
                               env=self.environment | (env or {}), check=False)
         if check and done.returncode:
-            raise AssertionError(f"kubectl {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+            name = pathlib.Path(program).name
+            raise AssertionError(f"{name} {' '.join(words)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
 
     def popen_kubectl(self, *words):

@@ -414,6 +414,34 @@ TEST_F(ServerTest, TakesBuiltInKindsWithoutTheirType) {
     EXPECT_EQ(api::find_text(api::parse_json(reply.body)->value, {"kind"}), "ConfigMap");
 }
 
+TEST_F(ServerTest, GivesOpenApi2InTheFormThatIsAskedFor) {
+    const std::string protobuf = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
+    const struct {
+        const char *reason, *accept;
+        unsigned status;
+        std::string content_type;
+    } cases[] = {
+        {"what kubectl asks for", "application/com.github.proto-openapi.spec.v2@v1.0+protobuf", 200, protobuf},
+        {"its newer name", "application/com.github.proto-openapi.spec.v2.v1.0+protobuf", 200, protobuf},
+        {"nothing in particular", "", 200, "application/json"},
+        {"what is wanted most", "application/json;q=0.5, application/com.github.proto-openapi.spec.v2@v1.0+protobuf",
+         200, protobuf},
+        {"version 3", "application/com.github.proto-openapi.spec.v3@v1.0+protobuf", 406, "application/json"},
+    };
+    for (const auto& c : cases) {
+        const auto reply = send("GET", "/openapi/v2", "", {{"accept", c.accept}});
+        EXPECT_EQ(reply.status, c.status) << c.reason;
+        EXPECT_EQ(header(reply, "Content-Type"), c.content_type) << c.reason;
+        if (c.status != 200) continue;
+        const auto again =
+            send("GET", "/openapi/v2", "", {{"accept", c.accept}, {"if-none-match", header(reply, "ETag")}});
+        EXPECT_EQ(again.status, 304U) << c.reason;
+        EXPECT_EQ(again.body, "") << c.reason;
+    }
+    EXPECT_EQ(send("GET", "/openapi/v2/apis").status, 404U);
+    EXPECT_EQ(send("GET", "/openapi/v3/apis/none.example.org/v1").status, 404U);
+}
+
 TEST_F(ServerTest, CountsRequests) {
     send("GET", widgets);
     send("GET", std::string(widgets) + "/nope");
