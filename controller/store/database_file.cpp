@@ -33,7 +33,22 @@ ErrorClass class_of(int code) {
         case SQLITE_NOTADB:
         case SQLITE_CORRUPT:
         case SQLITE_FORMAT: return ErrorClass::invalid;
+        case SQLITE_FULL:
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN:
+        case SQLITE_READONLY: return ErrorClass::unreachable;
         default: return ErrorClass::transient;
+    }
+}
+
+/// What a person can do about it; every write tries anew by itself.
+const char* next_step(int code) {
+    switch (code & 0xff) {
+        case SQLITE_FULL: return ": free some space on its disk, and writes go on by themselves";
+        case SQLITE_IOERR:
+        case SQLITE_CANTOPEN:
+        case SQLITE_READONLY: return ": mend its disk, and writes go on by themselves";
+        default: return "";
     }
 }
 
@@ -51,13 +66,21 @@ Result<std::unique_ptr<DatabaseFile>> DatabaseFile::open(const std::string& path
     if (auto made = make_private(path); !made) return std::move(made).error();
     std::unique_ptr<DatabaseFile> file(new DatabaseFile(path, *std::move(lock)));
     if (auto connected = file->connect(); !connected) return std::move(connected).error();
+    const auto stored = file->number(
+        "SELECT max(coalesce((SELECT max(revision) FROM change), 0), "
+        "coalesce((SELECT value FROM mark WHERE name = 'compacted'), 0))");
+    if (!stored) return stored.error();
+    file->stored_ = static_cast<Revision>(*stored);
     return file;
 }
 
 Error DatabaseFile::error(const char* doing) const {
     const int code = connection_ ? sqlite3_extended_errcode(connection_.get()) : SQLITE_NOMEM;
-    const char* why = connection_ ? sqlite3_errmsg(connection_.get()) : "out of memory";
-    return Error{class_of(code), path_ + ": " + doing + ": " + why};
+    std::string why = connection_ ? sqlite3_errmsg(connection_.get()) : "out of memory";
+    const int system = connection_ ? sqlite3_system_errno(connection_.get()) : 0;
+    if (class_of(code) == ErrorClass::unreachable && system != 0)
+        why += std::string(" (") + std::strerror(system) + ")";
+    return Error{class_of(code), path_ + ": " + doing + ": " + why + next_step(code)};
 }
 
 Result<void> DatabaseFile::connect() {
@@ -70,8 +93,9 @@ Result<void> DatabaseFile::connect() {
     if (opened != SQLITE_OK) return error("open");
     sqlite3_extended_result_codes(raw, 1);
     if (auto checked = check_format(); !checked) return checked;
+    if (auto logged = use_log(); !logged) return logged;
     // FULL: a commit is on the disk when it returns, not merely in the write-ahead log's page cache
-    for (const char* sql : {"PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=67108864",
+    for (const char* sql : {"PRAGMA synchronous=FULL", "PRAGMA journal_size_limit=67108864",
                             "CREATE TABLE IF NOT EXISTS change (revision INTEGER PRIMARY KEY, key TEXT NOT NULL, "
                             "value BLOB NOT NULL, deleted INTEGER NOT NULL, time_ms INTEGER NOT NULL)",
                             "CREATE INDEX IF NOT EXISTS change_of_key ON change (key, revision)",
@@ -109,6 +133,17 @@ Result<void> DatabaseFile::check_format() {
     return {};
 }
 
+/// SQLite stays silently with what it had when it cannot change it.
+Result<void> DatabaseFile::use_log() {
+    constexpr const char* sql = "PRAGMA journal_mode=WAL";
+    auto statement = prepare(sql);
+    if (!statement) return std::move(statement).error();
+    if (sqlite3_step(statement->get()) != SQLITE_ROW) return error(sql);
+    const auto* mode = reinterpret_cast<const char*>(sqlite3_column_text(statement->get(), 0));
+    if (mode && std::string_view(mode) == "wal") return {};
+    return Error{ErrorClass::unreachable, path_ + ": cannot use a write-ahead log: move it to a local disk"};
+}
+
 Result<void> DatabaseFile::run(const char* sql) {
     if (sqlite3_exec(connection_.get(), sql, nullptr, nullptr, nullptr) != SQLITE_OK) return error(sql);
     return {};
@@ -123,7 +158,7 @@ Result<DatabaseFile::Statement> DatabaseFile::prepare(const char* sql) {
 
 Result<void> DatabaseFile::step(Statement& statement) {
     const int code = sqlite3_step(statement.get());
-    auto failed = code == SQLITE_DONE ? Result<void>() : Result<void>(error(sqlite3_sql(statement.get())));
+    auto failed = code == SQLITE_DONE ? Result<void>() : Result<void>(error("write"));
     sqlite3_reset(statement.get());
     return failed;
 }
@@ -164,10 +199,12 @@ Result<Journal::Loaded> DatabaseFile::load() {
 
 Result<void> DatabaseFile::append(const std::vector<Change>& batch) {
     if (batch.empty()) return {};
-    if (doubtful_)
-        if (auto healed = forget_failed(batch.front().revision); !healed) return healed;
+    if (auto healed = heal(); !healed) return healed;
     auto stored = insert(batch);
-    if (stored) return stored;
+    if (stored) {
+        stored_ = batch.back().revision;
+        return stored;
+    }
     doubtful_ = true;  // until the file was read anew, whatever the roll-back says
     (void)step(rollback_);
     return stored;
@@ -188,37 +225,45 @@ Result<void> DatabaseFile::insert(const std::vector<Change>& batch) {
     return step(commit_);
 }
 
-/// After a failed commit its pages may still be in the log. Reads the file anew, moves the log into it (which
-/// syncs both), and removes what was reported as not stored.
-Result<void> DatabaseFile::forget_failed(Revision first) {
+/// After a failed commit its pages may be in the log, on the disk or in the kernel's cache only; a sync that failed
+/// says nothing about those any more, even if repeated. So what the log holds is written once more, elsewhere: the file
+/// is opened anew, the log moved into it and synced there, and what was reported as not stored is removed.
+Result<void> DatabaseFile::heal() {
+    if (!doubtful_) return {};
     if (auto connected = connect(); !connected) return connected;
     if (auto moved = run("PRAGMA wal_checkpoint(TRUNCATE)"); !moved) return moved;
-    auto remove = prepare("DELETE FROM change WHERE revision >= ?1");
+    auto remove = prepare("DELETE FROM change WHERE revision > ?1");
     if (!remove) return std::move(remove).error();
-    sqlite3_bind_int64(remove->get(), 1, static_cast<std::int64_t>(first));
+    sqlite3_bind_int64(remove->get(), 1, static_cast<std::int64_t>(stored_));
     if (auto removed = step(*remove); !removed) return removed;
     doubtful_ = false;
     return {};
 }
 
 Result<void> DatabaseFile::compact(Revision revision) {
+    if (auto healed = heal(); !healed) return healed;
     if (auto begun = step(begin_); !begun) return begun;
-    const auto compacted = [&]() -> Result<void> {
-        // the last change of each key up to `revision` stays, unless it is a deletion
-        for (const char* sql :
-             {"DELETE FROM change WHERE revision <= ?1 AND (deleted <> 0 OR EXISTS (SELECT 1 FROM change AS later "
-              "WHERE later.key = change.key AND later.revision > change.revision AND later.revision <= ?1))",
-              "INSERT INTO mark (name, value) VALUES ('compacted', ?1) "
-              "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"}) {
-            auto statement = prepare(sql);
-            if (!statement) return std::move(statement).error();
-            sqlite3_bind_int64(statement->get(), 1, static_cast<std::int64_t>(revision));
-            if (auto done = step(*statement); !done) return done;
-        }
-        return step(commit_);
-    }();
-    if (!compacted) (void)step(rollback_);
+    auto compacted = delete_up_to(revision);
+    if (compacted) compacted = step(commit_);
+    if (compacted) return compacted;
+    doubtful_ = true;
+    (void)step(rollback_);
     return compacted;
+}
+
+/// The last change of each key up to `revision` stays, unless it is a deletion.
+Result<void> DatabaseFile::delete_up_to(Revision revision) {
+    for (const char* sql :
+         {"DELETE FROM change WHERE revision <= ?1 AND (deleted <> 0 OR EXISTS (SELECT 1 FROM change AS later "
+          "WHERE later.key = change.key AND later.revision > change.revision AND later.revision <= ?1))",
+          "INSERT INTO mark (name, value) VALUES ('compacted', ?1) "
+          "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"}) {
+        auto statement = prepare(sql);
+        if (!statement) return std::move(statement).error();
+        sqlite3_bind_int64(statement->get(), 1, static_cast<std::int64_t>(revision));
+        if (auto done = step(*statement); !done) return done;
+    }
+    return {};
 }
 
 }  // namespace ocim::store

@@ -35,19 +35,22 @@ private:
     DatabaseFile(std::string path, FileLock lock);
     Result<void> connect();
     Result<void> check_format();
+    Result<void> use_log();
     Result<void> run(const char* sql);
     Result<void> step(Statement& statement);
     Result<std::int64_t> number(const char* sql);
     Result<Statement> prepare(const char* sql);
     Result<void> insert(const std::vector<Change>& batch);
-    Result<void> forget_failed(Revision first);
+    Result<void> heal();
+    Result<void> delete_up_to(Revision revision);
     Error error(const char* doing) const;
 
     const std::string path_;
     FileLock lock_;
     std::unique_ptr<sqlite3, Closer> connection_;
     Statement insert_, begin_, commit_, rollback_;
-    bool doubtful_ = false;  ///< a commit failed: whether the file holds it is not known
+    Revision stored_ = 0;    ///< the last that was reported as stored
+    bool doubtful_ = false;  ///< a transaction failed: whether the file holds it is not known
 };
 
 }  // namespace ocim::store

@@ -80,6 +80,7 @@ struct Store::State {
     bool running = false;  // the front one is with the journal: it takes nobody any more
     std::size_t writes_waiting = 0;
     bool committing = false;
+    bool failing = false;  // the last batch was not stored
     bool stopping = false;
     Revision journal_compacted = 0;
     TaskGroup tasks;  // last: its tasks use all of the above
@@ -311,6 +312,7 @@ awaitable<void> Store::State::commit() {
             fail(stored.error());
             continue;
         }
+        if (std::exchange(failing, false)) log::info("writes are stored again");
         publish(batch);
         waiting.pop_front();
         forget();
@@ -345,6 +347,7 @@ void Store::State::publish(Batch& batch) {
 
 void Store::State::fail(const Error& error) {
     failed_commits.Increment();
+    if (!std::exchange(failing, true)) log::error("writes are refused", {{"error", error.message}});
     const auto failed = std::move(waiting);
     waiting.clear();
     accepted.clear();
