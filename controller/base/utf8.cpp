@@ -22,4 +22,16 @@ std::size_t utf8_sequence(std::string_view text) {
     return 0;
 }
 
+std::string valid_utf8(std::string_view text) {
+    constexpr std::string_view replacement = "\xef\xbf\xbd";
+    std::string out;
+    out.reserve(text.size());
+    while (!text.empty()) {
+        const auto length = utf8_sequence(text);
+        out += length > 0 ? text.substr(0, length) : replacement;
+        text.remove_prefix(length > 0 ? length : 1);
+    }
+    return out;
+}
+
 }  // namespace ocim

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <string_view>
 
 namespace ocim {
@@ -8,5 +9,8 @@ namespace ocim {
 /// How many bytes the UTF-8 sequence at the front of `text` has; 0 when there is none (RFC 3629: no overlong form, no
 /// surrogate, nothing beyond U+10FFFF).
 std::size_t utf8_sequence(std::string_view text);
+
+/// `text` with U+FFFD for each byte that is no part of UTF-8: what a stranger wrote, fit for JSON.
+std::string valid_utf8(std::string_view text);
 
 }  // namespace ocim

@@ -16,6 +16,7 @@ struct Command {
 };
 
 constexpr std::array commands{
+    Command{"logs", "Print the log of an AppServer's playbook.", logs},
     Command{"serve", "Run the API server and the controllers in this process.", serve},
     Command{"version", "Print the version of this program.", version},
 };

@@ -19,6 +19,7 @@ void complain(std::string_view message);
 
 // --- the sub-commands, each in a file of its name
 
+int logs(std::span<const std::string> words);
 int serve(std::span<const std::string> words);
 int version(std::span<const std::string> words);
 

@@ -3,6 +3,7 @@
 #include "apiserver/server.hpp"
 #include "cli/access.hpp"
 #include "cli/files.hpp"
+#include "cli/subresources.hpp"
 #include "client/client.hpp"
 #include "crd/schemas.hpp"
 #include "reconcilers/register.hpp"
@@ -57,6 +58,7 @@ struct Program::State {
     std::unique_ptr<store::Store> store;
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<client::Client> client;
+    std::unique_ptr<openedx::RunLogs> logs;
     std::unique_ptr<runtime::Manager> manager;  ///< null without controllers
 
     Access access;
@@ -134,10 +136,15 @@ awaitable<Result<void>> Program::State::start() {
     tasks.spawn("collectors", registry->run_collectors());
     tasks.spawn("audit", audit->run());
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
+    client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
+    logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);
     // before anybody can write: what the controllers refuse must be refused from the first request on
     if (settings.controllers) make_controllers();
     CO_CHECK(listen());
-    if (manager) CO_CHECK(co_await manager->start());
+    if (manager) {
+        CO_CHECK(co_await manager->start());
+        tasks.spawn("run-logs", logs->keep());
+    }
     not_ready.clear();
     CO_CHECK(announce());
     co_return Result<void>();
@@ -153,7 +160,6 @@ awaitable<Result<void>> Program::State::install_kinds() {
 }
 
 void Program::State::make_controllers() {
-    client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
     runtime::Manager::Settings chosen;
     chosen.data_directory = settings.data_directory;
     manager = std::make_unique<runtime::Manager>(loop.get_executor(), *client, *clock, *random, metrics, pool, chosen);
@@ -169,8 +175,8 @@ Result<void> Program::State::listen() {
         if (not_ready.empty()) return std::nullopt;
         return not_ready;
     });
-    const apiserver::Server::Parts parts{*registry,   *clock, *random, metrics,     pool,
-                                         *authorizer, *audit, health,  OCIM_VERSION};
+    const apiserver::Server::Parts parts{*registry,   *clock, *random, metrics,      pool,
+                                         *authorizer, *audit, health,  OCIM_VERSION, {appserver_log(*logs)}};
     api = std::make_unique<apiserver::Server>(parts);
 
     net::ServerSettings secure;

@@ -3,6 +3,7 @@
 #include "base/async.hpp"
 #include "base/limits.hpp"
 #include "net/lookup.hpp"
+#include "net/target.hpp"
 
 #include <openssl/ssl.h>
 #include <boost/asio/as_tuple.hpp>
@@ -18,7 +19,6 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <charconv>
 #include <mutex>
 #include <optional>
 #include <tuple>
@@ -34,67 +34,11 @@ using tcp = asio::ip::tcp;
 using Code = boost::system::error_code;
 constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 
-Error invalid(std::string what) { return {ErrorClass::invalid, "the URL " + std::move(what)}; }
 Error unreachable(std::string what) { return {ErrorClass::unreachable, std::move(what)}; }
 
 /// A fetch that is cut short has no answer of its own.
 void leave_if_cancelled(const Code& code) {
     if (code == asio::error::operation_aborted) throw boost::system::system_error(code);
-}
-
-struct Target {
-    bool tls = false;
-    std::string authority;   ///< as in the Host header
-    std::string name;        ///< whose certificate is wanted
-    std::string host, port;  ///< where to connect
-    std::string path_and_query;
-};
-
-/// Takes "host:port" or "[address]:port" apart; the port stays as it is where there is none.
-Result<void> split_authority(std::string_view text, std::string& host, std::string& port) {
-    auto end = text.find(':');
-    if (text.starts_with('[')) {
-        const auto bracket = text.find(']');
-        if (bracket == std::string_view::npos) return invalid("has a bracket without its other half");
-        host = text.substr(1, bracket - 1);
-        end = bracket + 1 == text.size() ? std::string_view::npos : bracket + 1;
-        if (end != std::string_view::npos && text[end] != ':') return invalid("has something after a bracket");
-    } else {
-        host = text.substr(0, end);
-    }
-    if (host.empty()) return invalid("names no host");
-    if (end == std::string_view::npos) return {};
-    const auto digits = text.substr(end + 1);
-    unsigned number = 0;
-    const auto [stop, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-    if (error != std::errc() || stop != digits.data() + digits.size() || number == 0 || number > 65535)
-        return invalid("has a port that is none");
-    port = digits;
-    return {};
-}
-
-Result<Target> parse(const std::string& url, const std::string& connect_to) {
-    Target out;
-    std::string_view rest(url);
-    if (rest.starts_with("https://"))
-        out.tls = true;
-    else if (!rest.starts_with("http://"))
-        return invalid("must start with http:// or https://");
-    rest.remove_prefix(out.tls ? 8 : 7);
-    if (std::ranges::any_of(rest, [](char c) { return c <= ' ' || c > '~' || c == '"' || c == '\\'; }))
-        return invalid("holds a character that is not percent-encoded");
-    rest = rest.substr(0, rest.find('#'));
-    const auto end = std::min(rest.find_first_of("/?"), rest.size());
-    out.authority = rest.substr(0, end);
-    if (out.authority.find('@') != std::string::npos) return invalid("must not hold a user name");
-    out.path_and_query = rest.substr(end);
-    if (!out.path_and_query.starts_with('/')) out.path_and_query.insert(0, "/");
-    out.port = out.tls ? "443" : "80";
-    if (auto done = split_authority(out.authority, out.name, out.port); !done) return std::move(done).error();
-    out.host = out.name;
-    if (connect_to.empty()) return out;
-    if (auto done = split_authority(connect_to, out.host, out.port); !done) return std::move(done).error();
-    return out;
 }
 
 /// The way back to the loop from a thread of the resolver, shut when the fetcher goes.
@@ -157,7 +101,7 @@ public:
     BeastFetcher& operator=(const BeastFetcher&) = delete;
 
     awaitable<Result<Fetched>> fetch(Fetch what) override {
-        CO_TRY(auto target, parse(what.url, what.connect_to));
+        CO_TRY(auto target, parse_target(what.url, what.connect_to));
         const auto begin = clock_.now();
         const auto timeout = what.timeout;
         auto work = exchange(std::move(what), std::move(target));
@@ -234,7 +178,7 @@ std::unique_ptr<Fetcher> make_fetcher(asio::any_io_executor loop, Clock& clock) 
 }
 
 Result<void> check_fetch(const std::string& url, const std::string& connect_to) {
-    auto parsed = parse(url, connect_to);
+    auto parsed = parse_target(url, connect_to);
     if (!parsed) return std::move(parsed).error();
     return {};
 }

@@ -17,6 +17,7 @@ using Phase = Object::Status::Phase;
 constexpr auto system_namespace = "ocim-system";
 constexpr auto private_key = "ssh-privatekey";  // as kubernetes.io/ssh-auth names it
 constexpr std::size_t last_lines_max = 20;
+constexpr std::int64_t tail_bytes_max = 8192;  // as run_look.sh shows it
 
 const Run* find(const RunSnapshot& seen, const std::string& key) {
     const auto found = seen.find(key);
@@ -44,9 +45,10 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
     return Variables{parsed->value.get_object(), {}}.secrets();
 }
 
-std::vector<std::string> last_lines(const std::string& tail) {
+/// `whole`: the tail is all there is; else its first line is a part of one, perhaps of a secret.
+std::vector<std::string> last_lines(const std::string& tail, bool whole) {
     std::vector<std::string> out;
-    std::size_t begin = 0;
+    std::size_t begin = whole ? 0 : std::min(tail.find('\n'), tail.size());
     while (begin < tail.size()) {
         const auto end = std::min(tail.find('\n', begin), tail.size());
         if (end > begin) out.push_back(tail.substr(begin, std::min<std::size_t>(end - begin, 500)));
@@ -95,6 +97,7 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
     if (found->log_bytes <= found->fetched_bytes) return {};
     RunAction fetch{Verb::fetch_log, object.metadata.uid, mark};
     fetch.fetched_bytes = found->fetched_bytes;
+    fetch.to_the_end = found->state != Run::State::running;
     fetch.masked = secrets_of(object, inputs);
     return {std::move(fetch)};
 }
@@ -146,7 +149,8 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
             }
     }
     out.status.log_bytes = found->fetched_bytes;
-    out.status.last_lines = last_lines(mask(found->tail, secrets_of(object, inputs)));
+    out.status.last_lines =
+        last_lines(mask(found->tail, secrets_of(object, inputs)), found->log_bytes <= tail_bytes_max);
     return out;
 }
 
@@ -220,10 +224,6 @@ std::string mask(std::string text, const std::vector<Secret>& secrets) {
             text.replace(at, value.size(), stars);
     }
     return text;
-}
-
-std::string log_path(const std::string& data_directory, const std::string& namespace_name) {
-    return data_directory + "/logs/" + namespace_name + ".log";
 }
 
 }  // namespace ocim::openedx

@@ -45,6 +45,7 @@ struct RunAction {
     Secret variables{};
     // of a fetch
     std::int64_t fetched_bytes = 0;
+    bool to_the_end = false;  ///< also a last line without an end: nothing follows it
     std::vector<Secret> masked{};
     bool operator==(const RunAction&) const = default;
 };
@@ -85,8 +86,5 @@ std::unique_ptr<RunSystem> open_run_host(const crd::VirtualMachine& machine, Sec
 
 /// `text` with every secret replaced by "********".
 std::string mask(std::string text, const std::vector<Secret>& secrets);
-
-/// Where the log of a run is kept, below the data directory: "logs/<namespace>/<run>.log".
-std::string log_path(const std::string& data_directory, const std::string& namespace_name);
 
 }  // namespace ocim::openedx

@@ -1,20 +1,14 @@
+#include "base/utf8.hpp"
 #include "net/ssh.hpp"
 #include "openedx/run.hpp"
+#include "openedx/run_log.hpp"
 #include "openedx/run_look.hpp"
 #include "openedx/run_script.hpp"
 
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
 #include <charconv>
-#include <filesystem>
-#include <fstream>
-#include <sstream>
 
 namespace ocim::openedx {
 namespace {
-
-namespace fs = std::filesystem;
 
 constexpr auto folder_of_runs = "/var/lib/ocim/runs";
 constexpr Duration call_limit{20'000};
@@ -26,49 +20,6 @@ constexpr auto start_run = R"(setsid -f sh "$1/run.sh" "$@" </dev/null >/dev/nul
 constexpr auto read_piece = R"(tail -c "+$2" "$1/log" | head -c "$3")";
 constexpr auto remove_run =
     R"sh([ -d "$1" ] || exit 0; flock -n "$1/lock" true || pkill -KILL -g "$(cat "$1/group")"; rm -rf "$1")sh";
-
-/// The log of one run as it is kept here, with how much of the machine's it holds. Blocking.
-class LocalLog {
-public:
-    explicit LocalLog(std::string path) : path_(std::move(path)) {}
-
-    std::int64_t fetched() const { return read_note().first; }
-
-    /// Adds a piece that began at `fetched`; what a crash left behind the note is cut off first.
-    Result<void> append(std::int64_t began, std::int64_t raw_bytes, const std::string& masked) const {
-        const auto [fetched, size] = read_note();
-        if (fetched != began) return {};  // another look was quicker
-        std::error_code error;
-        fs::create_directories(fs::path(path_).parent_path(), error);
-        const int file = ::open(path_.c_str(), O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        if (file < 0) return Error{ErrorClass::transient, "cannot write the log " + path_};
-        const bool written = ::ftruncate(file, size) == 0 && ::lseek(file, 0, SEEK_END) >= 0 &&
-                             ::write(file, masked.data(), masked.size()) == static_cast<ssize_t>(masked.size());
-        ::close(file);
-        if (!written) return Error{ErrorClass::transient, "cannot write the log " + path_};
-        std::ofstream note(note_path() + ".tmp");
-        note << began + raw_bytes << " " << size + static_cast<std::int64_t>(masked.size());
-        note.close();
-        fs::rename(note_path() + ".tmp", note_path(), error);
-        if (error) return Error{ErrorClass::transient, "cannot write the log " + path_ + ": " + error.message()};
-        return {};
-    }
-    void remove() const {
-        std::error_code ignored;
-        fs::remove(path_, ignored);
-        fs::remove(note_path(), ignored);
-    }
-
-private:
-    std::string note_path() const { return path_ + ".position"; }
-    std::pair<std::int64_t, std::int64_t> read_note() const {
-        std::ifstream note(note_path());
-        std::int64_t fetched = 0, size = 0;
-        note >> fetched >> size;
-        return {fetched, size};
-    }
-    std::string path_;
-};
 
 /// One reader of the look script's words.
 class LookReader {
@@ -93,7 +44,7 @@ public:
             } else if (word == "tail") {
                 auto tail = bytes(value);
                 if (!tail) return std::move(tail).error();
-                run->tail = *std::move(tail);
+                run->tail = valid_utf8(*tail);
             } else {
                 note(*run, word, value);
                 alive = alive || word == "alive";
@@ -133,7 +84,7 @@ private:
         rest_.remove_prefix(std::min(end + 1, rest_.size()));
         const auto space = std::min(text.find(' '), text.size());
         word = text.substr(0, space);
-        value = space < text.size() ? text.substr(space + 1) : "";
+        value = space < text.size() ? valid_utf8(text.substr(space + 1)) : "";
         return true;
     }
     Result<std::string> bytes(const std::string& length) {
@@ -160,7 +111,8 @@ public:
         if (!runs) co_return std::move(runs).error();
         auto add = [runs = *std::move(runs), directory = data_directory_]() mutable -> Result<RunSnapshot> {
             for (auto& [key, run] : runs)
-                if (run.mark) run.fetched_bytes = LocalLog(log_path(directory, run.mark->namespace_name)).fetched();
+                if (run.mark)
+                    run.fetched_bytes = RunLog(log_folder(directory, run.mark->namespace_name, key)).position().fetched;
             return std::move(runs);
         };
         co_return co_await blocking_.call(std::move(add));
@@ -229,13 +181,13 @@ private:
         const auto folder = std::string(folder_of_runs) + "/" + action.key;
         auto arguments = words({folder, std::to_string(action.fetched_bytes + 1), std::to_string(fetch_bytes_max)});
         CO_TRY(auto piece, co_await script(read_piece, std::move(arguments), ""));
-        if (const auto end = piece.rfind('\n'); end != std::string::npos)
+        const bool last = action.to_the_end && static_cast<std::int64_t>(piece.size()) < fetch_bytes_max;
+        if (const auto end = piece.rfind('\n'); end != std::string::npos && !last)
             piece.resize(end + 1);
-        else if (static_cast<std::int64_t>(piece.size()) < fetch_bytes_max)
+        else if (!action.to_the_end && static_cast<std::int64_t>(piece.size()) < fetch_bytes_max)
             co_return Result<void>{};  // a line that is still being written
         const auto raw = static_cast<std::int64_t>(piece.size());
-        auto append = [log = LocalLog(log_path(data_directory_, action.mark.namespace_name)), raw,
-                       began = action.fetched_bytes,
+        auto append = [log = log_of(action), raw, began = action.fetched_bytes,
                        masked = mask(std::move(piece), action.masked)] { return log.append(began, raw, masked); };
         co_return co_await blocking_.call(std::move(append));
     }
@@ -244,11 +196,15 @@ private:
         auto arguments = words({std::string(folder_of_runs) + "/" + action.key});
         CO_TRY(const auto output, co_await script(remove_run, std::move(arguments), ""));
         (void)output;
-        auto forget = [log = LocalLog(log_path(data_directory_, action.mark.namespace_name))]() -> Result<void> {
+        auto forget = [log = log_of(action)]() -> Result<void> {
             log.remove();
             return {};
         };
         co_return co_await blocking_.call(std::move(forget));
+    }
+
+    RunLog log_of(const RunAction& action) const {
+        return RunLog(log_folder(data_directory_, action.mark.namespace_name, action.key));
     }
 
     awaitable<Result<void>> put(std::string folder, std::string name, std::string content) {

@@ -285,18 +285,24 @@ private:
     Variables out_;
 };
 
+/// Takes the first character off `text`, which is UTF-8.
+std::uint32_t take_point(std::string_view& text) {
+    const auto lead = static_cast<unsigned char>(text.front());
+    const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
+    std::uint32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
+    for (std::size_t k = 1; k < length && k < text.size(); ++k)
+        point = point << 6 | (static_cast<unsigned char>(text[k]) & 0x3FU);
+    text.remove_prefix(std::min(length, text.size()));
+    return point;
+}
+
 /// A text in YAML's double quotes, in ASCII only: readers of YAML 1.1 fold some line breaks beyond it and refuse
 /// other characters.
 std::string quoted(std::string_view text) {
     std::string out = "\"";
     char escape[16];
-    for (std::size_t i = 0; i < text.size();) {
-        const auto lead = static_cast<unsigned char>(text[i]);
-        const std::size_t length = lead < 0x80 ? 1 : lead < 0xE0 ? 2 : lead < 0xF0 ? 3 : 4;
-        std::uint32_t point = length == 1 ? lead : lead & (0xFFU >> (length + 1));
-        for (std::size_t k = 1; k < length && i + k < text.size(); ++k)
-            point = point << 6 | (static_cast<unsigned char>(text[i + k]) & 0x3FU);
-        i += length;
+    while (!text.empty()) {
+        const auto point = take_point(text);
         if (point == '"' || point == '\\')
             out.append({'\\', static_cast<char>(point)});
         else if (point >= 0x20 && point < 0x7F)
@@ -336,12 +342,39 @@ bool names_a_secret(std::string_view name) {
     return false;
 }
 
+/// JSON's text with what is beyond ASCII as \uXXXX, in pairs beyond U+FFFF (RFC 8259 section 7).
+std::string ascii_only(std::string_view text) {
+    std::string out;
+    const auto add = [&](std::uint32_t unit) {
+        char escape[8];
+        std::snprintf(escape, sizeof escape, "\\u%04x", unit & 0xFFFFU);
+        out += escape;
+    };
+    while (!text.empty()) {
+        const auto point = take_point(text);
+        if (point < 0x80) {
+            out += static_cast<char>(point);
+        } else if (point > 0xFFFF) {
+            add(0xD800 + ((point - 0x10000) >> 10));
+            add(0xDC00 + ((point - 0x10000) & 0x3FF));
+        } else {
+            add(point);
+        }
+    }
+    return out;
+}
+
 void collect_secrets(const json::object& values, std::vector<Secret>& out) {
     constexpr std::size_t length_min = 6;  // masking shorter texts would make a log unreadable
     for (const auto& [name, value] : values) {
         if (const auto* inner = value.if_object()) collect_secrets(*inner, out);
         const auto* text = value.if_string();
-        if (text && text->size() >= length_min && names_a_secret(name)) out.emplace_back(std::string(*text));
+        if (!text || text->size() < length_min || !names_a_secret(name)) continue;
+        out.emplace_back(std::string(*text));
+        // as Ansible shows it: in JSON, with what is beyond ASCII as it is or escaped
+        const auto json = api::to_text(value);
+        for (auto escaped : {json.substr(1, json.size() - 2), ascii_only(json.substr(1, json.size() - 2))})
+            if (escaped != *text) out.emplace_back(std::move(escaped));
     }
 }
 
@@ -379,6 +412,8 @@ std::string Variables::document() const {
 std::vector<Secret> Variables::secrets() const {
     std::vector<Secret> out;
     collect_secrets(values, out);
+    // one that holds another goes first
+    std::ranges::sort(out, std::ranges::greater(), [](const Secret& secret) { return secret.reveal().size(); });
     return out;
 }
 

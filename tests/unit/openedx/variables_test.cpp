@@ -143,6 +143,13 @@ TEST(Variables, SecretsAreMaskedInALog) {
     const auto password = mysql_password(Secret("key"), "demo_x_edxapp");
     const auto masked = mask("connecting with " + password + " and " + password + "\n", variables(of, key()).secrets());
     EXPECT_EQ(masked, "connecting with ******** and ********\n");
+    of.extra = {{{"ADMIN_PASSWORD", "a\"b\\\xc3\xbc\xf0\x9f\x8e\x93"},
+                 {"LONGER_PASSWORD", "a\"b\\\xc3\xbc\xf0\x9f\x8e\x93 and more"}}};
+    EXPECT_EQ(
+        mask(
+            R"(as it is: a"b\ü🎓; in JSON: a\"b\\ü🎓; in ASCII: a\"b\\\u00fc\ud83c\udf93; one within: a"b\ü🎓 and more)",
+            variables(of, key()).secrets()),
+        "as it is: ********; in JSON: ********; in ASCII: ********; one within: ********");
 }
 
 }  // namespace

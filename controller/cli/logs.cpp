@@ -1,0 +1,154 @@
+#include "api/json.hpp"
+#include "cli/arguments.hpp"
+#include "cli/cli.hpp"
+#include "cli/kubeconfig.hpp"
+#include "net/http_client.hpp"
+#include "net/http_stream.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstdint>
+#include <iostream>
+#include <optional>
+
+namespace ocim::cli {
+
+namespace {
+
+constexpr Flag flags[] = {
+    {"namespace", "NAMESPACE", "Where the AppServer is; the kubeconfig's namespace unless said otherwise. Also -n."},
+    {"follow", "", "Go on until the playbook has ended, also when it has not begun. Also -f."},
+    {"tail", "LINES", "Only so many lines of the end, and what follows."},
+    {"limit-bytes", "BYTES", "At most so much."},
+    {"kubeconfig", "FILE", "Access to the server; $KUBECONFIG, else ~/.kube/config, unless said otherwise."},
+    {"help", "", "Show this text."},
+};
+
+std::string help() {
+    return "Print the log of an AppServer's playbook; known secrets are masked.\n"
+           "\n"
+           "Usage: ocim logs appserver/NAME [FLAGS]\n"
+           "\n"
+           "Flags:\n" +
+           describe(flags);
+}
+
+/// What is asked for, and the flags with their long names.
+struct Words {
+    std::vector<std::string> targets, flags;
+};
+
+Words sort_words(std::span<const std::string> words) {
+    Words out;
+    for (std::size_t i = 0; i < words.size(); ++i) {
+        auto word = words[i];
+        if (word == "-n") word = "--namespace";
+        if (word == "-f") word = "--follow";
+        if (word == "-h") word = "--help";
+        if (!word.starts_with("-")) {
+            out.targets.push_back(std::move(word));
+            continue;
+        }
+        const auto* flag = std::ranges::find_if(
+            flags, [&](const Flag& f) { return word == "--" + std::string(f.name) && !f.value.empty(); });
+        out.flags.push_back(std::move(word));
+        if (flag != std::end(flags) && i + 1 < words.size()) out.flags.push_back(words[++i]);
+    }
+    return out;
+}
+
+/// "appserver/demo-1" -> "demo-1".
+Result<std::string> name_of(const std::vector<std::string>& targets) {
+    const Error usage{ErrorClass::invalid, "say whose log: ocim logs appserver/NAME. See \"ocim logs --help\"."};
+    if (targets.size() != 1) return usage;
+    const auto& target = targets.front();
+    const auto slash = target.find('/');
+    if (slash == std::string::npos) return usage;
+    constexpr std::array<std::string_view, 4> kinds{"appserver", "appservers", "oas", "appservers.ocim.opencraft.com"};
+    if (std::ranges::find(kinds, std::string_view(target).substr(0, slash)) == kinds.end())
+        return Error{ErrorClass::invalid, "\"" + target + "\": only an appserver has a log"};
+    return target.substr(slash + 1);
+}
+
+Result<std::string> count(const Arguments& arguments, const char* flag, const char* parameter) {
+    const auto text = arguments.text(flag);
+    if (text.empty()) return std::string();
+    std::int64_t value = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+    if (error != std::errc() || end != text.data() + text.size() || value < 0)
+        return Error{ErrorClass::invalid, "--" + std::string(flag) + " " + text + ": give a number"};
+    return "&" + std::string(parameter) + "=" + text;
+}
+
+Result<net::StreamRequest> request(const Words& words, const Arguments& arguments) {
+    auto name = name_of(words.targets);
+    if (!name) return std::move(name).error();
+    const auto tail = count(arguments, "tail", "tailLines"), limit = count(arguments, "limit-bytes", "limitBytes");
+    if (!tail) return tail.error();
+    if (!limit) return limit.error();
+    auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")));
+    if (!access) return std::move(access).error();
+    const auto given = arguments.text("namespace");
+    net::StreamRequest out;
+    out.url = access->server + "/apis/ocim.opencraft.com/v1alpha1/namespaces/" +
+              net::percent_encode(given.empty() ? access->namespace_ : given) + "/appservers/" +
+              net::percent_encode(*name) + "/log?follow=" + (arguments.has("follow") ? "true" : "false") + *tail +
+              *limit;
+    out.ca_certificate = std::move(access->ca_certificate);
+    out.certificate = std::move(access->certificate);
+    out.private_key = std::move(access->private_key);
+    out.bearer_token = std::move(access->token);
+    return out;
+}
+
+/// The log on stdout; a refusal's own message as the error.
+Result<void> print(net::StreamRequest request) {
+    boost::asio::io_context loop{1};
+    const auto clock = make_system_clock(loop);
+    std::string refusal;
+    const auto take = [&](unsigned status, std::string_view part) {
+        if (status == 200)
+            std::cout << part << std::flush;
+        else
+            refusal += part;
+    };
+    std::optional<Result<unsigned>> done;
+    auto reading = net::read_stream(loop.get_executor(), *clock, std::move(request), take);
+    boost::asio::co_spawn(loop, std::move(reading), [&](std::exception_ptr thrown, Result<unsigned> ended) {
+        if (thrown) std::rethrow_exception(thrown);
+        done = std::move(ended);
+    });
+    loop.run();
+    if (!*done) return std::move(*done).error();
+    if (**done == 200) return {};
+    const auto status = api::parse_json(refusal);
+    const auto message = status ? std::string(api::find_text(status->value, {"message"})) : std::string();
+    return Error{ErrorClass::invalid,
+                 message.empty() ? "the server answered with status " + std::to_string(**done) : message};
+}
+
+}  // namespace
+
+int logs(std::span<const std::string> given) {
+    const auto words = sort_words(given);
+    const auto arguments = Arguments::parse("logs", words.flags, flags);
+    if (arguments && arguments->has("help")) {
+        std::cout << help();
+        return exit_ok;
+    }
+    auto wanted = arguments ? request(words, *arguments) : Result<net::StreamRequest>(arguments.error());
+    if (!wanted) {
+        complain(wanted.error().message);
+        return exit_usage;
+    }
+    const auto printed = print(*std::move(wanted));
+    if (printed) return exit_ok;
+    complain(printed.error().message);
+    return exit_failed;
+}
+
+}  // namespace ocim::cli

@@ -1,0 +1,128 @@
+#!/usr/bin/python3
+"""The log of an AppServer's playbook: while it runs, when it has ended, when it has failed, and gone with it."""
+import json
+import os
+import signal
+import subprocess
+import unittest
+
+from case import READY, Scenario, wait_for
+from stage import KUBECTL, OCIM  # noqa: F401
+
+LOG = "/apis/ocim.opencraft.com/v1alpha1/namespaces/campus/appservers/{}/log"
+SECRET = 'pass"word\\ with ü'
+
+
+class Logs(Scenario):
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.declare_site()
+
+    def logs(self, *words):
+        return subprocess.Popen([str(OCIM), "logs", *words, "-n", "campus", "--kubeconfig", self.stage.path("kubeconfig")],
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+    def printed(self, *words):
+        """(exit code, output, errors)"""
+        process = self.logs(*words)
+        out, errors = process.communicate(timeout=120)
+        return process.returncode, out, errors
+
+    def log_on_machine(self, appserver):
+        address = self.stage.get("appserver", appserver, "-n", "campus")["status"]["addresses"][0]
+        return self.ssh(address, "cat /var/lib/ocim/runs/*/log").stdout
+
+    def kept(self, appserver):
+        found = self.stage.get("configmap", f"{appserver}-log", "-n", "campus")
+        return found["data"]["log"] if found else ""
+
+    def test_01_it_is_followed_from_before_the_playbook_begins(self):
+        self.stage.apply(self.instance("slow", configuration={"extraVars": {"DEMO_SECONDS": 6}}))
+        wait_for("there is an AppServer", lambda: self.stage.get("appserver", "slow-1", "-n", "campus"), 60)
+        follower = self.logs("appserver/slow-1", "-f")
+        lines = []
+        while not any("run for a while" in line for line in lines):
+            line = follower.stdout.readline()
+            self.assertTrue(line, f"it ended before: {lines} {follower.stderr.read() if not line else ''}")
+            lines.append(line)
+        phase = self.stage.get("provisioningrun", "slow-1-1", "-n", "campus")["status"].get("phase")
+        self.assertEqual(phase, "Running", "lines come while the playbook runs")
+        rest, errors = follower.communicate(timeout=120)
+        self.assertEqual((follower.returncode, errors), (0, ""))
+        self.assertIn("PLAY RECAP", rest, "and to its end")
+        self.wait_ready(name="slow")
+        self.assertEqual("".join(lines) + rest, self.log_on_machine("slow-1"), "every byte, once, in order")
+
+    def test_02_it_is_there_afterwards(self):
+        whole = self.log_on_machine("slow-1")
+        self.assertEqual(self.printed("appserver/slow-1"), (0, whole, ""))
+        self.assertEqual(self.printed("appserver/slow-1", "-f"), (0, whole, ""), "nothing to wait for")
+        self.assertEqual(self.printed("oas/slow-1", "--tail", "2")[1], "".join(whole.splitlines(True)[-2:]))
+        self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1")).stdout, whole)
+        self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?limitBytes=50").stdout, whole[:50])
+        wait_for("the end is in a ConfigMap", lambda: self.kept("slow-1") == whole, 30)
+
+    def test_03_what_cannot_be_shown_is_refused_with_its_reason(self):
+        for words, said in ((("appserver/nobody",), 'appservers.ocim.opencraft.com "nobody" not found'),
+                            (("appserver/slow-1", "--tail", "x"), "--tail x: give a number"),
+                            (("instance/slow",), "only an appserver has a log"), ((), "ocim logs appserver/NAME")):
+            code, out, errors = self.printed(*words)
+            self.assertNotEqual(code, 0, words)
+            self.assertEqual(out, "", words)
+            self.assertIn(said, errors)
+        refused = self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?tailLines=-1", check=False)
+        self.assertIn("tailLines", refused.stderr)
+
+    def test_04_a_failed_run_shows_why_and_no_secret(self):
+        self.stage.apply(self.stage.secret("own", {"vars": json.dumps({"OWN_PASSWORD": SECRET})}, namespace="campus"),
+                         self.instance("broken", rollout={"attempts": 1}, configuration={
+                             "extraVarsFrom": [{"secretRef": {"name": "own"}}],
+                             "extraVars": {"DEMO_FAIL": True, "DEMO_SAY": ["word: {{ OWN_PASSWORD }}"]}}))
+        wait_for("it gives up", lambda: self.condition("instance", "broken", "Stalled")["status"] == "True", READY)
+        code, out, _ = self.printed("appserver/broken-1", "-f")
+        self.assertEqual(code, 0)
+        self.assertIn("DEMO_FAIL is set", out)
+        self.assertIn("********", out, "the secret was printed, and masked")
+        on_machine = self.log_on_machine("broken-1")
+        self.assertTrue(SECRET in on_machine or json.dumps(SECRET)[1:-1] in on_machine or
+                        json.dumps(SECRET, ensure_ascii=False)[1:-1] in on_machine, "it is really printed there")
+        wait_for("the end is in a ConfigMap", lambda: "DEMO_FAIL is set" in self.kept("broken-1"), 30)
+        told = self.stage.kubectl("get", "ocim,configmaps,events.events.k8s.io", "-A", "-o", "yaml").stdout + out
+        told += self.stage.path("log", "ocim.log").read_text()
+        for path in self.stage.path("ocim", "logs").rglob("*.log"):
+            told += path.read_text(errors="replace")
+        for form in (SECRET, json.dumps(SECRET)[1:-1], json.dumps(SECRET, ensure_ascii=False)[1:-1]):
+            self.assertNotIn(form, told)
+
+    def test_05_a_restart_in_the_middle_loses_no_line(self):
+        self.stage.apply(self.instance("again", configuration={"extraVars": {"DEMO_SECONDS": 8}}))
+        wait_for("it runs", lambda: (self.stage.get("provisioningrun", "again-1-1", "-n", "campus") or {}).get(
+            "status", {}).get("phase") == "Running", 120)
+        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
+        self.stage.processes.pop("ocim").wait()
+        self.stage.start_ocim()
+        code, out, errors = self.printed("appserver/again-1", "-f")
+        self.assertEqual((code, errors), (0, ""))
+        self.wait_ready(name="again")
+        self.assertEqual(out, self.log_on_machine("again-1"))
+
+    def test_06_logs_go_with_their_appserver(self):
+        folder = self.stage.path("ocim", "logs", "campus", "x").parent
+        self.assertIn("slow-1-1", os.listdir(folder))
+        self.stage.kubectl("delete", "instance", "slow", "broken", "-n", "campus", "--timeout=200s", seconds=230)
+        wait_for("the logs are gone", lambda: not [n for n in os.listdir(folder) if n.startswith(("slow", "broken"))], 30)
+        wait_for("and their ends", lambda: self.kept("slow-1") == "" and self.kept("broken-1") == "", 60)
+
+    def test_07_also_when_the_machine_went_first(self):
+        folder = self.stage.path("ocim", "logs", "campus", "x").parent
+        self.assertIn("again-1-1", os.listdir(folder))
+        address = self.stage.get("appserver", "again-1", "-n", "campus")["status"]["addresses"][0]
+        self.assertEqual(self.ssh(address, "rm -rf /var/lib/ocim").returncode, 0)
+        self.stage.kubectl("delete", "appserver", "again-1", "-n", "campus", "--wait=false")
+        self.stage.kubectl("delete", "instance", "again", "-n", "campus", "--timeout=200s", seconds=230)
+        wait_for("the log is gone", lambda: not [n for n in os.listdir(folder) if n.startswith("again-1")], 30)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, failfast=True)
