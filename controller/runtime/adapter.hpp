@@ -79,6 +79,8 @@ public:
     virtual std::uint64_t observation_began() const = 0;
     virtual std::uint64_t changed(KeyId key) const = 0;
     virtual std::size_t things() const = 0;
+    /// How often results of actions have made what we know something else.
+    virtual std::uint64_t folded() const = 0;
 
     virtual Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) = 0;
     virtual Result<std::vector<PlannedAction>> remove(const Json& object, const std::string& installation) = 0;

@@ -15,6 +15,8 @@ namespace {
 
 constexpr Instant never = Instant::max();
 constexpr Duration observe_retry_min = 1s, observe_retry_max = 30s;
+// of those who wait for what others do: a visit takes a fraction of a millisecond
+constexpr Duration tell_interval_min = 500ms, tell_time_each = 2ms;
 
 std::size_t combined(std::size_t a, std::size_t b) { return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2)); }
 
@@ -41,12 +43,15 @@ Backend::Backend(Engine& engine, BackendBoard& board, const ExternalAdapter& ada
     }
 }
 
-Backend::~Backend() {
+Backend::~Backend() { forget_metrics(); }
+
+void Backend::forget_metrics() {
     if (!metrics_.up) return;
     const std::string kind(adapter_.backend_kind().name);
     const Metrics::Labels labels{{"kind", kind}, {"backend", key_.text()}, {"user", adapter_.name()}};
     engine_.metrics.remove_gauge("ocim_backend_up", labels);
     engine_.metrics.remove_gauge("ocim_orphans", labels);
+    metrics_ = {};
 }
 
 // --- who has objects here
@@ -66,6 +71,7 @@ void Backend::leave(const ObjectKey& object) {
     if (found == objects_.end()) return;
     if (found->second.busy) --busy_;
     objects_.erase(found);
+    hopeful_.erase(object);
     if (objects_.empty())
         refresh();
     else
@@ -82,6 +88,26 @@ void Backend::set_busy(const ObjectKey& object, bool busy) {
     else
         --busy_;
     wake_.notify();  // the next probe is due at another time
+}
+
+void Backend::set_hopeful(const ObjectKey& object, bool hopeful) {
+    if (!hopeful || !objects_.contains(object)) {
+        hopeful_.erase(object);
+        return;
+    }
+    if (hopeful_.empty()) told_folded_ = world_->folded();  // it was judged just now
+    hopeful_.insert(object);
+}
+
+/// Which part of what is there keeps an object waiting only its kind knows, so all that wait are asked; the more they
+/// are, the less often, so that many who wait do not slow down those who act. Says when to ask again.
+std::optional<Instant> Backend::tell_hopeful(Instant now) {
+    if (hopeful_.empty() || world_->folded() == told_folded_) return std::nullopt;
+    if (now < tell_at_) return tell_at_;
+    told_folded_ = world_->folded();
+    tell_at_ = now + std::max(tell_interval_min, tell_time_each * static_cast<Duration::rep>(hopeful_.size()));
+    for (const auto& object : hopeful_) user_.wake(object, Priority::low);
+    return std::nullopt;
 }
 
 void Backend::wake_all(Priority priority) {
@@ -140,7 +166,7 @@ void Backend::read(const Json& object) {
 }
 
 void Backend::hold_what_we_need() {
-    if (!adapter_.backend_is_ours()) return;
+    if (!adapter_.backend_is_ours() || retired_) return;
     std::vector<std::pair<api::Kind, ObjectKey>> used;
     if (exists_ && !objects_.empty()) {
         used.emplace_back(adapter_.backend_kind(), key_);
@@ -197,7 +223,7 @@ void Backend::withdraw() {
 }
 
 void Backend::report() {
-    if (!adapter_.backend_is_ours()) return;
+    if (!adapter_.backend_is_ours() || retired_) return;
     metrics_.up->Set(world_->known() && !trouble() ? 1 : 0);
     metrics_.orphans->Set(static_cast<double>(orphan_count_));
     if (!exists_) {
@@ -279,10 +305,15 @@ awaitable<void> Backend::stop(Instant deadline) {
     co_await calls_.stop();
     co_await loop_.stop();
     world_->close();
-    if (adapter_.backend_is_ours() && objects_.empty()) {
-        board_.use(name_, {});
-        board_.forget(adapter_.backend_kind(), key_, adapter_.name());
-    }
+}
+
+void Backend::retire() {
+    drain();
+    retired_ = true;
+    forget_metrics();
+    if (!adapter_.backend_is_ours()) return;
+    board_.use(name_, {});
+    board_.forget(adapter_.backend_kind(), key_, adapter_.name());
 }
 
 awaitable<void> Backend::run() {
@@ -307,6 +338,7 @@ std::optional<Instant> Backend::start_what_is_due(Instant now) {
     if (ready_to_open(now)) open(now);
     if (wanted_ != opened_with_ && open_at_ > now) at(open_at_);
     if (!world_->is_open() || wanted_ != opened_with_) return next;
+    if (const auto later = tell_hopeful(now)) at(*later);
 
     if (const auto due = breaker_.next_probe(busy_ > 0); !probing_ && due <= now) {
         probing_ = true;
@@ -363,7 +395,7 @@ void Backend::submit(const ObjectKey& object, std::vector<PlannedAction> actions
 
 std::optional<Instant> Backend::blocked_until(KeyId key) const {
     const auto found = blocked_.find(key);
-    if (found == blocked_.end()) return std::nullopt;
+    if (found == blocked_.end() || found->second <= engine_.clock.now()) return std::nullopt;
     return found->second;
 }
 

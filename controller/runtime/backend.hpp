@@ -56,6 +56,9 @@ public:
     /// Work is waiting for it: it is probed more often.
     void set_busy(const ObjectKey& object, bool busy);
 
+    /// What is there keeps `object` from being ready: it is woken when actions of others have changed that.
+    void set_hopeful(const ObjectKey& object, bool hopeful);
+
     /// Wakes `object` after the next complete observation that begins at `when` or later and after the moment
     /// `after` (see World::tick).
     void await_observation(const ObjectKey& object, std::uint64_t after, Instant when);
@@ -78,6 +81,8 @@ public:
     void start();
     /// Starts no call from now on.
     void drain();
+    /// Nobody will ask for it again; another one of the same name may take its place from now on. stop() follows.
+    void retire();
     /// Waits for the calls in flight until `deadline`, then cancels them.
     awaitable<void> stop(Instant deadline);
 
@@ -91,6 +96,7 @@ private:
         prometheus::Gauge *up = nullptr, *orphans = nullptr;  // null for backends of somebody else
     };
 
+    void forget_metrics();
     void read(const Json& object);
     void cannot_open(bool stalled, std::string reason, std::string message);
     void hold_what_we_need();
@@ -109,6 +115,7 @@ private:
     awaitable<void> fly(std::vector<Batch::Item> items);
     void account(const Landed& landed, const ObjectKey& object);
     void swept(const Landed& landed);
+    std::optional<Instant> tell_hopeful(Instant now);
     void call_ended(Breaker::Call call, const Result<void>& result);
     void count(Breaker::Call call, const Result<void>& result);
     void learn(Breaker::Call call, const Result<void>& result);
@@ -138,6 +145,9 @@ private:
     std::optional<Trouble> open_trouble_, observe_trouble_, told_trouble_;
 
     std::map<ObjectKey, Member> objects_;
+    std::set<ObjectKey> hopeful_;
+    std::uint64_t told_folded_ = 0;  // of what is there, the hopeful ones know so much
+    Instant tell_at_{};
     std::map<KeyId, Instant> blocked_;
     Breaker breaker_;
     Pace pace_;
@@ -146,7 +156,8 @@ private:
     std::size_t orphan_count_ = 0;
     std::optional<WallTime> last_observed_;
 
-    bool probing_ = false, observing_ = false, draining_ = false, sweeping_ = false, told_too_many_ = false;
+    bool probing_ = false, observing_ = false, draining_ = false, retired_ = false;
+    bool sweeping_ = false, told_too_many_ = false;
     std::size_t acting_ = 0, busy_ = 0;
     Signal wake_;
     TaskGroup loop_, calls_;

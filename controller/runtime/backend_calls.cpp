@@ -224,6 +224,7 @@ void Backend::account(const Landed& landed, const ObjectKey& object) {
         .Increment();
     learn(Breaker::Call::act, result);
     note_trouble();
+    wake_.notify();
     log::info(result ? "acted" : "action failed",
               {{"kind", std::string(adapter_.kind().name)},
                {"object", object.text()},

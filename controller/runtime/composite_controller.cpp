@@ -24,6 +24,17 @@ const Json* controller_reference(const Json& object) {
     return nullptr;
 }
 
+/// What we never write of a child: when the answer to a write of ours shows such a change, somebody else's came just
+/// before it, and nothing else will tell of that.
+bool others_changed(const Change& change) {
+    if (!change.before || !change.after) return false;
+    const auto differs = [&](std::initializer_list<std::string_view> path) {
+        const auto *before = api::find(*change.before, path), *after = api::find(*change.after, path);
+        return before && after ? *before != *after : before || after;
+    };
+    return differs({"status"}) || differs({"metadata", "deletionTimestamp"}) || differs({"metadata", "uid"});
+}
+
 }  // namespace
 
 CompositeController::CompositeController(Engine& engine, const CompositeAdapter& adapter)
@@ -73,7 +84,7 @@ void CompositeController::other_changed(const Change& change, Priority priority)
         }
     }
     for (const auto& owner : after) children_[owner].insert(id);
-    if (change.writer == this) return;  // the visit that wrote it knows
+    if (change.writer == this && !others_changed(change)) return;  // the visit that wrote it knows
     before.merge(after);
     for (const auto& owner : before)
         if (engine_.cache.find(kind_, owner)) add(owner, priority);

@@ -55,6 +55,7 @@ public:
     std::uint64_t observation_began() const override { return seen_.began(); }
     std::uint64_t changed(KeyId key) const override { return seen_.changed(keys_.at(key)->first); }
     std::size_t things() const override { return seen_.things().size(); }
+    std::uint64_t folded() const override { return seen_.folded(); }
 
     Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) override {
         auto decoded = api::decode_object<typename A::Object>(object);

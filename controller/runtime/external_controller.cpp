@@ -80,14 +80,13 @@ void ExternalController::other_changed(const Change& change, Priority priority) 
     (void)priority;  // a backend wakes its objects itself
     if (change.kind == kind_id(external_.backend_kind())) {
         if (change.after && external_.backend_is_ours()) backend_at(change.key);
-        // our own report about a backend is no news of it
-        if (change.writer != &board_)
-            if (const auto found = backends_.find(change.key); found != backends_.end()) found->second->refresh();
+        // also after a report of ours: its answer may show what a person changed just before it
+        if (const auto found = backends_.find(change.key); found != backends_.end()) found->second->refresh();
         retire_if_idle(change.key);
         return;
     }
     for (const auto& [key, backend] : backends_)
-        if (change.writer != &board_ && backend->refers_to(change.kind, change.key)) backend->refresh();
+        if (backend->refers_to(change.kind, change.key)) backend->refresh();
 }
 
 void ExternalController::retire_if_idle(const ObjectKey& key) {
@@ -96,6 +95,7 @@ void ExternalController::retire_if_idle(const ObjectKey& key) {
     if (external_.backend_is_ours() && found->second->exists()) return;
     auto backend = std::move(found->second);
     backends_.erase(found);
+    backend->retire();
     retiring_.spawn("retiring backend " + key.text(), retire(std::move(backend)));
 }
 
@@ -198,19 +198,24 @@ awaitable<Result<void>> ExternalController::release(ObjectPtr object, bool aband
 void ExternalController::landed(const ObjectKey& key, std::vector<Landed> actions) {
     const auto found = tracked_.find(key);
     const Landed* worst = nullptr;
+    bool created = false, unknowns = false;  // without an answer
     for (const auto& one : actions) {
         note_landed(key, one);
         const bool unknown = !one.result && one.result.error().outcome_unknown;
         if (!one.result && (!worst || unknown)) worst = &one;
+        unknowns = unknowns || unknown;
+        created = created || (unknown && one.action.verb == "create");
     }
     if (found == tracked_.end()) return;
     auto& tracked = found->second;
     tracked.acting = false;
     if (const auto backend = tracked.backend ? backends_.find(*tracked.backend) : backends_.end();
-        backend != backends_.end())
+        backend != backends_.end()) {
         tracked.effect = backend->second->world().tick();
+        if (unknowns) tracked.lands_until = engine_.clock.now() + backend->second->settings().landing_max;
+    }
     if (worst) {
-        failed(tracked, *worst);
+        failed(tracked, *worst, created);
     } else {
         tracked.failures = 0;
         tracked.failure.reset();
@@ -219,7 +224,7 @@ void ExternalController::landed(const ObjectKey& key, std::vector<Landed> action
     add(key, Priority::high);
 }
 
-void ExternalController::failed(Tracked& tracked, const Landed& worst) {
+void ExternalController::failed(Tracked& tracked, const Landed& worst, bool created) {
     const auto& error = worst.result.error();
     const auto now = engine_.clock.now();
     const auto text = worst.action.description + ": " + error.message;
@@ -248,8 +253,7 @@ void ExternalController::failed(Tracked& tracked, const Landed& worst) {
     auto& backend = *backends_.at(*tracked.backend);
     tracked.looks = backend.world().tick();
     // what was created without an answer may still land: only a look after that tells
-    if (error.outcome_unknown && worst.action.verb == "create")
-        tracked.looks_from = now + backend.settings().landing_max;
+    if (created) tracked.looks_from = now + backend.settings().landing_max;
 }
 
 void ExternalController::withdrawn(const ObjectKey& key) {

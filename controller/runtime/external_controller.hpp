@@ -39,6 +39,7 @@ private:
         std::optional<std::uint64_t> looks;  ///< nothing is decided before an observation that began after this
         std::optional<Instant> looks_from;   ///< and not before this
         std::optional<Instant> look_at;      ///< its report asked for a look of its own accord
+        Instant lands_until{};               ///< a call without an answer may have its effect until then
         Instant not_before{};                ///< back-off
         unsigned failures = 0;
         std::optional<Verdict> failure;      ///< what the last actions came to, when not to success
@@ -59,6 +60,7 @@ private:
         std::vector<GeneratedSecret> secrets;
         std::optional<Instant> again;
         bool settled = false;    ///< nothing is waiting for the backend
+        bool hopeful = false;    ///< what others do in the backend may change it
         bool abandoned = false;  ///< release although the world was not cleaned
     };
     /// What a decision is made from.
@@ -92,7 +94,8 @@ private:
     std::optional<Decision> refused_before(Case& at, std::size_t print);
     void note_pause(Case& at);
     void note_drift(Case& at, const std::vector<PlannedAction>& plan);
-    void failed(Tracked& tracked, const Landed& worst);
+    /// `created`: of a create among them nobody knows what came of it.
+    void failed(Tracked& tracked, const Landed& worst, bool created);
     void note_landed(const ObjectKey& key, const Landed& one);
 
     ObjectKey backend_key(const ObjectKey& object, const std::string& name) const;

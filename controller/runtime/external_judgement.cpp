@@ -84,6 +84,7 @@ ExternalController::Decision ExternalController::judge(const ObjectKey& key, con
     decision->standing.paused = decision->standing.paused || (at.paused && decision->what == Decision::What::report);
     if (decision->standing.paused) decision->standing.verdict.message = "Paused by its annotation; nothing is changed.";
     at.backend.set_busy(key, !decision->settled);
+    at.backend.set_hopeful(key, decision->hopeful);
     return *std::move(decision);
 }
 
@@ -195,10 +196,12 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
         return out;
     }
     if (!plan->empty()) return differs(at, *std::move(plan), Inputs(), 0);
-    // a call of an earlier run of this program may still land
-    const auto landed_by = engine_.started + at.backend.settings().landing_max;
+    // a call without an answer, or one of an earlier run of this program, may still land: where it writes over whatever
+    // is there, it would make anew what has just been removed
+    auto landed_by = at.tracked.lands_until;
+    if (at.tracked.from_before) landed_by = std::max(landed_by, engine_.started + at.backend.settings().landing_max);
     const auto now = engine_.clock.now();
-    if (at.tracked.from_before && now < landed_by) {
+    if (now < landed_by) {
         out.again = landed_by;
         at.tracked.effect = world.tick();
         return out;
@@ -244,6 +247,7 @@ ExternalController::Decision ExternalController::in_sync(Case& at, const Inputs&
     tracked.told = std::move(said->notes);
     const bool ready = out.standing.verdict.state == Verdict::State::ready;
     out.settled = out.standing.verdict.state != Verdict::State::progressing;
+    out.hopeful = !ready;
     if (ready)
         tracked.in_sync = declared;
     else
@@ -266,6 +270,7 @@ ExternalController::Decision ExternalController::differs(Case& at, std::vector<P
     const bool drift = !at.deleting && at.tracked.in_sync == declared;
     if (drift && !at.tracked.drifted) note_drift(at, plan);
     if (auto held = held_back(at, plan, declared)) {
+        held->hopeful = true;
         if (at.deleting || held->what != Decision::What::report) return *std::move(held);
         // the kind's own part says what is there now
         if (auto said = at.backend.world().report(at.object, inputs)) {

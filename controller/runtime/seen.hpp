@@ -55,6 +55,8 @@ public:
         const auto found = changed_.find(key);
         return found == changed_.end() ? 0 : found->second;
     }
+    /// How often results of actions have made what we know something else.
+    std::uint64_t folded() const { return folded_; }
     /// Another System looks from here on: what was seen stays, but it is no longer known.
     void forget() { known_ = false; }
 
@@ -70,6 +72,7 @@ private:
         const auto held = things_.find(key);
         if (now ? held != things_.end() && held->second == *now : held == things_.end()) return;
         changed_[key] = moment_;
+        ++folded_;
         if (now)
             things_.insert_or_assign(key, *now);
         else
@@ -85,7 +88,7 @@ private:
     Map things_;
     std::map<Key, std::uint64_t> acted_;    // when the last action on a key ended
     std::map<Key, std::uint64_t> changed_;  // when what is there last became something else
-    std::uint64_t moment_ = 0, began_ = 0;
+    std::uint64_t moment_ = 0, began_ = 0, folded_ = 0;
     bool known_ = false;
 };
 

@@ -16,7 +16,6 @@ using runtime::Verdict;
 using State = Verdict::State;
 
 constexpr const char* domain_in_use = "DomainInUse";
-constexpr Duration let_go_delay{2'000};  // the other fragment lets go with its next write, of which nobody tells us
 
 /// The whole judgement about one object: why nothing may be done, or what is to be done.
 struct Judgement {
@@ -156,7 +155,6 @@ runtime::Report<crd::LoadBalancerFragment> Fragment::report(const Object& object
     }
     if (judged.blocked) {
         out.verdict = *judged.blocked;
-        if (out.verdict.reason == domain_in_use) out.look_again = let_go_delay;
         return out;
     }
     if (judged.action) {

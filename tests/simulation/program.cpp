@@ -1,9 +1,6 @@
 #include "simulation/program.hpp"
 
-#include "crd/schemas.hpp"
-#include "runtime/composite.hpp"
-#include "runtime/external.hpp"
-#include "simulation/backends.hpp"
+#include "simulation/story.hpp"
 
 #include <stdexcept>
 
@@ -24,10 +21,11 @@ public:
     awaitable<Result<Loaded>> load() override { co_return co_await disk_->load(); }
     awaitable<Result<void>> append(std::vector<store::Change> batch) override {
         co_await moment();
-        if (!*alive_) co_return Error{ErrorClass::transient, "the program is dead"};
+        if (!*alive_ || universe_.boundary()) co_return Error{ErrorClass::transient, "the program is dead"};
         if (random_.below(1'000) < universe_.disk_fails) co_return Error{ErrorClass::transient, "the disk is full"};
         CO_CHECK(co_await disk_->append(std::move(batch)));
         co_await moment();  // durable already, and nobody knows
+        if (universe_.boundary()) co_return Error{ErrorClass::transient, "the program is dead"};
         co_return Result<void>();
     }
     awaitable<Result<void>> compact(store::Revision revision) override { co_return co_await disk_->compact(revision); }
@@ -53,8 +51,9 @@ void require(const Result<void>& result, const char* what) {
 
 }  // namespace
 
-Program::Program(Universe& universe)
+Program::Program(Universe& universe, Story& story)
     : universe_(universe),
+      story_(story),
       loop_(test::TestLoop::Start{universe.now, universe.wall}),
       random_(make_seeded_random(universe.seed * 1'000 + ++universe.boots)),
       blocking_(loop_.executor(), "blocking", 1, 10),
@@ -67,12 +66,15 @@ void Program::boot() {
     auto& clock = loop_.clock();
     journal_ = std::make_unique<DyingJournal>(universe_, clock, *random_, alive_);
     store_ = std::make_unique<store::Store>(loop_.executor(), *journal_, clock, metrics_);
-    const auto disk_fails = std::exchange(universe_.disk_fails, 0);  // a program that cannot start is another story
+    // a program that cannot start is another story
+    const auto disk_fails = std::exchange(universe_.disk_fails, 0);
+    const auto dies_at = std::exchange(universe_.dies_at, std::nullopt);
+    universe_.dead = false;
     require(loop_.run(store_->load()), "store");
     registry_ =
         std::make_unique<registry::Registry>(*store_, clock, *random_, metrics_, registry::Registry::Settings());
     require(loop_.run(registry_->start()), "registry");
-    for (const auto& crd : definitions()) {
+    for (const auto& crd : story_.definitions()) {
         const auto installed = loop_.run(registry_->install(crd));
         if (!installed) throw std::runtime_error(installed.error().message);
     }
@@ -82,7 +84,7 @@ void Program::boot() {
     settings.stop_limit = 0ms;  // calls in flight are cut off: the harder case
     manager_ =
         std::make_unique<runtime::Manager>(loop_.executor(), *client_, clock, *random_, metrics_, blocking_, settings);
-    register_kinds(*manager_, universe_, clock, *random_);
+    story_.register_kinds(*manager_);
     for (const auto& kind : manager_->kinds())
         registry_->set_admission(kind.group, kind.plural, [this, kind](const api::Json& object, const api::Json* old) {
             return manager_->admit(kind, object, old);
@@ -90,6 +92,7 @@ void Program::boot() {
     collectors_.spawn("collectors", registry_->run_collectors());
     require(loop_.run(manager_->start()), "controllers");
     universe_.disk_fails = disk_fails;
+    universe_.dies_at = dies_at;
 }
 
 void Program::crash() {
@@ -124,8 +127,9 @@ Program::~Program() { end(); }
 void Program::run_for(Duration time) { loop_.advance(time); }
 
 Result<api::Json> Program::create(api::Json object) {
-    const auto* kind = kind_of(object);
-    return loop_.run(person_->create(*kind, std::move(object)));
+    for (const auto& kind : story_.kinds())
+        if (kind.name == api::find_text(object, {"kind"})) return loop_.run(person_->create(kind, std::move(object)));
+    throw std::logic_error("an object of an unknown kind");
 }
 
 Result<api::Json> Program::patch(const api::Kind& kind, const std::string& namespace_, const std::string& name,
@@ -141,6 +145,15 @@ std::vector<api::Json> Program::list(const api::Kind& kind) {
     auto out = loop_.run(person_->list(kind, ""));
     if (!out) throw std::runtime_error(out.error().message);
     return std::move(out->items);
+}
+
+std::string Program::still_life(const std::vector<api::Kind>& kinds) {
+    std::string out;
+    for (const auto& kind : kinds)
+        for (const auto& object : list(kind))
+            out += std::string(kind.name) + " " + std::string(api::find_text(object, {"metadata", "name"})) + " " +
+                   std::string(api::find_text(object, {"metadata", "resourceVersion"})) + "\n";
+    return out;
 }
 
 std::string Program::installation() {

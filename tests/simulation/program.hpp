@@ -12,11 +12,13 @@
 
 namespace ocim::simulation {
 
+class Story;
+
 /// One run of Ocim in a universe: store, registry, client and controllers, all of them the real ones.
 class Program {
 public:
     /// Starts it. Throws when it does not start.
-    explicit Program(Universe& universe);
+    Program(Universe& universe, Story& story);
     /// Like kill -9: nothing more becomes durable and nothing more is sent.
     void crash();
     /// Like SIGTERM.
@@ -31,6 +33,8 @@ public:
                             api::Json patch);
     Result<void> remove(const api::Kind& kind, const std::string& namespace_, const std::string& name);
     std::vector<api::Json> list(const api::Kind& kind);
+    /// Every object but events and the given kinds, by kind, name and version: it stays the same while nobody writes.
+    std::string still_life(const std::vector<api::Kind>& kinds);
     std::string installation();
 
 private:
@@ -39,6 +43,7 @@ private:
     void end();
 
     Universe& universe_;
+    Story& story_;
     test::TestLoop loop_;
     std::unique_ptr<Random> random_;
     Metrics metrics_;

@@ -1,12 +1,13 @@
 #pragma once
 
 #include "base/random.hpp"
-#include "dns/record.hpp"
+#include "runtime/manager.hpp"
 #include "store/store.hpp"
-#include "support/library_kinds.hpp"
+#include "support/sim_system.hpp"
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -32,9 +33,7 @@ private:
     std::ostream* out_ = nullptr;
 };
 
-using Zone = test::SimWorld<dns::Key, dns::RecordSet>;
-
-/// All that outlives a run of the program: the disk, the outside world, time, and chance itself.
+/// All that outlives a run of the program, but for the backends: the disk, time, and chance itself.
 struct Universe {
     explicit Universe(std::uint64_t seed_) : seed(seed_), chance(make_seeded_random(seed_)) {}
 
@@ -42,18 +41,46 @@ struct Universe {
     std::unique_ptr<Random> chance;  ///< decides the schedule; programs have their own
     std::shared_ptr<store::MemoryDisk> disk = store::make_memory_disk();
     unsigned disk_fails = 0;  ///< of a thousand commits
-    Zone zone;
-    test::Shelves shelves;
     Trace trace;
-    std::vector<std::string> crimes;  ///< what was done to what is not ours, when it happened
     unsigned boots = 0;
+    std::uint64_t boundaries = 0;          ///< so many times a call has met the outside, before or after its effect
+    std::optional<std::uint64_t> dies_at;  ///< the program dies at this one
+    bool dead = false;                     ///< nothing that the program does from now on has an effect
     Instant now{std::chrono::hours(1)};
     WallTime wall{std::chrono::sys_days(std::chrono::year(2026) / 1 / 1)};
 
+    /// A call meets the outside. True: whoever calls is dead.
+    bool boundary() {
+        if (dead) return true;
+        ++boundaries;
+        if (dies_at != boundaries) return false;
+        dies_at.reset();
+        trace.add("dies");
+        dead = true;
+        return true;
+    }
     bool happens(unsigned in_a_hundred) { return chance->below(100) < in_a_hundred; }
     Duration moment(Duration at_most) {
         return Duration(static_cast<Duration::rep>(chance->below(static_cast<std::uint64_t>(at_most.count()) + 1)));
     }
+    std::string number(std::uint64_t below) { return std::to_string(chance->below(below)); }
 };
+
+/// A System of kind A over `world` that writes down what it does.
+template <class A, class World, class Effect, class Keys>
+std::unique_ptr<runtime::System<typename A::Key, typename A::Thing, typename A::Action>> simulated(
+    World& world, Universe& universe, const runtime::Services& services, Effect effect, Keys keys) {
+    using Map = std::map<typename A::Key, typename A::Thing>;
+    using Sim = test::SimSystem<typename A::Key, typename A::Thing, typename A::Action>;
+    // no clock in here: an effect may land after its program is gone
+    auto traced = [&universe, effect](Map& things, const typename A::Action& action) {
+        const auto result = effect(things, action);
+        universe.trace.add(A::describe(action) + (result ? "" : " refused"));
+        return result;
+    };
+    world.dies = [&universe] { return universe.boundary(); };
+    return std::make_unique<Sim>(world, typename Sim::Rules{std::move(traced), std::move(keys)}, services.clock,
+                                 services.random);
+}
 
 }  // namespace ocim::simulation

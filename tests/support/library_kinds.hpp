@@ -49,7 +49,7 @@ struct Shelf {
 struct Book {
     static constexpr api::Kind kind{"test.opencraft.com", "v1", "Book", "books"};
     struct Spec {
-        std::string shelf, title, text, needs, key_secret, deletion_policy, management_policy;
+        std::string shelf, title, text, needs, key_secret, avoids, deletion_policy, management_policy;
         std::optional<std::int64_t> look_again_seconds;
         bool operator==(const Spec&) const = default;
         static constexpr std::array wire_names{std::string_view("shelf"),
@@ -57,11 +57,12 @@ struct Book {
                                                std::string_view("text"),
                                                std::string_view("needs"),
                                                std::string_view("keySecret"),
+                                               std::string_view("avoids"),
                                                std::string_view("deletionPolicy"),
                                                std::string_view("managementPolicy"),
                                                std::string_view("lookAgainSeconds")};
         BOOST_DESCRIBE_CLASS(Spec, (),
-                             (shelf, title, text, needs, key_secret, deletion_policy, management_policy,
+                             (shelf, title, text, needs, key_secret, avoids, deletion_policy, management_policy,
                               look_again_seconds),
                              (), ())
     };
@@ -134,6 +135,7 @@ struct BookKind {
     static std::vector<Action> diff(const Book& book, const runtime::Inputs& inputs, const Snapshot& seen) {
         const auto want = wanted(book, inputs);
         const auto found = seen.find(book.spec.title);
+        if (seen.contains(book.spec.avoids)) return {};
         if (found == seen.end()) return {{book.spec.title, want, *want.mark, true}};
         if (ownership(found->second.mark, *want.mark) == runtime::Ownership::foreign) return {};
         if (found->second == want) return {};
@@ -152,7 +154,8 @@ struct BookKind {
     static runtime::Report<Book> report(const Book& book, const runtime::Inputs& inputs, const Snapshot& seen) {
         runtime::Report<Book> out;
         const auto found = seen.find(book.spec.title);
-        if (found == seen.end()) return out;
+        if (seen.contains(book.spec.avoids)) out.verdict = {Verdict::State::stalled, "Crowded", "It stands not there."};
+        if (found == seen.end() || seen.contains(book.spec.avoids)) return out;
         if (ownership(found->second.mark, mark(book, inputs.installation)) == runtime::Ownership::foreign) {
             out.verdict = {Verdict::State::stalled, "NotOwned", "A stranger's volume stands there."};
             return out;
@@ -212,6 +215,7 @@ struct BookKind {
             things.erase(action.title);
         return {};
     }
+    static std::vector<Key> titles(const Action& action) { return {action.title}; }
     static runtime::Opener<BookKind> opener(Shelves& shelves) {
         return [&shelves](
                    const Shelf& shelf, const runtime::Inputs& inputs,
@@ -220,7 +224,7 @@ struct BookKind {
             const auto password = inputs.secret("ocim-system", shelf.spec.secret_name, "password");
             using Sim = SimSystem<Key, Thing, Action>;
             std::unique_ptr<runtime::System<Key, Thing, Action>> out =
-                std::make_unique<Sim>(shelves[shelf.metadata.name], Sim::Rules{effect, key}, services.clock,
+                std::make_unique<Sim>(shelves[shelf.metadata.name], Sim::Rules{effect, titles}, services.clock,
                                       services.random, password ? password->reveal() : std::string());
             return out;
         };

@@ -367,6 +367,22 @@ TEST_F(ExternalTest, DeletionWaitsForACreateThatMayStillLand) {
     EXPECT_FALSE(volumes().contains("dune")) << "nothing leaks";
 }
 
+TEST_F(ExternalTest, DeletionWaitsForAnUpdateThatMayStillLand) {
+    shelf();
+    book("dune");
+    start();
+    wait(5s);
+    oak().faults.late_landing = 1'000;
+    patch("dune", "{'spec':{'text':'twice'}}");
+    wait(100ms);
+    ASSERT_EQ(oak().landing(), 1U);
+    oak().faults = {};
+    server_.remove("Book", "ns", "dune");
+    wait(60s);
+    EXPECT_EQ(stands("dune"), "gone");
+    EXPECT_FALSE(volumes().contains("dune")) << "the update has written over what was not there any more";
+}
+
 TEST_F(ExternalTest, AThousandObjectsTakeFewCalls) {
     shelf();
     for (int i = 0; i < 1'000; ++i) book("book" + std::to_string(i));
@@ -487,6 +503,43 @@ TEST_F(ExternalTest, ALookOfItsOwnAccordComesBeforeTheSweep) {
     volumes()["dune"].text = "scribbled";
     wait(4s);
     EXPECT_EQ(text("dune"), "once");
+}
+
+TEST_F(ExternalTest, WhoWaitsForWhatIsThereIsWokenByTheActionsOfOthers) {
+    shelf("{'driftIntervalSeconds':3600}");
+    book("dune");
+    start();
+    wait(5s);
+    book("emma", "'avoids':'dune'");
+    wait(5s);
+    ASSERT_EQ(stands("emma"), "False Stalled Crowded");
+    server_.remove("Book", "ns", "dune");
+    wait(1s);
+    EXPECT_EQ(stands("emma"), "True Shelved");
+}
+
+TEST_F(ExternalTest, ManyWhoWaitCostLittleWhileOthersAct) {
+    shelf("{'driftIntervalSeconds':3600}");
+    book("dune");
+    for (int i = 0; i < 200; ++i) book("waits" + std::to_string(i), "'avoids':'dune'");
+    start();
+    wait(5s);
+    ASSERT_EQ(stands("waits199"), "False Stalled Crowded");
+    const auto visits = [this] {
+        return metric("controller_runtime_reconcile_total", R"(controller="book",result="success")");
+    };
+    const auto before = visits();
+    for (int i = 0; i < 200; ++i) {
+        book("acts" + std::to_string(i));
+        wait(100ms);
+    }
+    wait(5s);
+    EXPECT_EQ(stands("acts199"), "True Shelved");
+    EXPECT_LT(visits() - before, 200 * 60) << "not each of them at each action";
+    server_.remove("Book", "ns", "dune");
+    wait(2s);
+    EXPECT_EQ(stands("waits0"), "True Shelved");
+    EXPECT_EQ(stands("waits199"), "True Shelved");
 }
 
 TEST_F(ExternalTest, AnExpiredWatchIsListedAgain) {

@@ -1,0 +1,134 @@
+#include "compute/machine.hpp"
+#include "database/tenant.hpp"
+#include "loadbalancing/fragment.hpp"
+#include "messaging/vhost.hpp"
+#include "monitoring/monitor.hpp"
+#include "openedx/appserver.hpp"
+#include "openedx/instance.hpp"
+#include "openedx/instance_class.hpp"
+#include "runtime/composite.hpp"
+#include "runtime/external.hpp"
+#include "simulation/house_effects.hpp"
+#include "simulation/house_story.hpp"
+
+/// The real reconcilers on simulated backends.
+namespace ocim::simulation {
+
+namespace {
+
+using Tenant = database::Tenant;
+using Vhost = messaging::Vhost;
+using Fragment = loadbalancing::Fragment;
+using Watched = monitoring::Monitor;
+
+template <class Action>
+auto one_key(const Action& action) {
+    return std::vector{action.key};
+}
+
+template <class Action>
+auto all_keys(const Action& action) {
+    auto out = action.gone_too;
+    out.push_back(action.key);
+    return out;
+}
+
+}  // namespace
+
+void HouseStory::register_kinds(runtime::Manager& manager) {
+    register_machines(manager);
+    register_runs(manager);
+    register_data(manager);
+    register_traffic(manager);
+    runtime::add_composite<openedx::InstanceClasses>(manager);
+    runtime::add_composite<openedx::Instances>(manager);
+    runtime::add_composite<openedx::AppServers>(manager);
+}
+
+void HouseStory::register_machines(runtime::Manager& manager) {
+    using A = compute::Machines;
+    runtime::add_external<A>(manager,
+                             [this](const crd::Cloud&, const runtime::Inputs&,
+                                    const runtime::Services& services) -> Result<std::unique_ptr<compute::System>> {
+                                 const auto effect = [this](compute::Snapshot& things, const compute::Action& action) {
+                                     return change_machine(cloud_, things, action);
+                                 };
+                                 return simulated<A>(cloud_, universe_, services, effect, one_key<compute::Action>);
+                             });
+}
+
+HouseStory::Runs& HouseStory::runs_on(const crd::VirtualMachine& machine) {
+    const auto key = compute::key_of(machine);
+    auto& runs = runs_[key];
+    runs.faults = cloud_.faults;
+    // it can be reached as long as it runs
+    runs.out_of_reach = [this, key] {
+        const auto& machines = cloud_.things(Instant());
+        const auto found = machines.find(key);
+        return found == machines.end() || found->second.state != compute::Machine::State::running;
+    };
+    return runs;
+}
+
+void HouseStory::register_runs(runtime::Manager& manager) {
+    using A = openedx::Runs;
+    runtime::add_external<A>(manager,
+                             [this](const crd::VirtualMachine& machine, const runtime::Inputs&,
+                                    const runtime::Services& services) -> Result<std::unique_ptr<openedx::RunSystem>> {
+                                 if (machine.status.addresses.empty())
+                                     return Error{ErrorClass::transient, "the machine has no address yet"};
+                                 auto& world = runs_on(machine);
+                                 const auto effect = [this, &world](openedx::RunSnapshot& things,
+                                                                    const openedx::RunAction& action) {
+                                     const bool fails = world.faults.fails_before > 0 && universe_.happens(10);
+                                     return change_run(world, things, action, fails);
+                                 };
+                                 return simulated<A>(world, universe_, services, effect, one_key<openedx::RunAction>);
+                             });
+}
+
+void HouseStory::register_data(runtime::Manager& manager) {
+    runtime::add_external<Tenant>(
+        manager,
+        [this](const crd::DatabaseServer&, const runtime::Inputs&,
+               const runtime::Services& services) -> Result<std::unique_ptr<database::Server>> {
+            return simulated<Tenant>(database_, universe_, services, change_database, all_keys<database::Action>);
+        });
+    runtime::add_external<Vhost>(
+        manager,
+        [this](const crd::RabbitMQServer&, const runtime::Inputs&,
+               const runtime::Services& services) -> Result<std::unique_ptr<messaging::Broker>> {
+            return simulated<Vhost>(broker_, universe_, services, change_broker, all_keys<messaging::Action>);
+        });
+}
+
+void HouseStory::register_traffic(runtime::Manager& manager) {
+    runtime::add_external<dns::Record>(manager,
+                                       [this](const crd::DNSZone&, const runtime::Inputs&,
+                                              const runtime::Services& services) -> Result<std::unique_ptr<dns::Zone>> {
+                                           return simulated<dns::Record>(zone_, universe_, services, change_zone,
+                                                                         one_key<dns::Action>);
+                                       });
+    watch_.perish();  // the built-in prober lives in the program
+    runtime::add_external<Watched>(
+        manager,
+        [this](const crd::MonitoringService&, const runtime::Inputs&,
+               const runtime::Services& services) -> Result<std::unique_ptr<monitoring::Watch>> {
+            return simulated<Watched>(watch_, universe_, services, change_watch, one_key<monitoring::Action>);
+        });
+    runtime::add_external<Fragment>(
+        manager,
+        [this](const crd::LoadBalancer&, const runtime::Inputs&,
+               const runtime::Services& services) -> Result<std::unique_ptr<loadbalancing::System>> {
+            const auto keys = [this](const loadbalancing::Action& action) {
+                std::vector<loadbalancing::Key> out{loadbalancing::fragment_key(action.fragment)};
+                for (const auto& [key, thing] : balancer_.things(Instant()))
+                    if (thing.backend == action.fragment) out.push_back(key);
+                for (const auto& domain : action.domains) out.push_back(loadbalancing::domain_key(domain));
+                return out;
+            };
+            return simulated<Fragment>(balancer_, universe_, services, change_balancer, keys);
+        });
+}
+
+}  // namespace ocim::simulation

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "compute/cloud.hpp"
+#include "database/server.hpp"
+#include "loadbalancing/balancer.hpp"
+#include "messaging/broker.hpp"
+#include "monitoring/watch.hpp"
+#include "openedx/run.hpp"
+#include "simulation/judge.hpp"
+#include "simulation/story.hpp"
+
+#include <map>
+#include <memory>
+
+namespace ocim::simulation {
+
+/// The whole product: sites, with every real reconciler, each on a simulated backend.
+class HouseStory final : public Story {
+public:
+    explicit HouseStory(Universe& universe) : universe_(universe) {}
+
+    std::vector<api::Json> definitions() override { return real_definitions(); }
+    void register_kinds(runtime::Manager& manager) override;
+    const std::vector<api::Kind>& kinds() override;
+    void prepare(Program& program) override;
+    void somebody_acts(Program& program) override;
+    void stranger_acts(const std::string& installation) override;
+    void declare_one(Program& program) override;
+    bool one_is_ready(Program& program) override;
+    void delete_one(Program& program) override;
+    std::vector<std::string> remains_of_one(Program& program) override;
+    void set_faults(test::Faults faults) override;
+    void set_down(bool down) override;
+    int actions() override;
+    std::vector<std::string> broken_laws(Program& program) override;
+
+private:
+    using Runs = test::SimWorld<std::string, openedx::Run>;
+
+    void register_machines(runtime::Manager& manager);
+    void register_runs(runtime::Manager& manager);
+    void register_data(runtime::Manager& manager);
+    void register_traffic(runtime::Manager& manager);
+    Runs& runs_on(const crd::VirtualMachine& machine);
+
+    void with_a_child(Program& program);
+    void meddles_with_ours(const std::string& installation);
+    void brings_his_own(const std::string& installation);
+
+    void judge_external(Judge& judge, Program& program);
+    void judge_sites(Judge& judge, Program& program);
+    void judge_site(Judge& judge, const api::Json& site);
+    void judge_serving(Judge& judge, const api::Json& site);
+    void judge_data(Judge& judge, const std::string& name);
+    std::string address_of(const std::string& appserver);
+
+    Universe& universe_;
+    test::SimWorld<compute::Key, compute::Machine> cloud_;
+    std::map<std::string, Runs> runs_;  // by machine
+    test::SimWorld<dns::Key, dns::RecordSet> zone_;
+    test::SimWorld<database::Key, database::Thing> database_;
+    test::SimWorld<messaging::Key, messaging::Thing> broker_;
+    test::SimWorld<loadbalancing::Key, loadbalancing::Thing> balancer_;
+    test::SimWorld<monitoring::Key, monitoring::Thing> watch_;
+};
+
+}  // namespace ocim::simulation
