@@ -1,6 +1,7 @@
 #include "apiserver/discovery.hpp"
 
 #include "apiserver/digest.hpp"
+#include "apiserver/parts.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -38,8 +39,6 @@ json::array texts(const std::vector<std::string>& items) {
     return out;
 }
 
-json::array status_verbs() { return {"get", "patch", "update"}; }
-
 json::object response_kind(std::string_view group, std::string_view version, std::string_view kind) {
     json::object out;
     out["group"] = group;
@@ -50,16 +49,15 @@ json::object response_kind(std::string_view group, std::string_view version, std
 
 // --- aggregated: everything in one document
 
-/// The sub-resources of one resource, as (name, verbs).
-std::vector<std::pair<std::string, json::array>> parts_of(const registry::Resource& r, const Subresources& others) {
-    std::vector<std::pair<std::string, json::array>> out;
-    if (r.status_subresource) out.emplace_back("status", status_verbs());
+/// The sub-resources of one resource, those that somebody beside the store answers too.
+std::vector<Part> parts_of(const registry::Resource& r, const Subresources& others) {
+    auto out = apiserver::parts_of(r);
     for (const auto& other : others)
         if (other.group == r.group && other.version == r.version && other.plural == r.plural)
-            out.emplace_back(other.name, json::array{"get"});
+            out.push_back({other.name, {"get"}, r.group, r.version, r.kind});
     return out;
 }
-std::vector<std::pair<std::string, json::array>> parts_of(const VirtualResource&, const Subresources&) { return {}; }
+std::vector<Part> parts_of(const VirtualResource&, const Subresources&) { return {}; }
 
 json::object aggregated_resource(const registry::Resource& r, const Subresources& others) {
     json::object out;
@@ -71,11 +69,11 @@ json::object aggregated_resource(const registry::Resource& r, const Subresources
     if (!r.short_names.empty()) out["shortNames"] = texts(r.short_names);
     if (!r.categories.empty()) out["categories"] = texts(r.categories);
     json::array parts;
-    for (auto& [name, verbs] : parts_of(r, others)) {
+    for (const auto& one : parts_of(r, others)) {
         json::object part;
-        part["subresource"] = name;
-        part["responseKind"] = response_kind(r.group, r.version, r.kind);
-        part["verbs"] = std::move(verbs);
+        part["subresource"] = one.name;
+        part["responseKind"] = response_kind(one.group, one.version, one.kind);
+        part["verbs"] = texts(one.verbs);
         parts.push_back(std::move(part));
     }
     if (!parts.empty()) out["subresources"] = std::move(parts);
@@ -172,10 +170,17 @@ std::optional<Json> resource_list(const registry::Registry& registry, const Subr
         part["singularName"] = "";
         part.erase("shortNames");
         part.erase("categories");
-        for (auto& [name, verbs] : parts_of(r, others)) {
-            part["name"] = std::string(r.plural) + "/" + name;
-            part["verbs"] = std::move(verbs);
-            resources.push_back(part);
+        for (const auto& below : parts_of(r, others)) {
+            auto copy = part;
+            copy["name"] = std::string(r.plural) + "/" + below.name;
+            copy["kind"] = below.kind;
+            copy["verbs"] = texts(below.verbs);
+            // told where it is not the group and version of the document
+            if (below.group != group || below.version != version) {
+                copy["group"] = below.group;
+                copy["version"] = below.version;
+            }
+            resources.push_back(std::move(copy));
         }
     });
     if (resources.empty()) return std::nullopt;
@@ -289,9 +294,24 @@ const Discovery::Document* Discovery::document(const Route& route, const std::st
     return &*(documents_[key] = std::move(out));
 }
 
+net::ServerReply Discovery::root() const {
+    json::array paths{"/api", "/api/v1", "/apis"};
+    for (const auto& [group, versions] : served_groups(registry_)) {
+        if (group.empty()) continue;
+        paths.emplace_back("/apis/" + group);
+        for (const auto& version : versions) paths.emplace_back("/apis/" + group + "/" + version);
+    }
+    for (const auto* path : {"/healthz", "/livez", "/metrics", "/openapi/v2", "/openapi/v3", "/readyz", "/version"})
+        paths.emplace_back(path);
+    json::object out;
+    out["paths"] = std::move(paths);
+    return json_reply(200, api::to_text(out) + "\n");
+}
+
 std::optional<net::ServerReply> Discovery::answer(const Exchange& exchange) {
     const auto& path = exchange.route.segments;
-    if (exchange.route.is_resource() || path.empty() || (path[0] != "api" && path[0] != "apis")) return std::nullopt;
+    if (path.empty()) return root();
+    if (exchange.route.is_resource() || (path[0] != "api" && path[0] != "apis")) return std::nullopt;
     if (path.size() > (path[0] == "api" ? 2u : 3u)) return std::nullopt;
     const auto version = path.size() == 1 ? negotiate_discovery(exchange.request.header("accept")) : std::string();
     const auto* found = document(exchange.route, version);

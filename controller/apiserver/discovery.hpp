@@ -32,6 +32,8 @@ private:
     struct Document {
         std::string body, content_type, etag;
     };
+    /// What can be asked for at all.
+    net::ServerReply root() const;
     const Document* document(const Route& route, const std::string& aggregated);
 
     const registry::Registry& registry_;

@@ -31,6 +31,16 @@ net::ServerReply wire_refusal(unsigned code, std::string_view reason) {
     return refusal_reply(status);
 }
 
+std::string warning_header(std::string_view text) {
+    std::string out = "299 - \"";
+    for (const char c : text) {
+        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) continue;
+        if (c == '"' || c == '\\') out += '\\';
+        out += c;
+    }
+    return out + "\"";
+}
+
 net::ServerReply page_not_found() {
     net::ServerReply reply;
     reply.status = 404;

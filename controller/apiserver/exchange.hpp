@@ -26,6 +26,8 @@ net::ServerReply refusal_reply(const api::Status& status);
 net::ServerReply json_reply(unsigned code, std::string body);
 /// A refusal of the HTTP server itself (a body that is too long, a request that is none) as a Status.
 net::ServerReply wire_refusal(unsigned code, std::string_view reason);
+/// The value of a Warning header: `299 - "text"`, with what would end the quotes escaped.
+std::string warning_header(std::string_view text);
 /// What an unknown path gets: as Kubernetes, no Status.
 net::ServerReply page_not_found();
 

@@ -2,7 +2,9 @@
 
 #include "apiserver/body.hpp"
 #include "apiserver/options.hpp"
+#include "apiserver/parts.hpp"
 #include "base/limits.hpp"
+#include "registry/scale.hpp"
 
 #include <algorithm>
 
@@ -22,17 +24,6 @@ api::Status method_not_allowed() {
 
 /// The kind went away while the request waited.
 api::Status gone(const Route& route) { return api::not_found(route.plural, route.group, route.name); }
-
-/// `299 - "text"`, with what would end the quotes escaped and what is not text left out.
-std::string warning_header(std::string_view text) {
-    std::string out = "299 - \"";
-    for (const char c : text) {
-        if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) continue;
-        if (c == '"' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out + "\"";
-}
 
 json::object list_metadata(const registry::ListPage& page) {
     json::object out;
@@ -58,6 +49,15 @@ std::string deleted_status(const std::string& group, const std::string& plural, 
     return api::to_text(out) + "\n";
 }
 
+constexpr const char* scale_patch_types = "application/json-patch+json, application/merge-patch+json";
+
+Result<net::ServerReply, api::Status> scale_reply(const registry::Resource& resource,
+                                                  const registry::StoredObject& object) {
+    auto scale = registry::scale_of(resource, object.parsed());
+    if (!scale) return std::move(scale).error();
+    return json_reply(200, api::to_text(*scale) + "\n");
+}
+
 const char* patch_types(const registry::Resource& resource) {
     return resource.built_in
                ? "application/json-patch+json, application/merge-patch+json, "
@@ -70,10 +70,19 @@ const char* patch_types(const registry::Resource& resource) {
 const registry::Resource* Objects::resource(const Route& route) const {
     const auto* found = registry_.resource(route.group, route.version, route.plural);
     if (!found) return nullptr;
-    if (!route.subresource.empty() && !(route.subresource == "status" && found->status_subresource)) return nullptr;
+    const auto parts = parts_of(*found);
+    const bool part = std::ranges::find(parts, route.subresource, &Part::name) != parts.end();
+    if (!route.subresource.empty() && !part) return nullptr;
     if (!found->namespaced && !route.namespace_.empty()) return nullptr;
     if (found->namespaced && route.namespace_.empty() && !route.name.empty()) return nullptr;
     return found;
+}
+
+bool Objects::allowed(const registry::Resource& resource, const Route& route) const {
+    if (route.subresource.empty()) return std::ranges::find(resource.verbs, route.verb) != resource.verbs.end();
+    for (const auto& part : parts_of(resource))
+        if (part.name == route.subresource) return std::ranges::find(part.verbs, route.verb) != part.verbs.end();
+    return false;
 }
 
 awaitable<net::ServerReply> Objects::answer(Exchange& exchange) {
@@ -88,11 +97,10 @@ awaitable<Objects::Answer> Objects::answer_verb(Exchange& exchange) {
     if (!found) co_return page_not_found();
     // of all namespaces at once one can only list
     const bool everywhere = found->namespaced && route.namespace_.empty() && route.verb != "list";
-    const auto verb = route.subresource.empty() ? route.verb : route.verb == "create" ? "none" : route.verb;
+    const auto& verb = route.verb;
     if (route.name.empty() && (verb == "update" || verb == "patch"))
         co_return api::bad_request("name must be provided");
-    const bool known = std::ranges::find(found->verbs, verb) != found->verbs.end();
-    if (everywhere || !known || (!route.subresource.empty() && verb == "delete")) co_return method_not_allowed();
+    if (everywhere || !allowed(*found, route)) co_return method_not_allowed();
 
     if (verb == "get") co_return get(exchange);
     if (verb == "list") co_return co_await list(exchange);
@@ -118,6 +126,7 @@ Objects::Answer Objects::get(const Exchange& exchange) {
     if (!print) return std::move(print).error();
     auto object = registry_.get(*resource(route), route.namespace_, route.name);
     if (!object) return std::move(object).error();
+    if (route.subresource == "scale") return scale_reply(*resource(route), *object);
     return json_reply(200, print->single(*object, clock_.wall()));
 }
 
@@ -155,9 +164,16 @@ awaitable<net::ServerReply> Objects::listed(const Printer& printer, std::vector<
     co_return json_reply(200, std::move(out));
 }
 
-net::ServerReply Objects::written(Exchange& exchange, const Printer& printer, const registry::Written& result) {
+Objects::Answer Objects::written(Exchange& exchange, const Printer& printer, const registry::Written& result) {
     exchange.object_name = result.object.name;
     auto reply = json_reply(result.created ? 201 : 200, printer.single(result.object, clock_.wall()));
+    if (exchange.route.subresource == "scale") {
+        const auto* found = resource(exchange.route);
+        if (!found) return gone(exchange.route);
+        auto scale = scale_reply(*found, result.object);
+        if (!scale) return scale;
+        reply = *std::move(scale);
+    }
     for (const auto& warning : result.warnings) reply.headers.emplace("Warning", warning_header(warning));
     return reply;
 }
@@ -187,6 +203,7 @@ awaitable<Objects::Answer> Objects::update(Exchange& exchange) {
     if (!options) co_return std::move(options).error();
     const std::string type(exchange.request.header("content-type"));
     auto rules = rules_of(*resource(route));
+    if (route.subresource == "scale") rules = BodyRules{"Scale", "autoscaling/v1", false};
     auto object = co_await read_object(pool_, type, exchange.request.body, std::move(rules));
     if (!object) co_return std::move(object).error();
     const auto* found = resource(route);
@@ -200,9 +217,11 @@ awaitable<Objects::Answer> Objects::patch(Exchange& exchange) {
     const auto& route = exchange.route;
     const auto* kind = resource(route);
     const auto type = body_type(exchange.request.header("content-type"));
-    const bool known = type == BodyType::json_patch || type == BodyType::merge_patch || type == BodyType::apply_patch ||
+    const bool scale = route.subresource == "scale";
+    const bool known = type == BodyType::json_patch || type == BodyType::merge_patch ||
+                       (type == BodyType::apply_patch && !scale) ||
                        (type == BodyType::strategic_patch && kind->built_in);
-    if (!known) co_return unsupported_media_type(patch_types(*kind));
+    if (!known) co_return unsupported_media_type(scale ? scale_patch_types : patch_types(*kind));
     auto print = printer(exchange);
     if (!print) co_return std::move(print).error();
     auto options = write_options(exchange, "PatchOptions");

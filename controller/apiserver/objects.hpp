@@ -43,7 +43,8 @@ private:
     awaitable<Answer> remove_collection(Exchange& exchange);
     awaitable<net::ServerReply> listed(const Printer& printer, std::vector<registry::StoredObject> items,
                                        api::json::object metadata);
-    net::ServerReply written(Exchange& exchange, const Printer& printer, const registry::Written& result);
+    bool allowed(const registry::Resource& resource, const Route& route) const;
+    Answer written(Exchange& exchange, const Printer& printer, const registry::Written& result);
     Result<Printer, api::Status> printer(const Exchange& exchange) const;
 
     registry::Registry& registry_;

@@ -1,6 +1,7 @@
 #include "apiserver/discovery.hpp"
 #include "apiserver/openapi.hpp"
 #include "apiserver/openapi_meta.hpp"
+#include "apiserver/parts.hpp"
 
 #include <algorithm>
 
@@ -17,7 +18,7 @@ constexpr std::string_view meta_prefix = "io.k8s.apimachinery.pkg.apis.meta.v1."
 /// "com.opencraft.ocim.v1alpha1.DNSRecord"; the built-in kinds have Kubernetes' names.
 std::string schema_name(std::string_view group, std::string_view version, std::string_view kind) {
     std::string out;
-    if (group.empty() || group.ends_with(".k8s.io")) {
+    if (group.find('.') == group.npos || group.ends_with(".k8s.io")) {
         out = "io.k8s.api." + (group.empty() ? std::string("core") : std::string(group.substr(0, group.find('.'))));
     } else {
         for (auto rest = group; !rest.empty();) {
@@ -150,8 +151,13 @@ json::object content(std::string_view media_type, json::object schema) {
 struct Operation {
     std::string_view action;
     const registry::Resource& resource;
-    std::string_view subresource;
+    const Part& part;  ///< without a name: the object itself
 };
+
+bool takes_patch(const Operation& o, std::string_view type) {
+    if (type == "application/strategic-merge-patch+json") return o.resource.built_in;
+    return type != "application/apply-patch+yaml" || o.part.name != "scale";
+}
 
 json::object request_body(const Operation& o) {
     json::object out;
@@ -161,23 +167,22 @@ json::object request_body(const Operation& o) {
         schema["schema"] = meta_reference("Patch");
         for (const auto* type : {"application/apply-patch+yaml", "application/json-patch+json",
                                  "application/merge-patch+json", "application/strategic-merge-patch+json"})
-            if (o.resource.built_in || std::string_view(type) != "application/strategic-merge-patch+json")
-                media[type] = schema;
+            if (takes_patch(o, type)) media[type] = schema;
         out["content"] = std::move(media);
     } else if (o.action.starts_with("delete")) {
         out["content"] = content("*/*", meta_reference("DeleteOptions"));
         return out;
     } else {
-        const auto& r = o.resource;
-        out["content"] = content("*/*", reference(schema_name(r.group, r.version, r.kind)));
+        const auto& p = o.part;
+        out["content"] = content("*/*", reference(schema_name(p.group, p.version, p.kind)));
     }
     out["required"] = true;
     return out;
 }
 
 json::object responses(const Operation& o) {
-    const auto& r = o.resource;
-    auto schema = reference(schema_name(r.group, r.version, o.action == "list" ? r.list_kind : r.kind));
+    const auto& p = o.part;
+    auto schema = reference(schema_name(p.group, p.version, o.action == "list" ? o.resource.list_kind : p.kind));
     if (o.action.starts_with("delete")) schema = meta_reference("Status");
     json::object ok;
     ok["description"] = "OK";
@@ -202,7 +207,7 @@ json::object operation(const Operation& o, std::string_view id_suffix) {
     const auto& r = o.resource;
     json::object out;
     out["description"] = std::string(o.action) + " " + (o.action == "list" ? r.list_kind : r.kind) +
-                         (o.subresource.empty() ? "" : ": " + std::string(o.subresource));
+                         (o.part.name.empty() ? "" : ": " + o.part.name);
     std::string id(o.action);
     for (const char c : r.group + "_" + r.version + "_" + r.kind + std::string(id_suffix))
         if (std::isalnum(static_cast<unsigned char>(c)) || c == '_') id += c;
@@ -220,18 +225,19 @@ json::object operation(const Operation& o, std::string_view id_suffix) {
     if (o.action != "get" && o.action != "list") out["requestBody"] = request_body(o);
     out["responses"] = responses(o);
     out["x-kubernetes-action"] = o.action;
-    out["x-kubernetes-group-version-kind"] = gvk(r.group, r.version, r.kind);
+    out["x-kubernetes-group-version-kind"] = gvk(o.part.group, o.part.version, o.part.kind);
     return out;
 }
 
-/// Adds an operation for each verb of the resource that `actions` names: (verb, HTTP method, action).
+/// Adds an operation for each verb of the resource, or of a part of it, that `actions` names: (verb, HTTP method,
+/// action).
 using Action = std::tuple<std::string_view, std::string_view, std::string_view>;
-json::object path_item(const registry::Resource& r, std::span<const Action> actions, std::string_view subresource,
+json::object path_item(const registry::Resource& r, std::span<const Action> actions, const Part& part,
                        std::string_view id_suffix, json::array parameters) {
     json::object out;
     for (const auto& [verb, method, action] : actions)
-        if (std::ranges::find(r.verbs, verb) != r.verbs.end())
-            out[method] = operation({action, r, subresource}, id_suffix);
+        if (std::ranges::find(part.verbs, verb) != part.verbs.end())
+            out[method] = operation({action, r, part}, id_suffix);
     if (!parameters.empty()) out["parameters"] = std::move(parameters);
     return out;
 }
@@ -242,22 +248,24 @@ void add_paths(json::object& paths, const registry::Resource& r) {
     static constexpr std::array<Action, 1> on_everything{{{"list", "get", "list"}}};
     static constexpr std::array<Action, 4> on_one{
         {{"get", "get", "get"}, {"update", "put", "put"}, {"patch", "patch", "patch"}, {"delete", "delete", "delete"}}};
-    static constexpr std::array<Action, 3> on_status{
-        {{"get", "get", "get"}, {"update", "put", "put"}, {"patch", "patch", "patch"}}};
+    const Part itself{"", r.verbs, r.group, r.version, r.kind};
     const auto base = (r.group.empty() ? "/api/" : "/apis/" + r.group + "/") + r.version + "/";
     json::array scope;
     std::string home = base;
     if (r.namespaced) {
         scope.push_back(parameter("namespace", "path", "string", "The namespace of the object."));
         home += "namespaces/{namespace}/";
-        paths[base + r.plural] = path_item(r, on_everything, "", "ForAllNamespaces", {});
+        paths[base + r.plural] = path_item(r, on_everything, itself, "ForAllNamespaces", {});
     }
-    paths[home + r.plural] = path_item(r, on_all, "", "", scope);
+    paths[home + r.plural] = path_item(r, on_all, itself, "", scope);
     auto one = scope;
     one.push_back(parameter("name", "path", "string", "The name of the object."));
-    paths[home + r.plural + "/{name}"] = path_item(r, on_one, "", "Named", one);
-    if (r.status_subresource)
-        paths[home + r.plural + "/{name}/status"] = path_item(r, on_status, "status", "Status", one);
+    paths[home + r.plural + "/{name}"] = path_item(r, on_one, itself, "Named", one);
+    for (const auto& part : parts_of(r)) {
+        auto suffix = part.name;
+        suffix[0] = char(suffix[0] - 'a' + 'A');
+        paths[home + r.plural + "/{name}/" + part.name] = path_item(r, on_one, part, suffix, one);
+    }
 }
 
 /// A review: a path to POST to, and an object that is as it comes.
@@ -270,7 +278,8 @@ void add_review(json::object& paths, json::object& schemas, const VirtualResourc
     r.built_in = true;
     r.verbs = {"create"};
     static constexpr std::array<Action, 1> actions{{{"create", "post", "post"}}};
-    paths["/apis/" + r.group + "/" + r.version + "/" + r.plural] = path_item(r, actions, "", "", {});
+    paths["/apis/" + r.group + "/" + r.version + "/" + r.plural] =
+        path_item(r, actions, {"", r.verbs, r.group, r.version, r.kind}, "", {});
     json::object free_form;
     free_form["type"] = "object";
     free_form["x-kubernetes-preserve-unknown-fields"] = true;
@@ -290,6 +299,35 @@ void add_review(json::object& paths, json::object& schemas, const VirtualResourc
     schemas[schema_name(r.group, r.version, r.kind)] = std::move(schema);
 }
 
+/// autoscaling/v1 Scale, which is answered for the objects of many kinds.
+void add_scale(json::object& schemas) {
+    json::object replicas;
+    replicas["type"] = "integer";
+    replicas["format"] = "int32";
+    replicas["description"] = "How many there are to be, or are.";
+    json::object spec, status, metadata;
+    spec["type"] = status["type"] = "object";
+    spec["description"] = "What is wanted.";
+    spec["properties"] = json::object{{"replicas", replicas}};
+    status["description"] = "What there is.";
+    status["properties"] =
+        json::object{{"replicas", std::move(replicas)}, {"selector", text_schema("Which labels the replicas have.")}};
+    metadata["description"] = "The name of the object that is scaled, and its resourceVersion.";
+    metadata["allOf"] = json::array{meta_reference("ObjectMeta")};
+    json::object properties;
+    properties["apiVersion"] = text_schema(about_version);
+    properties["kind"] = text_schema(about_kind);
+    properties["metadata"] = std::move(metadata);
+    properties["spec"] = std::move(spec);
+    properties["status"] = std::move(status);
+    json::object schema;
+    schema["description"] = "How many replicas of something there are to be.";
+    schema["type"] = "object";
+    schema["properties"] = std::move(properties);
+    schema["x-kubernetes-group-version-kind"] = json::array{gvk("autoscaling", "v1", "Scale")};
+    schemas[schema_name("autoscaling", "v1", "Scale")] = std::move(schema);
+}
+
 }  // namespace
 
 Json open_api_v3(const std::string& group, const std::string& version,
@@ -301,6 +339,8 @@ Json open_api_v3(const std::string& group, const std::string& version,
         schemas[schema_name(r.group, r.version, r.kind)] = object_schema(r);
         schemas[schema_name(r.group, r.version, r.list_kind)] = list_schema(r);
     }
+    if (std::ranges::any_of(resources, [](const registry::Resource& r) { return r.scale.has_value(); }))
+        add_scale(schemas);
     for (const auto& v : virtual_resources())
         if (v.group == group && v.version == version) add_review(paths, schemas, v);
     json::object info;

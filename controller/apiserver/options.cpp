@@ -44,7 +44,7 @@ Result<Selectors, api::Status> selectors(const Exchange& exchange) {
 
 Result<void, api::Status> check_version_match(const Exchange& exchange, bool watch) {
     const auto match = exchange.query.get("resourceVersionMatch");
-    const bool initial = exchange.query.has("sendInitialEvents");
+    const bool initial = !exchange.query.get("sendInitialEvents").empty();
     std::vector<api::Cause> causes;
     if (initial && !watch)
         causes.push_back(
@@ -140,6 +140,7 @@ Result<registry::WatchOptions, api::Status> watch_options(const Exchange& exchan
     out.resource_version = std::string(exchange.query.get("resourceVersion"));
     out.bookmarks = exchange.query.flag("allowWatchBookmarks");
     out.send_initial_events = exchange.query.flag("sendInitialEvents");
+    out.only_changes = !exchange.query.get("sendInitialEvents").empty() && !out.send_initial_events;
     return out;
 }
 

@@ -133,6 +133,7 @@ awaitable<void> Server::handle(net::ServerRequest request, net::Responder& respo
     auto reply = co_await answer(exchange, recorder);
     if (!reply) co_return;  // it was a stream
     co_await compress(exchange, *reply);
+    warn_of_deprecation(exchange.route, reply->headers);
     reply->headers.emplace("Audit-Id", exchange.audit_id);
     if (!reply->headers.contains("Cache-Control")) reply->headers.emplace("Cache-Control", "no-cache, private");
     if (exchange.request.method == "HEAD") reply->body.clear();
@@ -162,6 +163,11 @@ awaitable<std::optional<net::ServerReply>> Server::answer(Exchange& exchange, ne
     if (path == "/version") co_return version_reply(parts_.version);
     if (path == "/metrics") co_return metrics_reply(parts_.metrics);
     co_return page_not_found();
+}
+
+void Server::warn_of_deprecation(const Route& route, std::multimap<std::string, std::string>& headers) const {
+    const auto* resource = parts_.registry.resource(route.group, route.version, route.plural);
+    if (resource && !resource->deprecation.empty()) headers.emplace("Warning", warning_header(resource->deprecation));
 }
 
 std::optional<net::ServerReply> Server::admit(Exchange& exchange) const {

@@ -51,6 +51,7 @@ private:
     awaitable<std::optional<net::ServerReply>> stream(Exchange& exchange, net::Responder& responder);
     awaitable<void> send_events(Objects::Watching& watching, net::Responder& responder, Instant end);
     awaitable<void> compress(const Exchange& exchange, net::ServerReply& reply);
+    void warn_of_deprecation(const Route& route, std::multimap<std::string, std::string>& headers) const;
     void record(const Exchange& exchange, Instant begin, unsigned code, bool streamed);
 
     Parts parts_;

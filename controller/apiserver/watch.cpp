@@ -49,6 +49,7 @@ awaitable<std::optional<net::ServerReply>> Server::stream(Exchange& exchange, ne
     headers.emplace("Content-Type", plain ? "application/json" : "application/json;stream=watch");
     headers.emplace("Cache-Control", "no-cache, private");
     headers.emplace("Audit-Id", exchange.audit_id);
+    warn_of_deprecation(exchange.route, headers);
     co_await responder.start_stream(200, std::move(headers));
     const auto end = parts_.clock.now() + duration_of(exchange, parts_.random);
     if (watching->expired) {

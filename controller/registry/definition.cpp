@@ -1,6 +1,7 @@
 #include "registry/definition.hpp"
 
 #include "registry/metadata.hpp"
+#include "registry/scale.hpp"
 #include "registry/special.hpp"
 
 #include <algorithm>
@@ -127,6 +128,8 @@ void check_version(const Json& version, const std::string& at, std::vector<Cause
     const auto name = text(version, {"name"});
     for (const auto& why : wrong_with_1035_label(name)) invalid(out, at + ".name", name, why);
     check_columns(version, at, out);
+    if (const auto* scale = api::find(version, {"subresources", "scale"}))
+        for (auto& cause : validate_scale_paths(*scale, at + ".subresources.scale")) out.push_back(std::move(cause));
     const auto field = at + ".schema.openAPIV3Schema";
     const auto* schema = api::find(version, {"schema", "openAPIV3Schema"});
     if (!schema) return required(out, field, "schemas are required");
@@ -260,6 +263,10 @@ Result<std::shared_ptr<Served>> compile_version(const Json& definition, const Js
     resource.categories = texts(names, {"categories"});
     resource.namespaced = text(definition, {"spec", "scope"}) == "Namespaced";
     resource.status_subresource = api::find(version, {"subresources", "status"}) != nullptr;
+    if (const auto* scale = api::find(version, {"subresources", "scale"}))
+        resource.scale = Resource::Scale{scale_path(text(*scale, {"specReplicasPath"})),
+                                         scale_path(text(*scale, {"statusReplicasPath"})),
+                                         scale_path(text(*scale, {"labelSelectorPath"}))};
     resource.built_in = built_in;
     resource.verbs = {"delete", "deletecollection", "get", "list", "patch", "create", "update", "watch"};
     if (flag(version, "deprecated")) {

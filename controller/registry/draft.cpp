@@ -59,6 +59,7 @@ Json only_subresource(const std::string& subresource, const Json& body, const Js
     auto& fields = out.get_object();
     if (const auto* managed = api::find(body, {"metadata", "managedFields"}))
         fields["metadata"].as_object()["managedFields"] = *managed;
+    if (subresource == "scale") return body;  // the object already, with another number
     if (subresource == "finalize") {
         const auto* finalizers = api::find(body, {"spec", "finalizers"});
         auto& spec = api::make_object(out, {"spec"});
@@ -200,7 +201,8 @@ Outcome<Plan> Registry::State::draft_update(const Request& request, Json body, c
     append(causes, resource.schema.validate(object, &old));
     if (main) append(causes, validate_special(served, object, &old));
     const auto admission = admissions.find(std::pair(resource.group, resource.plural));
-    if (main && causes.empty() && admission != admissions.end()) append(causes, admission->second(object, &old));
+    if ((main || subresource == "scale") && causes.empty() && admission != admissions.end())
+        append(causes, admission->second(object, &old));
     if (!causes.empty()) return request.invalid(request.name, std::move(causes));
     const auto time = now();
     if (served.special == Special::definition && main) establish(object, definitions(), time);

@@ -188,6 +188,10 @@ Outcome<ListPage> Registry::State::list(const ServedPtr& served, const ListOptio
         last = key;
         return true;
     };
+    if (const auto only = selected->only_key(*served, options.namespace_); only && place->revision == 0) {
+        if (const auto item = store.get(*only)) visit(*only, *item);
+        return out;
+    }
     const auto from = place->start.empty() ? std::string() : prefix + place->start;
     if (auto scanned = store.scan(prefix, from, place->revision, visit); !scanned) {
         if (!place->continued) return expired("The resourceVersion for the provided list is too old.");

@@ -37,6 +37,11 @@ struct Resource {
     std::vector<std::string> short_names, categories;
     bool namespaced = true;
     bool status_subresource = false;
+    /// Where the sub-resource scale finds its numbers, as names of fields.
+    struct Scale {
+        std::vector<std::string> spec_replicas, status_replicas, label_selector;
+    };
+    std::optional<Scale> scale;
     bool built_in = false;  ///< not from a CRD: accepts protobuf and strategic merge patches
     std::vector<std::string> verbs;
     std::vector<std::string> selectable_fields;
@@ -68,7 +73,7 @@ enum class FieldValidation { strict, warn, ignore };
 struct WriteOptions {
     Caller caller;
     std::string field_manager;  ///< empty: made from the user agent
-    std::string subresource;    ///< "", "status", or of a namespace "finalize"
+    std::string subresource;    ///< "", "status", "scale" (with a Scale for an object), or of a namespace "finalize"
     bool dry_run = false;
     FieldValidation field_validation = FieldValidation::warn;
 };
@@ -120,6 +125,7 @@ struct WatchOptions {
     api::FieldSelector fields;
     std::string resource_version;      ///< "" and "0": everything as added, then live
     bool send_initial_events = false;  ///< with a bookmark after them
+    bool only_changes = false;         ///< without a resource_version, nothing of what is there already
     bool bookmarks = false;
 };
 

@@ -41,6 +41,11 @@ Outcome<Selection> Selection::make(const Served& served, const api::LabelSelecto
     return out;
 }
 
+std::optional<std::string> Selection::only_key(const Served& served, const std::string& namespace_) const {
+    if (only_name_.empty() || (namespaced_ && namespace_.empty())) return std::nullopt;
+    return served.key(namespace_, only_name_);
+}
+
 bool Selection::matches(const std::string& key, const std::string& text) const {
     const auto rest = std::string_view(key).substr(prefix_.size());
     const auto slash = namespaced_ ? rest.find('/') : std::string_view::npos;

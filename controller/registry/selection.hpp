@@ -2,6 +2,7 @@
 
 #include "registry/served.hpp"
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,8 +16,8 @@ public:
                                    const api::FieldSelector& fields);
     bool matches(const std::string& key, const std::string& text) const;
     bool everything() const { return labels_.empty() && fields_.empty(); }
-    /// The only object it can select, by metadata.name; "" when there may be more.
-    const std::string& only_name() const { return only_name_; }
+    /// The key of the only object it can select, by metadata.name; nothing when there may be more.
+    std::optional<std::string> only_key(const Served& served, const std::string& namespace_) const;
 
 private:
     struct Field {

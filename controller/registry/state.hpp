@@ -78,6 +78,9 @@ struct Registry::State {
     awaitable<Outcome<Written>> update(Request request, api::Parsed body);
     awaitable<Outcome<Written>> patch(Request request, PatchType type, api::Parsed patch);
     awaitable<Outcome<Written>> apply(Request request, api::Parsed body, bool force);
+    /// From the Scale that is to the one that is wanted.
+    using Rescale = std::function<Outcome<api::Json>(const api::Json& scale)>;
+    awaitable<Outcome<Written>> rescale(Request request, Rescale change);
 
     // draft.cpp: pure but for the clock, chance and what they look up here
     Outcome<Plan> draft_create(const Request& request, api::Json object, std::vector<std::string> warnings,

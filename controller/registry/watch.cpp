@@ -137,13 +137,19 @@ Outcome<std::unique_ptr<Watch>> Registry::watch(const Resource& resource, const 
     if (served->resource.namespaced && !options.namespace_.empty()) prefix += options.namespace_ + "/";
 
     StoreWatch::Listed initial;
-    const bool listed = after == 0 || options.send_initial_events;
+    const bool listed = options.send_initial_events || (after == 0 && !options.only_changes);
+    if (after == 0) after = store.revision();
     if (listed && after > store.revision()) return too_large_revision(after, store.revision());
     if (listed) {
-        (void)store.scan(prefix, "", 0, [&](const std::string& key, const store::Item& item) {
-            initial.emplace_back(key, item);
-            return true;
-        });
+        const auto only = selected->only_key(*served, options.namespace_);
+        if (only) {
+            if (auto item = store.get(*only)) initial.emplace_back(*only, *std::move(item));
+        } else {
+            (void)store.scan(prefix, "", 0, [&](const std::string& key, const store::Item& item) {
+                initial.emplace_back(key, item);
+                return true;
+            });
+        }
         after = store.revision();
     }
     auto changes = store.watch(prefix, after);

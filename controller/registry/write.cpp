@@ -1,6 +1,7 @@
 #include "api/patch.hpp"
 #include "registry/body.hpp"
 #include "registry/metadata.hpp"
+#include "registry/scale.hpp"
 #include "registry/special.hpp"
 #include "registry/state.hpp"
 
@@ -62,6 +63,7 @@ std::optional<Status> check_subresource(const Request& request) {
     const auto& sub = request.options.subresource;
     const auto& served = *request.served;
     if (sub.empty() || (sub == "status" && served.resource.status_subresource)) return std::nullopt;
+    if (sub == "scale" && served.resource.scale) return std::nullopt;
     if (sub == "finalize" && served.special == Special::namespace_) return std::nullopt;
     Status status = absent(request);
     status.message = "the server could not find the requested resource";
@@ -186,6 +188,10 @@ awaitable<Outcome<Written>> Registry::State::create(Request request, api::Parsed
 awaitable<Outcome<Written>> Registry::State::update(Request request, api::Parsed body) {
     if (auto wrong = check_manager(request, "UpdateOptions", false)) co_return *std::move(wrong);
     if (auto wrong = check_subresource(request)) co_return *std::move(wrong);
+    if (request.options.subresource == "scale") {
+        const Rescale put = [&](const Json&) -> Outcome<Json> { return body.value; };
+        co_return co_await rescale(std::move(request), put);
+    }
     auto warnings = accept_body(request, body, Origin::body);
     if (!warnings) co_return std::move(warnings).error();
     Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
@@ -201,24 +207,55 @@ awaitable<Outcome<Written>> Registry::State::update(Request request, api::Parsed
     co_return co_await carry_out(request, request.name, decide);
 }
 
+namespace {
+
+Outcome<Json> patched_with(PatchType type, const Json& patch, Json object) {
+    Result<void, Status> patched;
+    switch (type) {
+        case PatchType::merge:
+            if (!patch.is_object()) return api::bad_request("a merge patch must be a JSON object");
+            api::merge_patch(object, patch);
+            break;
+        case PatchType::json: patched = api::json_patch(object, patch); break;
+        case PatchType::strategic: patched = api::strategic_merge_patch(object, patch); break;
+    }
+    if (!patched) return std::move(patched).error();
+    return object;
+}
+
+}  // namespace
+
+awaitable<Outcome<Written>> Registry::State::rescale(Request request, Rescale change) {
+    const auto& resource = request.served->resource;
+    Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+        if (!current) return absent(request);
+        auto before = scale_of(resource, *current);
+        if (!before) return std::move(before).error();
+        auto wanted = change(*before);
+        if (!wanted) return std::move(wanted).error();
+        auto object = scaled(resource, *current, *wanted);
+        if (!object) return std::move(object).error();
+        return draft_update(request, *std::move(object), *current, {}, false);
+    };
+    co_return co_await carry_out(request, request.name, decide);
+}
+
 awaitable<Outcome<Written>> Registry::State::patch(Request request, PatchType type, api::Parsed patch) {
     if (auto wrong = check_manager(request, "PatchOptions", false)) co_return *std::move(wrong);
     if (auto wrong = check_subresource(request)) co_return *std::move(wrong);
+    if (request.options.subresource == "scale") {
+        const Rescale patched = [&](const Json& scale) -> Outcome<Json> {
+            return patched_with(type, patch.value, scale);
+        };
+        co_return co_await rescale(std::move(request), patched);
+    }
     Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
         if (!current) return absent(request);
         api::Parsed body;
-        body.value = *current;
-        body.duplicates = patch.duplicates;
-        Result<void, Status> patched;
-        switch (type) {
-            case PatchType::merge:
-                if (!patch.value.is_object()) return api::bad_request("a merge patch must be a JSON object");
-                api::merge_patch(body.value, patch.value);
-                break;
-            case PatchType::json: patched = api::json_patch(body.value, patch.value); break;
-            case PatchType::strategic: patched = api::strategic_merge_patch(body.value, patch.value); break;
-        }
+        auto patched = patched_with(type, patch.value, *current);
         if (!patched) return std::move(patched).error();
+        body.value = *std::move(patched);
+        body.duplicates = patch.duplicates;
         auto warnings = accept_body(request, body, Origin::patch);
         if (!warnings) return std::move(warnings).error();
         if (auto refused = check_preconditions(request, body.value, *current)) return *std::move(refused);
@@ -262,6 +299,7 @@ std::optional<Status> accept_applied(const Request& request, Json& applied) {
 awaitable<Outcome<Written>> Registry::State::apply(Request request, api::Parsed body, bool force) {
     if (auto wrong = check_manager(request, "PatchOptions", true)) co_return *std::move(wrong);
     if (auto wrong = check_subresource(request)) co_return *std::move(wrong);
+    if (request.options.subresource == "scale") co_return api::bad_request("a scale cannot be applied: patch it");
     if (auto wrong = accept_applied(request, body.value)) co_return *std::move(wrong);
     const bool named = !api::find_text(body.value, {"metadata", "name"}).empty();
     if (auto wrong = check_place(request, body.value)) co_return *std::move(wrong);
