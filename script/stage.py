@@ -70,6 +70,7 @@ class Stage:
         self.directory = pathlib.Path(directory).resolve()
         self.detached = detached
         self.processes = {}
+        self.commands = {}
         self.facts = {}
         self.directory.mkdir(parents=True, exist_ok=True)
 
@@ -87,8 +88,13 @@ class Stage:
             cwd=self.directory, env={**os.environ, **(environment or {})})
         log.close()
         self.processes[name] = process
+        self.commands[name] = (command, environment)
         self.path("pids", name).write_text(f"{process.pid}\n")
         return process
+
+    def start_again(self, name):
+        """The same process on the same data, after it was stopped."""
+        return self.start(name, *self.commands[name])
 
     def stop(self, name, sig=signal.SIGTERM, seconds=30):
         """Ends a process and everything in its session."""

@@ -135,6 +135,7 @@ std::string reason_of(const http::http_exception& error) {
         const boost::system::error_code code(error.error_code().value(), asio::error::get_ssl_category());
         return "TLS is refused: " + code.message();
     }
+    if (what.starts_with("Failed to connect")) return "no connection can be made";
     if (what.find("resolv") != std::string::npos) return "its name is unknown";
     return what;
 }
@@ -150,7 +151,7 @@ Result<HttpReply> result_of(const pplx::task<HttpReply>& task, const Call& call)
     try {
         return task.get();
     } catch (const ReplyTooLarge&) {
-        Error error{ErrorClass::invalid,
+        Error error{ErrorClass::unreachable,
                     "the reply is larger than " + std::to_string(limits::reply_bytes_max >> 20U) + " MiB"};
         error.outcome_unknown = true;
         return error;

@@ -37,9 +37,9 @@ struct HttpReply {
 class HttpClient {
 public:
     virtual ~HttpClient() = default;
-    /// Any status is a reply. Errors: unreachable (refused, no route, name unknown, TLS refused), transient with
-    /// outcome_unknown (cut off or too late after sending), invalid (the request cannot be put on the wire as it
-    /// is, or, with outcome_unknown, the reply is over limits::reply_bytes_max).
+    /// Any status is a reply. Errors: unreachable (refused, no route, name unknown, TLS refused, or, with
+    /// outcome_unknown, a reply over limits::reply_bytes_max, which no service of ours gives), transient with
+    /// outcome_unknown (cut off or too late after sending), invalid (the request cannot be put on the wire as it is).
     virtual awaitable<Result<HttpReply>> send(HttpRequest request) = 0;
 };
 

@@ -39,7 +39,7 @@ std::string zone_id(const std::string& domain) {
 }
 
 Error unreadable(const std::string& what) {
-    return Error{ErrorClass::transient, "the answer of PowerDNS cannot be read: " + what};
+    return Error{ErrorClass::unreachable, "what answers is not PowerDNS: " + what};
 }
 
 Result<std::pair<Key, RecordSet>> read_set(const Json& rrset) {
@@ -143,7 +143,11 @@ public:
     awaitable<Result<void>> probe() override {
         auto request = request_for("GET", target_ + "?rrsets=false", {});
         CO_TRY(const auto reply, co_await http_->send(std::move(request)));
-        co_return checked(reply);
+        CO_CHECK(checked(reply));
+        const auto zone = api::parse_json(reply.body);
+        if (!zone || canonical_name(api::find_text(zone->value, {"name"})) != settings_.domain)
+            co_return unreadable("its answer is not the zone " + settings_.domain);
+        co_return Result<void>();
     }
 
     awaitable<void> act(std::vector<Action> actions, Results& results) override {

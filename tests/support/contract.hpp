@@ -63,10 +63,15 @@ public:
     void must(const std::vector<Action>& actions) {
         const auto answers = act(actions);
         const auto seen = see();
+        std::map<Key, std::size_t> last;  // of two actions on one thing the later one says how it is now
+        for (std::size_t i = 0; i < answers.size(); ++i)
+            if (answers[i] && *answers[i])
+                for (const auto& [key, thing] : (*answers[i])->now) last[key] = i;
         for (std::size_t i = 0; i < answers.size(); ++i) {
             ASSERT_TRUE(answers[i]) << A::describe(actions[i]) << ": no answer";
             ASSERT_TRUE(*answers[i]) << A::describe(actions[i]) << ": " << answers[i]->error().message;
             for (const auto& [key, thing] : (*answers[i])->now) {
+                if (last.at(key) != i) continue;
                 const auto found = seen.find(key);
                 EXPECT_EQ(found != seen.end(), thing.has_value())
                     << A::describe(actions[i]) << ": what it says is there";
@@ -99,6 +104,8 @@ struct ContractCase {
     std::function<typename A::Object(typename A::Object)> changed;
     /// Makes by other means than ours what looks as if object(n) had made it, without a mark of ours.
     std::function<void(int n)> stranger;
+    /// The same object with adoptionPolicy Adopt. Empty function: the kind takes nothing over.
+    std::function<typename A::Object(typename A::Object)> adopting;
     /// An action that the system refuses as invalid. Empty function: there is none.
     std::function<typename A::Action()> refused;
 };
@@ -161,6 +168,23 @@ void run_contract(Visitor<A>& visitor, const ContractCase<A>& given) {
         const auto answers = visitor.act(actions);
         for (const auto& answer : answers) EXPECT_TRUE(answer && !*answer) << "it was overwritten";
         EXPECT_TRUE(visitor.see() == before);
+    }
+    if (given.adopting) {
+        SCOPED_TRACE("adoptionPolicy Adopt takes a stranger's thing, which is ours from then on");
+        given.stranger(5);
+        ASSERT_TRUE(visitor.wanted(given.object(5)).empty());
+        const auto object = given.adopting(given.object(5));
+        const auto actions = visitor.wanted(object);
+        ASSERT_FALSE(actions.empty()) << visitor.report(object).verdict.message;
+        visitor.must(actions);
+        visitor.must(actions);
+        EXPECT_TRUE(visitor.wanted(object).empty());
+        EXPECT_TRUE(visitor.ready(object)) << visitor.report(object).verdict.message;
+        EXPECT_TRUE(visitor.wanted(given.object(5)).empty()) << "it is ours, whatever the policy is now";
+        EXPECT_TRUE(visitor.ready(given.object(5)));
+        visitor.must(visitor.wanted(object, true));
+        EXPECT_TRUE(visitor.wanted(object, true).empty());
+        EXPECT_TRUE(A::marked(visitor.see()).empty());
     }
     if (given.refused) {
         SCOPED_TRACE("one bad action does not stop its neighbours");

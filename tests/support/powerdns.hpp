@@ -14,19 +14,19 @@ public:
     enum class Backend { sqlite3, lmdb };
 
     explicit PowerDnsService(const std::string& domain, Backend backend = Backend::sqlite3) {
-        std::string config = "launch=";
+        config_ = "launch=";
         if (backend == Backend::sqlite3) {
             const auto made = run_program({"sqlite3", directory_.file("p.db")},
                                           read_file("/usr/share/pdns-backend-sqlite3/schema/schema.sqlite3.sql"));
             if (made.exit_code != 0) throw std::runtime_error("sqlite3: " + made.output);
-            config += "gsqlite3\ngsqlite3-database=" + directory_.file("p.db") + "\ngsqlite3-pragma-synchronous=0\n";
+            config_ += "gsqlite3\ngsqlite3-database=" + directory_.file("p.db") + "\ngsqlite3-pragma-synchronous=0\n";
         } else {
-            config += "lmdb\nlmdb-filename=" + directory_.file("pdns.lmdb") + "\n";
+            config_ += "lmdb\nlmdb-filename=" + directory_.file("pdns.lmdb") + "\n";
         }
-        config += "local-address=127.0.0.1:" + std::to_string(dns_port) + "\nsocket-dir=" + directory_.path() +
-                  "\nguardian=no\ndaemon=no\ndisable-syslog=yes\napi=yes\napi-key=" + api_key +
-                  "\nwebserver-port=" + std::to_string(api_port) + "\n";
-        write_file(directory_.file("pdns.conf"), config);
+        config_ += "local-address=127.0.0.1:" + std::to_string(dns_port) + "\nsocket-dir=" + directory_.path() +
+                   "\nguardian=no\ndaemon=no\ndisable-syslog=yes\napi=yes\nwebserver-port=" + std::to_string(api_port) +
+                   "\n";
+        write_config(api_key);
         service.emplace(Service::Settings{.command = {"pdns_server", "--config-dir=" + directory_.path()},
                                           .log = directory_.file("log"),
                                           .environment = {}});
@@ -35,6 +35,14 @@ public:
                                   R"({"name":")" + domain + R"(.","kind":"Native","nameservers":["ns1.)" + domain +
                                       R"(."],"account":"ocim"})");
         if (created.find("201") == std::string::npos) throw std::runtime_error("zone: " + created);
+    }
+
+    /// The same server and data, which takes another key from now on.
+    void restart_with_key(const std::string& key) {
+        service->stop();
+        write_config(key);
+        service->start();
+        service->wait_for_port(api_port);
     }
 
     /// Speaks to the API by curl; returns the body and then the status.
@@ -66,7 +74,12 @@ public:
     const std::uint16_t dns_port = free_port(), api_port = free_port();
 
 private:
+    void write_config(const std::string& key) const {
+        write_file(directory_.file("pdns.conf"), config_ + "api-key=" + key + "\n");
+    }
+
     TempDir directory_;
+    std::string config_;
 
 public:
     std::optional<Service> service;  // after the directory: it ends first

@@ -17,7 +17,7 @@ public:
         if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);
         make_key("host");
         make_key("user");
-        write_file(directory_.file("authorized_keys"), read_file(directory_.file("user.pub")));
+        admit_user();
         write_file(directory_.file("sshd_config"), "ListenAddress 127.0.0.1:" + std::to_string(port_) + "\nHostKey " +
                                                        directory_.file("host") + "\nAuthorizedKeysFile " +
                                                        directory_.file("authorized_keys") +
@@ -43,6 +43,10 @@ public:
         return line.substr(0, line.find_last_of(' '));
     }
     std::string log() const { return read_file(directory_.file("log")); }
+
+    /// Who logs in from now on; sessions that there are go on.
+    void admit_user() const { write_file(directory_.file("authorized_keys"), read_file(directory_.file("user.pub"))); }
+    void admit_nobody() const { write_file(directory_.file("authorized_keys"), ""); }
 
     /// Ends every connection as if the network had; new ones are welcome.
     void drop_connections() {

@@ -86,6 +86,10 @@ TEST_F(MySQL, KeepsTheContract) {
         object.spec.databases.push_back({"sb_extra", "latin1", "latin1_swedish_ci"});
         return object;
     };
+    given.adopting = [](Object object) {
+        object.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
+        return object;
+    };
     given.stranger = [this](int n) {
         const auto name = "sb_" + std::to_string(n);
         mariadb.sql("CREATE DATABASE " + name + " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci; CREATE USER '" +

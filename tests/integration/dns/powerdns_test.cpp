@@ -71,6 +71,10 @@ TEST_P(RealPowerDns, KeepsTheContract) {
         object.spec.ttl_seconds = 60;
         return object;
     };
+    given.adopting = [](crd::DNSRecord object) {
+        object.spec.adoption_policy = crd::DNSRecord::Spec::AdoptionPolicy::adopt;
+        return object;
+    };
     given.stranger = [this](int n) {
         const auto name = record(n).spec.name;
         const auto said = server.call("PATCH", "/zones/example.org.",

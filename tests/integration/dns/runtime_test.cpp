@@ -1,10 +1,12 @@
 #include "dns/register.hpp"
 
 #include "runtime/base64.hpp"
+#include "support/door.hpp"
 #include "support/powerdns.hpp"
 #include "support/running.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 /// DNSRecords from the declaration to the name server's answer: the runtime, the kind and a real PowerDNS.
 namespace ocim::dns {
@@ -19,7 +21,7 @@ protected:
         running.server.put(
             json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DNSZone','metadata':{'name':'zone'},"
                  "'spec':{'domain':'example.org','powerdns':{'url':'" +
-                 powerdns.url() + "'},'credentialsRef':{'name':'key'},'driftInterval':'1s'}}"));
+                 front.url() + "'},'credentialsRef':{'name':'key'},'driftInterval':'1s'}}"));
     }
     void put(const std::string& name, const std::string& address) {
         running.server.put(
@@ -28,17 +30,8 @@ protected:
                  name + "'},'spec':{'zoneRef':{'name':'zone'},'name':'" + name +
                  ".example.org','type':'A','values':['" + address + "']}}"));
     }
-    /// PATCHes and GETs to the server, as our own metrics count them.
-    double calls() const {
-        double sum = 0;
-        const auto text = running.metrics->text();
-        for (auto at = text.find("\nrest_client_requests_total{"); at != std::string::npos;
-             at = text.find("\nrest_client_requests_total{", at + 1))
-            sum += std::stod(text.substr(text.find("} ", at) + 2));
-        return sum;
-    }
-
     ocim::test::PowerDnsService powerdns{"example.org"};
+    ocim::test::Door front{powerdns.api_port};  // counts what goes over the wire
     ocim::test::RealLoop loop;
     ocim::test::Running running{loop, register_kinds};
 };
@@ -48,9 +41,27 @@ TEST_F(DnsEndToEnd, AThousandStoredRecordsConvergeInTwentyCalls) {
     running.server.merge("DNSZone", "", "zone", R"({"spec":{"driftInterval":"60s"}})");
     running.start();
     ASSERT_TRUE(running.until([&] { return running.ready("DNSRecord") == 1000; })) << running.ready("DNSRecord");
-    EXPECT_LE(calls(), 20);
+    EXPECT_LE(front.turns(), 20);
+    EXPECT_GE(front.turns(), 3) << "the count counts: a look, and a write for every 500";
+    const auto patches = [&] {
+        const auto heard = front.heard();
+        return std::ranges::count_if(heard, [](const auto& text) { return text.starts_with("PATCH "); });
+    };
+    const auto written = patches();
+    EXPECT_GE(written, 2) << "500 records a write";
+    EXPECT_LE(written, 8);
     EXPECT_EQ(powerdns.dig("r0.example.org", "A"), "192.0.2.1\n");
     EXPECT_EQ(powerdns.dig("r999.example.org", "A"), "192.0.2.1\n");
+
+    // a sweep is one read of the zone, whatever the number of its records
+    const auto before = front.turns();
+    running.server.merge("DNSZone", "", "zone", R"({"spec":{"driftInterval":"2s"}})");
+    ASSERT_TRUE(running.until([&] { return front.turns() >= before + 4; }));
+    EXPECT_EQ(patches(), 0) << "nothing is written anew";
+    const auto began = loop.clock().now();
+    const auto from = front.turns();
+    ASSERT_TRUE(running.until([&] { return loop.clock().now() - began >= std::chrono::seconds(8); }));
+    EXPECT_LE(front.turns() - from, 5) << "four sweeps in 8 s";
 }
 
 TEST_F(DnsEndToEnd, LivesThroughDriftOutageAndDeletion) {

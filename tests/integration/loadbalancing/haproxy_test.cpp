@@ -103,6 +103,10 @@ TEST_P(RealHaproxy, KeepsTheContract) {
         object.spec.domains.push_back("more.example.org");
         return object;
     };
+    given.adopting = [](crd::LoadBalancerFragment object) {
+        object.spec.adoption_policy = crd::LoadBalancerFragment::Spec::AdoptionPolicy::adopt;
+        return object;
+    };
     given.stranger = [this](int n) {
         write_file(server.fragment_file(name_of(n)), "backend " + name_of(n) + "\n  http-request return status 200\n");
     };

@@ -1,8 +1,8 @@
 #include "support/rabbitmq.hpp"
-#include "support/scripted_peer.hpp"
 #include "base/async.hpp"
 #include "messaging/text.hpp"
 #include "support/contract.hpp"
+#include "support/scripted_peer.hpp"
 #include "unit/messaging/sample.hpp"
 
 #include <gtest/gtest.h>
@@ -81,6 +81,10 @@ TEST_F(RabbitMQ, KeepsTheContract) {
         object.spec.users[0].tags = {Object::Spec::User::Tag::management};
         object.spec.limits->max_connections.reset();
         object.spec.limits->max_queues = 3;
+        return object;
+    };
+    given.adopting = [](Object object) {
+        object.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
         return object;
     };
     given.stranger = [this](int n) {

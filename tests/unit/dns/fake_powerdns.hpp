@@ -55,7 +55,7 @@ private:
     net::HttpReply get(const std::string& target) const {
         constexpr std::string_view zone = "/api/v1/servers/localhost/zones/example.org.";
         if (!target.starts_with(zone)) return reply(404, R"({"error":"Not Found"})");
-        if (target.find("rrsets=false") != std::string::npos) return reply(200, "{}");
+        if (target.find("rrsets=false") != std::string::npos) return reply(200, R"({"name":"example.org."})");
         const auto asked = target.find("rrset_name=");
         api::json::array out;
         for (const auto& [key, set] : sets) {

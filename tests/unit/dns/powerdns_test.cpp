@@ -154,7 +154,8 @@ TEST_F(PowerDnsTest, GarbageIsNotAnEmptyZone) {
         const auto garbled = open_powerdns(std::move(http), services, {"example.org", "localhost", Secret("key")});
         const auto seen = loop.run(garbled->observe());
         ASSERT_FALSE(seen) << body;
-        EXPECT_EQ(seen.error().error_class, ErrorClass::transient) << body;
+        EXPECT_EQ(seen.error().error_class, ErrorClass::unreachable) << body;
+        EXPECT_FALSE(loop.run(garbled->probe())) << body;
     }
 }
 
