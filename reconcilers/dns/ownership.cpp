@@ -8,17 +8,20 @@ namespace ocim::dns {
 namespace {
 
 constexpr std::size_t name_bytes_max = 253;
-constexpr std::string_view wildcard = "_wildcard";
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 char upper(char c) { return c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c; }
 
 }  // namespace
 
+bool begins_with(std::string_view name, std::string_view label) {
+    return name.starts_with(label) && (name.size() == label.size() || name[label.size()] == '.');
+}
+
 std::optional<std::string> mark_name(const Key& key) {
     std::string type = key.type;
     std::ranges::transform(type, type.begin(), lower);
-    auto name = key.name.starts_with('*') ? std::string(wildcard) + key.name.substr(1) : key.name;
+    auto name = key.name.starts_with('*') ? std::string(wildcard_label) + key.name.substr(1) : key.name;
     auto out = std::string(mark_label) + "." + type + "." + name;
     if (out.size() > name_bytes_max) return std::nullopt;
     return out;
@@ -36,7 +39,7 @@ std::optional<Key> marked_key(std::string_view name) {
     std::ranges::transform(key.type, key.type.begin(), upper);
     key.name = name.substr(dot + 1);
     if (key.name.empty()) return std::nullopt;
-    if (key.name.starts_with(wildcard)) key.name = "*" + key.name.substr(wildcard.size());
+    if (begins_with(key.name, wildcard_label)) key.name = "*" + key.name.substr(wildcard_label.size());
     return key;
 }
 

@@ -13,8 +13,11 @@
 /// alone says "ours, unfinished", never the reverse.
 namespace ocim::dns {
 
-/// The first label of every mark's name; no record of a person may begin with it.
+/// The first label of every mark's name, and what stands for "*" in it; no record of a person may begin with either.
 inline constexpr std::string_view mark_label = "_ocim";
+inline constexpr std::string_view wildcard_label = "_wildcard";
+/// Whether `label` is the first one of `name`.
+bool begins_with(std::string_view name, std::string_view label);
 inline constexpr std::int32_t mark_ttl_seconds = 300;
 
 /// Nothing when it would be longer than a name may be.

@@ -39,8 +39,10 @@ std::vector<api::Cause> faults(const Spec& spec, const std::optional<std::string
     const auto key = key_of(spec);
     if (const auto wrong = wrong_with_name(spec.name, NameRule::record); !wrong.empty()) {
         out.push_back(cause("spec.name", spec.name, "it " + wrong));
-    } else if (key.name == mark_label || key.name.starts_with(std::string(mark_label) + ".")) {
+    } else if (begins_with(key.name, mark_label)) {
         out.push_back(cause("spec.name", spec.name, "names that begin with \"_ocim.\" hold marks of ownership"));
+    } else if (begins_with(key.name, wildcard_label)) {
+        out.push_back(cause("spec.name", spec.name, "\"_wildcard\" stands for \"*\" in marks of ownership"));
     } else if (domain && !in_zone(key.name, *domain)) {
         out.push_back(cause("spec.name", spec.name, "it is not in the zone " + *domain));
     } else if (domain && spec.type == Spec::Type::cname && key.name == *domain) {

@@ -136,6 +136,8 @@ TEST(DnsRecord, AdmitNamesFieldAndReason) {
         {"www.example.com", Spec::Type::a, {"192.0.2.1"}, "spec.name", "another zone"},
         {"www\n.example.org", Spec::Type::a, {"192.0.2.1"}, "spec.name", "a newline"},
         {"_ocim.a.www.example.org", Spec::Type::txt, {"x"}, "spec.name", "the name of a mark"},
+        {"_Wildcard.example.org", Spec::Type::a, {"192.0.2.1"}, "spec.name", "its mark would be that of *"},
+        {"_wildcards.example.org", Spec::Type::a, {"192.0.2.1"}, "", "another label"},
         {"example.org", Spec::Type::cname, {"lb.example.org"}, "spec.name", "a CNAME at the apex"},
         {"www.example.org", Spec::Type::cname, {"www.example.org."}, "spec.values[0]", "a loop of one"},
         {"www.example.org", Spec::Type::cname, {"a.org", "b.org"}, "spec.values", "two targets"},

@@ -131,6 +131,7 @@ TEST(DnsMark, HasItsOwnNameBesideWhatItMarks) {
         {{"www.example.org", "A"}, "_ocim.a.www.example.org"},
         {{"example.org", "TXT"}, "_ocim.txt.example.org"},
         {{"*.example.org", "CNAME"}, "_ocim.cname._wildcard.example.org"},
+        {{"_wildcards.example.org", "A"}, "_ocim.a._wildcards.example.org"},
     };
     for (const auto& row : rows) {
         EXPECT_EQ(mark_name(row.key), row.name);
