@@ -1,5 +1,7 @@
 #include "base/utf8.hpp"
 
+#include <cassert>
+
 namespace ocim {
 
 std::size_t utf8_sequence(std::string_view text) {
@@ -32,6 +34,16 @@ std::string valid_utf8(std::string_view text) {
         text.remove_prefix(length > 0 ? length : 1);
     }
     return out;
+}
+
+std::string valid_utf8(std::string_view text, std::size_t bytes_max) {
+    constexpr std::string_view more = "...";
+    assert(bytes_max >= more.size());
+    auto out = valid_utf8(text.substr(0, bytes_max + 1));
+    if (out.size() <= bytes_max) return out;
+    auto end = bytes_max - more.size();
+    while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0U) == 0x80U) --end;
+    return out.replace(end, std::string::npos, more);
 }
 
 }  // namespace ocim

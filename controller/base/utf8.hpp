@@ -12,5 +12,7 @@ std::size_t utf8_sequence(std::string_view text);
 
 /// `text` with U+FFFD for each byte that is no part of UTF-8: what a stranger wrote, fit for JSON.
 std::string valid_utf8(std::string_view text);
+/// The same, with "..." for the end of what would be longer than `bytes_max`.
+std::string valid_utf8(std::string_view text, std::size_t bytes_max);
 
 }  // namespace ocim

@@ -1,6 +1,7 @@
 #include "net/http_client.hpp"
 
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 #include <array>
@@ -41,12 +42,7 @@ std::optional<WallTime> http_date(const std::string& text) {
 /// What of a body may stand in a message: its beginning, without what could break a log line.
 std::string excerpt(const std::string& body) {
     constexpr std::size_t bytes_max = 300;
-    std::string text = body.substr(0, bytes_max);
-    // A character cut in half at the end would make the whole message invalid UTF-8.
-    if (body.size() > bytes_max) {
-        while (!text.empty() && (static_cast<unsigned char>(text.back()) & 0xC0U) == 0x80U) text.pop_back();
-        if (!text.empty() && static_cast<unsigned char>(text.back()) >= 0xC0U) text.pop_back();
-    }
+    auto text = valid_utf8(body, bytes_max);
     std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; }, ' ');
     return text;
 }

@@ -1,5 +1,7 @@
 #include "runtime/conditions.hpp"
 
+#include "base/utf8.hpp"
+
 #include <algorithm>
 
 namespace ocim::runtime {
@@ -8,14 +10,6 @@ namespace {
 
 /// As the CRDs bound it; Kubernetes' own limit.
 constexpr std::size_t message_bytes_max = 32'768;
-
-std::string bounded(std::string text) {
-    if (text.size() <= message_bytes_max) return text;
-    auto end = message_bytes_max;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;  // not inside a UTF-8 sequence
-    text.resize(end);
-    return text;
-}
 
 class Conditions {
 public:
@@ -35,7 +29,7 @@ public:
         out["observedGeneration"] = generation_;
         out["lastTransitionTime"] = since.empty() ? std::string_view(now_) : since;
         out["reason"] = reason.empty() ? type : reason;
-        out["message"] = bounded(message);
+        out["message"] = valid_utf8(message, message_bytes_max);
         items_.push_back(std::move(out));
     }
     /// As it was, or unknown.

@@ -1,6 +1,7 @@
 #include "runtime/events.hpp"
 
 #include "base/log.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 
@@ -17,13 +18,6 @@ constexpr std::size_t note_bytes_max = 1'024;  // as the API server demands
 constexpr auto series_gap_max = 6min;
 constexpr auto series_write_interval = 30min;
 constexpr double burst = 25, refill_per_second = 1.0 / 300;
-
-std::string bounded(std::string text) {
-    if (text.size() <= note_bytes_max) return text;
-    auto end = note_bytes_max - 3;
-    while (end > 0 && (static_cast<unsigned char>(text[end]) & 0xC0U) == 0x80U) --end;
-    return text.substr(0, end) + "...";
-}
 
 std::string text_at(const Json& object, std::initializer_list<std::string_view> path) {
     return std::string(api::find_text(object, path));
@@ -87,7 +81,7 @@ void EventRecorder::record(const Json& regarding, const std::string& controller,
     event["type"] = what.warning ? "Warning" : "Normal";
     event["reason"] = what.reason;
     event["action"] = what.action;
-    event["note"] = bounded(std::move(what.note));
+    event["note"] = valid_utf8(what.note, note_bytes_max);
     event["reportingController"] = "ocim.opencraft.com/" + controller + "-controller";
     event["reportingInstance"] = "ocim";
     event["regarding"] = reference_to(regarding);

@@ -150,6 +150,26 @@ TEST(Metrics, AGaugeOfAnObjectThatIsGoneGoes) {
     EXPECT_THAT(metrics.text(), Not(HasSubstr("name=\"a\"")));
 }
 
+TEST(Utf8, WhatAStrangerSaidCanBeStored) {
+    const struct {
+        const char* reason;
+        std::string_view said;
+        std::size_t bytes_max;
+        const char* stored;
+    } cases[] = {
+        {"as it is", "caf\u00e9\n", 100, "caf\u00e9\n"},
+        {"Latin-1", "caf\xe9!", 100, "caf\ufffd!"},
+        {"the first half of a character", "caf\xc3", 100, "caf\ufffd"},
+        {"exactly as long as it may be", "abcdef", 6, "abcdef"},
+        {"longer", "abcdefg", 6, "abc..."},
+        {"a character is not cut in half", "ab\u00e9defg", 6, "ab..."},
+        {"nothing", "", 3, ""},
+        {"the room ends where a character begins", "abcdef\u00e9", 6, "abc..."},
+        {"what stands for bytes takes room, too", "\xff\xff\xff", 8, "\ufffd..."},
+    };
+    for (const auto& c : cases) EXPECT_EQ(valid_utf8(c.said, c.bytes_max), c.stored) << c.reason;
+}
+
 TEST(Utf8, SequenceTable) {
     const struct {
         const char* reason;

@@ -75,8 +75,10 @@ TEST(ExpectSuccess, KeepsWhatAPersonNeeds) {
     EXPECT_EQ(error_of({301, {{"location", "https://elsewhere/"}}, ""}),
               (Error{ErrorClass::transient, "answered 301 (redirects are not followed: https://elsewhere/)"}));
     EXPECT_EQ(error_of({400, {}, std::string(400, 'x')}).message.size(), std::string("answered 400: ").size() + 300);
-    EXPECT_EQ(error_of({400, {}, std::string(299, 'x') + "é"}).message, "answered 400: " + std::string(299, 'x'))
+    EXPECT_EQ(error_of({400, {}, std::string(296, 'x') + "éxxxx"}).message,
+              "answered 400: " + std::string(296, 'x') + "...")
         << "no half character";
+    EXPECT_EQ(error_of({400, {}, "caf\xe9"}).message, "answered 400: caf\ufffd") << "no byte that is not UTF-8";
 }
 
 TEST(PercentEncode, LeavesOnlyUnreservedCharacters) {
