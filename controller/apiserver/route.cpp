@@ -107,7 +107,7 @@ Result<Route, api::Status> parse_route(const std::string& method, std::string_vi
     while (!path.empty()) {
         const auto end = std::min(path.find('/'), path.size());
         auto segment = percent_decoded(path.substr(0, end), false);
-        if (!segment || segment->find('\0') != std::string::npos)
+        if (!segment || segment->find_first_of(std::string_view("\0/", 2)) != std::string::npos)
             return api::bad_request("the URL is not validly encoded");
         route.segments.push_back(*std::move(segment));
         path.remove_prefix(std::min(end + 1, path.size()));

@@ -36,6 +36,7 @@ TEST(Route, ReadsWhatAUrlAsksFor) {
         {"escapes", "GET", "/apis/g.io/v1/clouds/a%2Db", "get g.io/v1 ns= clouds/a-b"},
         {"an escape that is none", "GET", "/apis/g.io/v1/clouds/a%2", "400"},
         {"NUL", "GET", "/apis/g.io/v1/clouds/a%00b", "400"},
+        {"a slash in a name", "GET", "/api/v1/namespaces/a%2Fsecrets/secrets/b", "400"},
         {"HEAD reads", "HEAD", "/api/v1/namespaces/a", "get /v1 ns= namespaces/a"},
         {"a method that nothing knows", "BREW", "/api/v1/namespaces/a", "405"},
         {"discovery of the core group", "GET", "/api", "get path /api"},
