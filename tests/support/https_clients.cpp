@@ -79,6 +79,7 @@ std::string http_request(std::string_view method, std::string_view target, std::
 
 struct HttpsClients::State {
     State(Endpoint where, Listener& who) : endpoint(std::move(where)), listener(who) {
+        std::signal(SIGPIPE, SIG_IGN);  // a server that was killed is found when it is read
         epoll = epoll_create1(EPOLL_CLOEXEC);
         context.reset(SSL_CTX_new(TLS_client_method()));
         SSL_CTX_set_mode(context.get(), SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
