@@ -4,6 +4,7 @@ The demo and the end-to-end tests both stand on it. Nothing here knows of Ocim's
 conditions with a deadline, and stops them.
 """
 import base64
+import fcntl
 import ipaddress
 import json
 import os
@@ -52,8 +53,19 @@ def answers(address, port):
         return False
 
 
+class one_at_a_time:
+    """Stages that start at the same moment choose their networks one after another."""
+
+    def __enter__(self):
+        self.lock = open("/run/lock/ocim-stage", "w", encoding="utf-8")
+        fcntl.flock(self.lock, fcntl.LOCK_EX)
+
+    def __exit__(self, *_):
+        self.lock.close()
+
+
 def free_subnet():
-    """A private /24 that this host has no route into."""
+    """A private /24 that this host has no route into. Nobody else's only once it is taken: see one_at_a_time."""
     routes = json.loads(subprocess.run(["ip", "-json", "route"], capture_output=True, check=True).stdout or b"[]")
     taken = [ipaddress.ip_network(r["dst"], strict=False) for r in routes if r.get("dst", "default") != "default"]
     for third in range(0, 256):
@@ -324,15 +336,9 @@ class Stage:
 
     def raise_curtain(self, domain="example.test", say=lambda text: None):
         """Starts Ocim and every server, and makes the backends that stand for them. Needs root: machines are made."""
-        key = self.make_ssh_key()
-        network = free_subnet()
-        gateway = str(network[1])
-        self.facts.update(SUBNET=str(network), GATEWAY=gateway, DOMAIN=domain)
+        self.facts.update(DOMAIN=domain)
         say("starting ocim")
-        self.start_ocim()
-        self.apply(self.secret("demo-ssh", {"ssh-privatekey": key.read_text()}),
-                   *[m for m in self.manifests(ROOT / "manifests/samples/demo/backends") if m["kind"] == "Cloud"])
-        self.kubectl("wait", "--for=condition=Ready", "cloud/local", "--timeout=60s", seconds=90)
+        gateway = self.raise_cloud()
         for name, begin in (("MariaDB", lambda: self.start_mariadb(gateway)),
                             ("RabbitMQ", lambda: self.start_rabbitmq(gateway)),
                             ("PowerDNS", lambda: self.start_powerdns(domain)), ("HAProxy", self.start_haproxy),
@@ -346,6 +352,18 @@ class Stage:
         self.apply(*self.manifests(ROOT / "manifests/samples/demo/backends"))
         self.path("facts.json").write_text(json.dumps(self.facts))
         self.path("facts.json").chmod(0o600)
+
+    def raise_cloud(self):
+        """Starts Ocim with a cloud on a network of its own; the address of this host there."""
+        key = self.make_ssh_key()
+        self.start_ocim()
+        with one_at_a_time():
+            network = free_subnet()
+            self.facts.update(SUBNET=str(network), GATEWAY=str(network[1]))
+            self.apply(self.secret("demo-ssh", {"ssh-privatekey": key.read_text()}),
+                       *[m for m in self.manifests(ROOT / "manifests/samples/demo/backends") if m["kind"] == "Cloud"])
+            self.kubectl("wait", "--for=condition=Ready", "cloud/local", "--timeout=60s", seconds=90)
+        return self.facts["GATEWAY"]
 
     def lower_curtain(self):
         """Stops everything that was started here and takes every machine away."""

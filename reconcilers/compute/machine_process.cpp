@@ -6,9 +6,12 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <ifaddrs.h>
 #include <linux/sched.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sched.h>
+#include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -194,7 +197,51 @@ void start_machine(const std::string& directory) {
     throw MachineError{"machine " + machine.id + ": " + refusal};
 }
 
+/// One program of this host at a time makes networks; released when this process ends.
+void lock_networks() {
+    const int lock = ::open("/run/ocim-networks.lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    must(lock >= 0, "cannot open /run/ocim-networks.lock");
+    must(::flock(lock, LOCK_EX) == 0, "cannot lock /run/ocim-networks.lock");
+}
+
+struct Network {
+    std::uint32_t base = 0, mask = 0;
+    bool overlaps(const Network& other) const { return ((base ^ other.base) & mask & other.mask) == 0; }
+};
+
+/// "10.213.0.1/24"
+Network network_of(const std::string& address) {
+    const auto slash = address.find('/');
+    in_addr parsed{};
+    must(slash != std::string::npos && ::inet_pton(AF_INET, address.substr(0, slash).c_str(), &parsed) == 1,
+         "the bridge's address is none: " + address);
+    const auto bits = static_cast<unsigned>(std::atoi(address.c_str() + slash + 1));
+    must(bits >= 1 && bits <= 32, "the bridge's address is none: " + address);
+    return {ntohl(parsed.s_addr), ~std::uint32_t{0} << (32 - bits)};
+}
+
+/// Which other interface of this host has an address in `network`; "" when none has.
+std::string holder_of(const Network& network, const std::string& but) {
+    ifaddrs* all = nullptr;
+    must(::getifaddrs(&all) == 0, "cannot list this host's addresses");
+    std::string out;
+    for (const auto* at = all; at && out.empty(); at = at->ifa_next) {
+        if (!at->ifa_addr || at->ifa_addr->sa_family != AF_INET || !at->ifa_netmask || but == at->ifa_name) continue;
+        sockaddr_in address{}, mask{};
+        std::memcpy(&address, at->ifa_addr, sizeof address);
+        std::memcpy(&mask, at->ifa_netmask, sizeof mask);
+        if (network.overlaps({ntohl(address.sin_addr.s_addr), ntohl(mask.sin_addr.s_addr)})) out = at->ifa_name;
+    }
+    ::freeifaddrs(all);
+    return out;
+}
+
+/// Of two programs that want one network the first has it: looking and making are one step.
 void make_bridge(const std::string& name, const std::string& address) {
+    lock_networks();
+    const auto holder = holder_of(network_of(address), name);
+    must(holder.empty(), "the network of " + address + " is taken on this host, by " + holder +
+                             "; give the Cloud another spec.local.subnet");
     if (!interface_exists(name)) run_tool({"ip", "link", "add", name, "type", "bridge"});
     run_tool({"ip", "address", "replace", address, "dev", name});
     run_tool({"ip", "link", "set", name, "up"});

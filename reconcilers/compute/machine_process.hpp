@@ -12,7 +12,8 @@ namespace ocim::compute {
 ///                        nothing to do when it runs already. What it leaves behind lives on without us.
 ///   machine stop DIR     kills every process of it and takes its network and cgroups away
 ///   machine remove DIR   the same, then removes DIR itself
-///   machine bridge NAME ADDRESS/BITS   makes the network of a cloud, with this host as its gateway
+///   machine bridge NAME ADDRESS/BITS   makes the network of a cloud, with this host as its gateway;
+///                                      refused when another interface has an address in it
 ///   machine unbridge NAME              takes it away
 ///
 /// Returns the exit code: 0 done, 1 refused with a reason on stderr, 2 wrong use.

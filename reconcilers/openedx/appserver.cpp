@@ -20,6 +20,7 @@ using runtime::Verdict;
 using Object = crd::AppServer;
 using Phase = Object::Status::Phase;
 using RunPhase = crd::ProvisioningRun::Status::Phase;
+using Check = std::decay_t<decltype(*crd::ProvisioningRun::Spec{}.check)>;
 using MachinePhase = crd::VirtualMachine::Status::Phase;
 
 std::string snapshot_name(const Object& object) { return object.metadata.name + "-config"; }
@@ -129,6 +130,10 @@ private:
             out.spec.line_timeout_seconds = ansible->line_timeout_seconds;
             out.spec.total_timeout_seconds = ansible->total_timeout_seconds;
         }
+        if (const auto* settings = api::find(settings_, {"healthCheck"})) {
+            Check check;
+            if (api::decode(*settings, check, "healthCheck")) out.spec.check = std::move(check);
+        }
         auto made = child(out);
         const auto* ready = machine ? ready_of(*machine) : nullptr;
         if (!ready || ready->status != "True") made.waiting_for = "VirtualMachine " + object_.metadata.name;
@@ -163,7 +168,8 @@ private:
              run_ready ? run_ready->message : "the playbook has not started");
         const bool up = machine && machine->status.phase == MachinePhase::ready;
         const bool rebooted = machine && machine->status.reboot_request == run_name(object_);
-        follow_traffic(configured && rebooted);
+        const bool answers = run && (!run->spec.check || run->status.verified_at);
+        follow_traffic(configured && rebooted && answers);
         if (broken) {
             out_.status.phase = Phase::configuration_failed;
             out_.verdict = {Verdict::State::stalled, "ConfigurationFailed",
@@ -177,6 +183,10 @@ private:
         } else if (!rebooted || !up) {
             out_.status.phase = Phase::rebooting;
             out_.verdict = {Verdict::State::progressing, "Rebooting", "the machine reboots once after its playbook"};
+        } else if (!answers) {
+            out_.status.phase = Phase::verifying;
+            out_.verdict = {Verdict::State::progressing, "Verifying",
+                            run_ready ? run_ready->message : "waiting for the site to answer"};
         } else {
             running();
         }

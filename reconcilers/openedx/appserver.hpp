@@ -8,8 +8,10 @@ namespace ocim::openedx {
 /// AppServer, composed: one machine, made into an Open edX server once, from a snapshot of its Instance's
 /// configuration.
 ///
-///   New -> WaitingForMachine -> Configuring -> Rebooting -> Running
-///                                    |-> ConfigurationFailed (for good: a new attempt is a new AppServer)
+///   New -> WaitingForMachine -> Configuring -> Rebooting -> Verifying -> Running
+///                                    |                        |
+///                                    +------------------------+-> ConfigurationFailed
+///                                                                 (for good: a new attempt is a new AppServer)
 struct AppServers {
     using Object = crd::AppServer;
     static constexpr std::string_view name = "appserver";

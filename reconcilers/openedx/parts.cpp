@@ -78,6 +78,9 @@ runtime::Child fragment(const InstanceView& view) {
     }
     auto& auth = out.spec.basic_auth_secret_ref.emplace();
     auth.name = names.basic_auth;
+    const auto& check = view.of_class.spec.health_check;
+    out.spec.health_check.path = check.path;
+    out.spec.health_check.expected_status = check.expected_status;
     out.spec.stickiness.emplace().cookie = "sessionid";
     return child(out);
 }

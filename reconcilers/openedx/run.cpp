@@ -4,6 +4,7 @@
 #include "openedx/variables.hpp"
 
 #include <algorithm>
+#include <charconv>
 
 namespace ocim::openedx {
 namespace {
@@ -46,6 +47,46 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
 }
 
 /// `whole`: the tail is all there is; else its first line is a part of one, perhaps of a secret.
+std::optional<RunCheck> check_of(const Object& object, const Inputs& inputs) {
+    if (!object.spec.check) return std::nullopt;
+    const auto& check = *object.spec.check;
+    RunCheck out{check.port, check.path.value_or(""), check.host.value_or(""), check.expected_status, {}};
+    if (check.basic_auth_secret_ref) {
+        const auto part = [&](const char* key) {
+            return inputs.secret(object.metadata.namespace_, check.basic_auth_secret_ref->name, key).value_or(Secret());
+        };
+        out.authorization = Secret(part("username").reveal() + ":" + part("password").reveal());
+    }
+    return out;
+}
+
+/// The files that say how a run ended, from its status. A playbook is never run again because its record is gone.
+std::map<std::string, std::string> record_of(const Object& object) {
+    std::map<std::string, std::string> out;
+    const auto& status = object.status;
+    if (status.exit_code) out["exit"] = std::to_string(*status.exit_code);
+    const auto add = [&](const char* name, const std::optional<std::string>& value) {
+        if (value) out[name] = *value;
+    };
+    add("started", status.started_at);
+    add("finished", status.finished_at);
+    add("commit", status.commit);
+    add("verified", status.verified_at);
+    return out;
+}
+
+bool as_recorded(const Object& object, const Run& found) {
+    const auto& status = object.status;
+    return found.exit_code == status.exit_code && found.commit == status.commit.value_or("") &&
+           found.started_at == status.started_at.value_or("") && found.finished_at == status.finished_at.value_or("");
+}
+
+/// A folder of this run's name that we did not make. One that is empty is what a crash left while it was made.
+bool foreign(const Run& run, const runtime::Mark& mark) {
+    if (!run.mark) return run.state != Run::State::prepared;
+    return runtime::ownership(run.mark, mark) == runtime::Ownership::foreign;
+}
+
 std::vector<std::string> last_lines(const std::string& tail, bool whole) {
     std::vector<std::string> out;
     std::size_t begin = whole ? 0 : std::min(tail.find('\n'), tail.size());
@@ -67,12 +108,43 @@ std::string failure_of(const Run& run) {
     return "the run failed with exit code " + code;
 }
 
+/// A playbook that ended well: whether the machine has come back from its reboot and answers.
+void report_answer(const Object& object, const Run& found, runtime::Report<Object>& out) {
+    using namespace std::chrono_literals;
+    out.status.phase = Phase::succeeded;
+    out.status.verified_at = object.status.verified_at;
+    if (!found.verified_at.empty()) out.status.verified_at = found.verified_at;
+    if (!object.spec.check || out.status.verified_at) {
+        out.verdict = {Verdict::State::ready, "Succeeded", "the playbook ended well"};
+        return;
+    }
+    const auto where = "port " + std::to_string(object.spec.check->port);
+    // for good: whoever looks at it has gone on to another machine by now
+    if (object.status.phase == Phase::failed || found.waited_seconds > object.spec.check->timeout_seconds) {
+        out.status.phase = Phase::failed;
+        out.verdict = {Verdict::State::stalled, "HealthCheckFailed",
+                       "the playbook ended well, but " + where + " of the machine did not answer as it should within " +
+                           std::to_string(object.spec.check->timeout_seconds) + " s after its reboot" +
+                           (found.answer.empty() ? "" : ": " + found.answer)};
+        return;
+    }
+    out.verdict = {Verdict::State::progressing, "Verifying",
+                   !found.unanswered ? "the playbook ended well; the machine has not rebooted since"
+                                     : "waiting for an answer of " + where + ": " + found.answer};
+    out.look_again = 1s;
+}
+
 }  // namespace
 
 std::string Runs::backend_name(const Object& object) { return object.spec.machine_ref.name; }
 
 std::vector<runtime::Reference> Runs::needs(const Object& object) {
-    return {{api::secret_kind, object.metadata.namespace_, object.spec.variables_ref.name, false}};
+    std::vector<runtime::Reference> out{
+        {api::secret_kind, object.metadata.namespace_, object.spec.variables_ref.name, false}};
+    if (object.spec.check && object.spec.check->basic_auth_secret_ref)
+        out.push_back(
+            {api::secret_kind, object.metadata.namespace_, object.spec.check->basic_auth_secret_ref->name, true});
+    return out;
 }
 
 std::vector<runtime::Claim> Runs::claims(const Object&) { return {}; }
@@ -80,6 +152,12 @@ std::vector<runtime::Claim> Runs::claims(const Object&) { return {}; }
 std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, const RunSnapshot& seen) {
     const auto mark = mark_of(object, inputs.installation);
     const auto* found = find(seen, object.metadata.uid);
+    if (found && foreign(*found, mark)) return {};  // report() says so
+    if (ended(object) && (!found || !as_recorded(object, *found))) {
+        RunAction restore{Verb::restore, object.metadata.uid, mark};
+        restore.files = record_of(object);
+        return {std::move(restore)};
+    }
     if (!found || found->state == Run::State::prepared) {
         const auto variables = variables_of(object, inputs);
         if (!variables) return {};  // report() says so
@@ -92,6 +170,7 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
         start.line_timeout_seconds = object.spec.line_timeout_seconds;
         start.total_timeout_seconds = object.spec.total_timeout_seconds;
         start.variables = *variables;
+        start.check = check_of(object, inputs);
         return {std::move(start)};
     }
     if (found->log_bytes <= found->fetched_bytes) return {};
@@ -103,7 +182,8 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
 }
 
 std::vector<RunAction> Runs::remove(const Object& object, const std::string& installation, const RunSnapshot& seen) {
-    if (!find(seen, object.metadata.uid)) return {};
+    const auto* found = find(seen, object.metadata.uid);
+    if (!found || foreign(*found, mark_of(object, installation))) return {};
     return {RunAction{Verb::remove, object.metadata.uid, mark_of(object, installation)}};
 }
 
@@ -111,6 +191,18 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
     using namespace std::chrono_literals;
     runtime::Report<Object> out;
     const auto* found = find(seen, object.metadata.uid);
+    if (found && foreign(*found, mark_of(object, inputs.installation))) {
+        out.status = object.status;
+        out.verdict = {Verdict::State::stalled, "NotOwned",
+                       "the machine has a folder of runs " + object.metadata.uid +
+                           " that is not ours; it is left as it is; remove it"};
+        return out;
+    }
+    if (ended(object) && (!found || !as_recorded(object, *found))) {
+        out.status = object.status;
+        out.verdict = {Verdict::State::progressing, "Restoring", "the run's record on the machine is to be put back"};
+        return out;
+    }
     if (!found || found->state == Run::State::prepared) {
         out.status.phase = Phase::pending;
         out.verdict = {Verdict::State::progressing, "Pending", "the run will be started"};
@@ -141,16 +233,18 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
             break;
         case Run::State::finished:
             if (found->exit_code == 0) {
-                out.status.phase = Phase::succeeded;
-                out.verdict = {Verdict::State::ready, "Succeeded", "the playbook ended well"};
+                report_answer(object, *found, out);
             } else {
                 out.status.phase = Phase::failed;
                 out.verdict = {Verdict::State::stalled, "ConfigurationFailed", failure_of(*found)};
             }
     }
-    out.status.log_bytes = found->fetched_bytes;
-    out.status.last_lines =
-        last_lines(mask(found->tail, secrets_of(object, inputs)), found->log_bytes <= tail_bytes_max);
+    out.status.log_bytes = std::max(found->fetched_bytes, object.status.log_bytes.value_or(0));
+    if (found->tail.empty() && ended(object))
+        out.status.last_lines = object.status.last_lines;  // the log is gone
+    else
+        out.status.last_lines =
+            last_lines(mask(found->tail, secrets_of(object, inputs)), found->log_bytes <= tail_bytes_max);
     return out;
 }
 
@@ -172,6 +266,7 @@ std::string Runs::key(const Action& action) { return action.key; }
 std::string_view Runs::verb(const Action& action) {
     switch (action.verb) {
         case Verb::start: return "create";
+        case Verb::restore:
         case Verb::fetch_log: return "update";
         case Verb::remove: return "delete";
     }
@@ -183,6 +278,7 @@ std::string Runs::describe(const Action& action) {
         case Verb::start:
             return "start playbook " + action.playbook + " of " + action.repository + " at " + action.version;
         case Verb::fetch_log: return "fetch the log of " + action.mark.namespace_name;
+        case Verb::restore: return "put back the record of run " + action.mark.namespace_name;
         case Verb::remove: return "stop and remove run " + action.mark.namespace_name;
     }
     return action.key;
@@ -213,6 +309,21 @@ Result<std::unique_ptr<RunSystem>> Runs::open(const Backend& backend, const Inpu
     if (backend.status.addresses.empty() || !backend.status.ssh_host_key)
         return Error{ErrorClass::unreachable, "VirtualMachine " + backend.metadata.key() + " has no address yet"};
     return open_run_host(backend, *std::move(key), services);
+}
+
+bool status_matches(const std::string& expected, unsigned status) {
+    const auto* at = expected.data();
+    const auto* end = at + expected.size();
+    while (at < end) {
+        unsigned first = 0;
+        at = std::from_chars(at, end, first).ptr;
+        unsigned last = first;
+        if (at < end && *at == '-') at = std::from_chars(at + 1, end, last).ptr;
+        if (status >= first && status <= last) return true;
+        if (at == end || *at != ',') return false;
+        ++at;
+    }
+    return false;
 }
 
 std::string mask(std::string text, const std::vector<Secret>& secrets) {

@@ -15,6 +15,15 @@
 /// run's folder there.
 namespace ocim::openedx {
 
+/// What a machine must answer before its run is verified.
+struct RunCheck {
+    std::int32_t port = 80;
+    std::string path, host;       ///< "": any path will do; the machine's address
+    std::string expected_status;  ///< "200-399,404"; not asked for when there is no path
+    Secret authorization{};       ///< "user:password"
+    bool operator==(const RunCheck&) const = default;
+};
+
 /// One run as its folder on the machine shows it.
 struct Run {
     enum class State {
@@ -31,11 +40,16 @@ struct Run {
     std::int64_t log_bytes = 0;           ///< on the machine
     std::int64_t fetched_bytes = 0;       ///< of them here
     std::string tail;                     ///< the end of the log
+    std::string verified_at{};            ///< when the check was first passed; "" before
+    /// What is still to be answered, once the machine has rebooted; since when, by its own clock; what it said last.
+    std::optional<RunCheck> unanswered{};
+    std::int64_t waited_seconds = 0;
+    std::string answer{};
     bool operator==(const Run&) const = default;
 };
 
 struct RunAction {
-    enum class Verb { start, fetch_log, remove };
+    enum class Verb { start, fetch_log, restore, remove };
     Verb verb{};
     std::string key;
     runtime::Mark mark{};
@@ -43,6 +57,9 @@ struct RunAction {
     std::string repository{}, version{}, playbook{}, requirements{};
     std::int32_t line_timeout_seconds = 0, total_timeout_seconds = 0;
     Secret variables{};
+    std::optional<RunCheck> check{};
+    // of a restore: the record of a run that has ended, by file
+    std::map<std::string, std::string> files{};
     // of a fetch
     std::int64_t fetched_bytes = 0;
     bool to_the_end = false;  ///< also a last line without an end: nothing follows it
@@ -83,6 +100,9 @@ struct Runs {
 /// Runs on the machine at `address`; logs are gathered below `log_directory`.
 std::unique_ptr<RunSystem> open_run_host(const crd::VirtualMachine& machine, Secret private_key,
                                          const runtime::Services& services);
+
+/// "200-399,404" has 204.
+bool status_matches(const std::string& expected, unsigned status);
 
 /// `text` with every secret replaced by "********".
 std::string mask(std::string text, const std::vector<Secret>& secrets);

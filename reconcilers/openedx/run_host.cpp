@@ -1,9 +1,11 @@
 #include "base/utf8.hpp"
+#include "net/fetch.hpp"
 #include "net/ssh.hpp"
 #include "openedx/run.hpp"
 #include "openedx/run_log.hpp"
 #include "openedx/run_look.hpp"
 #include "openedx/run_script.hpp"
+#include "runtime/base64.hpp"
 
 #include <charconv>
 
@@ -12,6 +14,7 @@ namespace {
 
 constexpr auto folder_of_runs = "/var/lib/ocim/runs";
 constexpr Duration call_limit{20'000};
+constexpr Duration check_limit{5'000};
 constexpr std::int64_t fetch_bytes_max = 1024 * 1024;  // one piece of a log
 
 // Constant programs; everything that varies comes as arguments.
@@ -69,7 +72,20 @@ private:
         if (word == "task") run.current_task = value;
         if (word == "failed") run.failed_task = value;
         if (word == "bytes") run.log_bytes = number(value);
+        if (word == "verified") run.verified_at = value;
+        if (word == "waited") {
+            run.waited_seconds = number(value);
+            run.unanswered.emplace();
+        }
+        if (run.unanswered) note_check(*run.unanswered, word, value);
         if (word == "exit") run.exit_code = static_cast<std::int32_t>(number(value));
+    }
+    static void note_check(RunCheck& check, const std::string& word, const std::string& value) {
+        if (word == "check.port") check.port = static_cast<std::int32_t>(number(value));
+        if (word == "check.path") check.path = value;
+        if (word == "check.host") check.host = value;
+        if (word == "check.expected") check.expected_status = value;
+        if (word == "check.authorization") check.authorization = Secret(value);
     }
     static std::int64_t number(const std::string& text) {
         std::int64_t out = 0;
@@ -100,8 +116,15 @@ private:
 
 class RunHost final : public RunSystem {
 public:
-    RunHost(std::unique_ptr<net::SshHost> host, bool as_root, BlockingPool& blocking, std::string data_directory)
-        : host_(std::move(host)), as_root_(as_root), blocking_(blocking), data_directory_(std::move(data_directory)) {}
+    RunHost(std::unique_ptr<net::SshHost> host, std::unique_ptr<net::Fetcher> fetcher, std::string address,
+            bool as_root, const runtime::Services& services)
+        : host_(std::move(host)),
+          fetcher_(std::move(fetcher)),
+          address_(std::move(address)),
+          as_root_(as_root),
+          clock_(services.clock),
+          blocking_(services.blocking),
+          data_directory_(services.data_directory) {}
 
     awaitable<Result<RunSnapshot>> observe() override {
         auto arguments = words({folder_of_runs});
@@ -115,7 +138,10 @@ public:
                     run.fetched_bytes = RunLog(log_folder(directory, run.mark->namespace_name, key)).position().fetched;
             return std::move(runs);
         };
-        co_return co_await blocking_.call(std::move(add));
+        CO_TRY(auto found, co_await blocking_.call(std::move(add)));
+        for (auto& [key, run] : found)
+            if (run.unanswered) CO_CHECK(co_await check(key, run));
+        co_return found;
     }
 
     awaitable<Result<void>> probe() override {
@@ -147,9 +173,13 @@ private:
                 done.now.emplace_back(action.key, std::move(run));
                 break;
             }
+            case Verb::restore:
             case Verb::fetch_log: {
                 const auto key = action.key;
-                CO_CHECK(co_await fetch(std::move(action)));
+                if (action.verb == Verb::restore)
+                    CO_CHECK(co_await restore(std::move(action)));
+                else
+                    CO_CHECK(co_await fetch(std::move(action)));
                 CO_TRY(auto runs, co_await observe());
                 if (auto found = runs.find(key); found != runs.end())
                     done.now.emplace_back(key, std::move(found->second));
@@ -163,16 +193,61 @@ private:
         co_return done;
     }
 
+    /// Asks the machine's site, as a visitor would; an answer as it should be is written down beside the run.
+    awaitable<Result<void>> check(std::string key, Run& run) {
+        const auto& wanted = *run.unanswered;
+        net::Fetch ask;
+        const auto address = address_.find(':') == std::string::npos ? address_ : "[" + address_ + "]";
+        ask.url = "http://" + (wanted.host.empty() ? address : wanted.host) + (wanted.path.empty() ? "/" : wanted.path);
+        ask.connect_to = address + ":" + std::to_string(wanted.port);
+        ask.timeout = check_limit;
+        if (!wanted.authorization.reveal().empty())
+            ask.headers.emplace("Authorization", Secret("Basic " + runtime::base64(wanted.authorization.reveal())));
+        const auto answer = co_await fetcher_->fetch(std::move(ask));
+        if (!answer) {
+            run.answer = answer.error().message;
+            co_return Result<void>{};
+        }
+        run.answer = "status " + std::to_string(answer->status);
+        if (!wanted.path.empty() && !status_matches(wanted.expected_status, answer->status)) co_return Result<void>{};
+        run.verified_at = rfc3339(clock_.wall());
+        run.unanswered.reset();
+        auto folder = std::string(folder_of_runs) + "/" + key;
+        auto when = run.verified_at + "\n";
+        co_return co_await put(std::move(folder), "verified", std::move(when));
+    }
+
     awaitable<Result<void>> start(RunAction action) {
         const auto folder = std::string(folder_of_runs) + "/" + action.key;
         CO_CHECK(co_await put(folder, "mark", action.mark.text() + "\n"));
         CO_CHECK(co_await put(folder, "variables.yml", action.variables.reveal()));
+        if (action.check) {
+            auto text = lines_of(*action.check);
+            CO_CHECK(co_await put(folder, "check", std::move(text)));
+        }
         CO_CHECK(co_await put(folder, "run.sh", run_program));
         auto arguments =
             words({folder, action.repository, action.version, action.playbook, action.requirements,
                    std::to_string(action.line_timeout_seconds), std::to_string(action.total_timeout_seconds)});
         CO_TRY(const auto output, co_await script(start_run, std::move(arguments), ""));
         (void)output;
+        co_return Result<void>{};
+    }
+
+    static std::string lines_of(const RunCheck& check) {
+        std::string out = "port " + std::to_string(check.port) + "\n";
+        for (const auto& [word, value] : {std::pair{"path", check.path},
+                                          {"host", check.host},
+                                          {"expected", check.expected_status},
+                                          {"authorization", check.authorization.reveal()}})
+            if (!value.empty()) out += std::string(word) + " " + value + "\n";
+        return out;
+    }
+
+    awaitable<Result<void>> restore(RunAction action) {
+        const auto folder = std::string(folder_of_runs) + "/" + action.key;
+        CO_CHECK(co_await put(folder, "mark", action.mark.text() + "\n"));
+        for (const auto& [name, text] : action.files) CO_CHECK(co_await put(folder, name, text + "\n"));
         co_return Result<void>{};
     }
 
@@ -232,7 +307,10 @@ private:
     static std::vector<std::string> words(std::initializer_list<std::string> list) { return list; }
 
     std::unique_ptr<net::SshHost> host_;
+    std::unique_ptr<net::Fetcher> fetcher_;
+    std::string address_;
     bool as_root_;
+    Clock& clock_;
     BlockingPool& blocking_;
     std::string data_directory_;
 };
@@ -247,7 +325,8 @@ std::unique_ptr<RunSystem> open_run_host(const crd::VirtualMachine& machine, Sec
     settings.private_key = std::move(private_key);
     settings.host_key = *machine.status.ssh_host_key;
     return std::make_unique<RunHost>(net::make_ssh_host(services.loop, std::move(settings)),
-                                     machine.spec.ssh_user == "root", services.blocking, services.data_directory);
+                                     net::make_fetcher(services.loop, services.clock), machine.status.addresses.front(),
+                                     machine.spec.ssh_user == "root", services);
 }
 
 }  // namespace ocim::openedx

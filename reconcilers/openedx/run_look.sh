@@ -1,4 +1,7 @@
 # Shows every run on this machine: lines "word value" for each folder below $1, then the end of its log, by length.
+# Tells one start of this machine from the next: a container shares its host's boot_id, a VM's first process begins at
+# the same tick each time.
+init="$(cat /proc/sys/kernel/random/boot_id) $(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)"
 for folder in "$1"/*/; do
     [ -d "$folder" ] || continue
     cd "$folder" || continue
@@ -6,6 +9,15 @@ for folder in "$1"/*/; do
     for name in mark commit started finished exit; do
         [ -s "$name" ] && echo "$name $(head -n 1 "$name")"
     done
+    if [ -s check ] && [ "$(cat exit 2>/dev/null)" = 0 ]; then
+        if [ -s verified ]; then
+            echo "verified $(head -n 1 verified)"
+        elif [ -s init ] && [ "$(cat init)" != "$init" ]; then
+            [ -s rebooted ] || date +%s >rebooted
+            echo "waited $(($(date +%s) - $(cat rebooted)))"
+            sed 's/^/check./' check
+        fi
+    fi
     [ -e lock ] && ! flock -n lock true && echo "alive yes"
     if [ -e log ]; then
         echo "bytes $(stat -c %s log)"

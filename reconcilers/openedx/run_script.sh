@@ -1,6 +1,6 @@
 # Runs one playbook on this machine, detached from whoever started it. Arguments:
 #   FOLDER REPOSITORY VERSION PLAYBOOK REQUIREMENTS LINE_TIMEOUT TOTAL_TIMEOUT
-# In FOLDER it leaves: log, commit, started, finished, group (of processes), and exit (the exit code, written last and as a whole).
+# In FOLDER it leaves: init, log, commit, started, finished, group (of processes), and exit (the exit code, written last and as a whole).
 # variables.yml is there before. Started in a session of its own, so that $$ is the process group. The lock and the
 # file "started" make a second start do nothing.
 set -u
@@ -14,6 +14,8 @@ flock -n 9 || exit 0
 [ -e started ] && exit 0
 now() { date -u +%Y-%m-%dT%H:%M:%SZ; }
 echo $$ >group
+# as run_look.sh tells one start of this machine from the next
+echo "$(cat /proc/sys/kernel/random/boot_id) $(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)" >init
 now >started.tmp && mv started.tmp started
 began=$(date +%s)
 exec >>log 2>&1 </dev/null

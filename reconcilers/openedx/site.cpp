@@ -205,10 +205,17 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
         {"playbook", first_of(own_configuration.playbook, defaults.configuration.playbook)},
         {"requirements", first_of(own_configuration.requirements, defaults.configuration.requirements)}};
     Configuration out;
-    out.settings = api::to_text(settings);
     out.variables = variables(site, secrets.master).document();
     // of high-entropy secrets among other things: tells nobody anything
-    out.hash = sha256_hex(out.settings + "\n" + out.variables).substr(0, 16);
+    out.hash = sha256_hex(api::to_text(settings) + "\n" + out.variables).substr(0, 16);
+    // how a server is looked at makes it no other server: not in the hash
+    api::json::object check{{"host", site.domain(Service::lms)},
+                            {"expectedStatus", defaults.health_check.expected_status},
+                            {"timeoutSeconds", defaults.health_check.timeout_seconds}};
+    check["basicAuthSecretRef"] = api::json::object{{"name", ObjectNames(instance.metadata.name).basic_auth}};
+    if (defaults.health_check.path) check["path"] = *defaults.health_check.path;
+    settings["healthCheck"] = std::move(check);
+    out.settings = api::to_text(settings);
     return out;
 }
 

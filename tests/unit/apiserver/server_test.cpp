@@ -140,10 +140,12 @@ protected:
     /// Somebody beside the store who knows more of a widget: in one piece, or as a stream when it is followed.
     static awaitable<std::optional<net::ServerReply>> read_diary(apiserver::SubresourceRequest asked,
                                                                  net::Responder& responder) {
-        const std::string text = "the " + std::string(api::find_text(asked.object, {"spec", "color"})) + " one\n";
+        std::string text = "the " + std::string(api::find_text(asked.object, {"spec", "color"})) + " one\n";
         if (!asked.query.flag("follow")) co_return net::ServerReply{200, {{"Content-Type", "text/plain"}}, text};
-        co_await responder.start_stream(200, {});
-        (void)co_await responder.write(text + (asked.draining() ? "draining" : "serving"));
+        std::multimap<std::string, std::string> headers;
+        co_await responder.start_stream(200, std::move(headers));
+        text += asked.draining() ? "draining" : "serving";
+        (void)co_await responder.write(std::move(text));
         co_await responder.finish();
         co_return std::nullopt;
     }

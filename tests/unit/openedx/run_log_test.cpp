@@ -169,7 +169,8 @@ protected:
     }
     awaitable<void> ask(RunLogs::Wanted wanted) {
         auto now = *server.get("AppServer", "campus", "demo-1");
-        const auto refused = co_await logs.send(std::move(now), wanted, [this] { return draining; }, responder);
+        std::function<bool()> ending = [this] { return draining; };
+        const auto refused = co_await logs.send(std::move(now), wanted, std::move(ending), responder);
         if (refused) responder.said = std::to_string(refused->status) + " " + refused->body;
     }
     std::string answer(RunLogs::Wanted wanted) {

@@ -1,0 +1,205 @@
+#include "openedx/run.hpp"
+
+#include "runtime/base64.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ocim::openedx {
+namespace {
+
+using Object = crd::ProvisioningRun;
+using Phase = Object::Status::Phase;
+using State = Run::State;
+using Verb = RunAction::Verb;
+using runtime::Verdict;
+
+constexpr auto uid = "uid-1";
+const runtime::Mark ours{"prod", "campus/demo-1-1", uid, false};
+
+Object run_object() {
+    Object out;
+    out.metadata.namespace_ = "campus";
+    out.metadata.name = "demo-1-1";
+    out.metadata.uid = uid;
+    out.spec.machine_ref.name = "demo-1";
+    out.spec.ansible = {"git://example.com/c", "main", "site.yml", std::nullopt};
+    out.spec.variables_ref = {"demo-1-config", "variables.yml"};
+    out.spec.check.emplace();
+    out.spec.check->path = "/heartbeat";
+    out.spec.check->timeout_seconds = 60;
+    return out;
+}
+
+Object succeeded() {
+    auto out = run_object();
+    out.status.phase = Phase::succeeded;
+    out.status.exit_code = 0;
+    out.status.commit = "c0ffee";
+    out.status.started_at = "2026-11-22T12:00:00Z";
+    out.status.finished_at = "2026-11-22T12:05:00Z";
+    return out;
+}
+
+Run finished(int code) {
+    Run out;
+    out.mark = ours;
+    out.state = State::finished;
+    out.exit_code = code;
+    out.commit = "c0ffee";
+    out.started_at = "2026-11-22T12:00:00Z";
+    out.finished_at = "2026-11-22T12:05:00Z";
+    return out;
+}
+
+runtime::Inputs inputs() {
+    runtime::Inputs out;
+    out.installation = "prod";
+    api::json::object data{{"variables.yml", runtime::base64("A: 1\n")}};
+    api::json::object metadata{{"name", "demo-1-config"}, {"namespace", "campus"}};
+    out.add(api::json::object{
+        {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"data", std::move(data)}});
+    return out;
+}
+
+RunSnapshot with(const Run& run) { return {{uid, run}}; }
+
+std::string verbs(const Object& object, const RunSnapshot& seen) {
+    std::string out;
+    for (const auto& action : Runs::diff(object, inputs(), seen))
+        out += action.verb == Verb::start       ? "start"
+               : action.verb == Verb::fetch_log ? (action.to_the_end ? "fetch to the end" : "fetch")
+               : action.verb == Verb::restore   ? "restore"
+                                                : "remove";
+    return out;
+}
+
+TEST(ProvisioningRun, DiffTable) {
+    auto running = finished(0);
+    running.state = State::running;
+    running.exit_code.reset();
+    running.log_bytes = 10;
+    auto unfetched = finished(0);
+    unfetched.log_bytes = 10;
+    unfetched.fetched_bytes = 4;
+    openedx::Run begun;
+    begun.state = State::prepared;
+    auto marked = begun;
+    marked.mark = ours;
+    auto another = finished(0);
+    another.mark = runtime::Mark{"other", "campus/demo-1-1", uid, false};
+    auto unmarked = finished(0);
+    unmarked.mark.reset();
+    auto changed = finished(1);
+    const struct {
+        const char* reason;
+        Object object;
+        RunSnapshot seen;
+        const char* expected;
+    } cases[] = {
+        {"not there yet", run_object(), {}, "start"},
+        {"a crash left an empty folder", run_object(), with(begun), "start"},
+        {"a crash left it prepared", run_object(), with(marked), "start"},
+        {"it runs, and has said something", run_object(), with(running), "fetch"},
+        {"it has ended: also a last line without an end", run_object(), with(unfetched), "fetch to the end"},
+        {"it has ended, nothing is left to do", succeeded(), with(finished(0)), ""},
+        {"its record is gone: a playbook is never run again for that", succeeded(), {}, "restore"},
+        {"its record is emptied", succeeded(), with(marked), "restore"},
+        {"its record was changed", succeeded(), with(changed), "restore"},
+        {"somebody else's folder", run_object(), with(another), ""},
+        {"nobody's folder, with a run in it", succeeded(), with(unmarked), ""},
+    };
+    for (const auto& c : cases) EXPECT_EQ(verbs(c.object, c.seen), c.expected) << c.reason;
+}
+
+TEST(ProvisioningRun, WhatIsPutBackSaysHowItEnded) {
+    auto object = succeeded();
+    object.status.verified_at = "2026-11-22T12:06:00Z";
+    const auto actions = Runs::diff(object, inputs(), {});
+    ASSERT_EQ(actions.size(), 1U);
+    EXPECT_EQ(actions[0].files, (std::map<std::string, std::string>{{"commit", "c0ffee"},
+                                                                    {"exit", "0"},
+                                                                    {"finished", "2026-11-22T12:05:00Z"},
+                                                                    {"started", "2026-11-22T12:00:00Z"},
+                                                                    {"verified", "2026-11-22T12:06:00Z"}}));
+}
+
+TEST(ProvisioningRun, RemovesOnlyItsOwn) {
+    auto another = finished(0);
+    another.mark = runtime::Mark{"other", "campus/demo-1-1", uid, false};
+    EXPECT_TRUE(Runs::remove(run_object(), "prod", {}).empty());
+    EXPECT_TRUE(Runs::remove(run_object(), "prod", with(another)).empty());
+    EXPECT_EQ(Runs::remove(run_object(), "prod", with(finished(0))).size(), 1U);
+}
+
+TEST(ProvisioningRun, ReportTable) {
+    auto waiting = finished(0);
+    waiting.unanswered.emplace();
+    waiting.waited_seconds = 59;
+    waiting.answer = "status 502";
+    auto late = waiting;
+    late.waited_seconds = 61;
+    auto verified = finished(0);
+    verified.verified_at = "2026-11-22T12:06:00Z";
+    auto given_up = succeeded();
+    given_up.status.phase = Phase::failed;
+    auto unchecked = run_object();
+    unchecked.spec.check.reset();
+    auto lost = finished(0);
+    lost.state = State::lost;
+    lost.exit_code.reset();
+    auto another = finished(0);
+    another.mark.reset();
+    const struct {
+        const char* reason;
+        Object object;
+        RunSnapshot seen;
+        Phase phase;
+        Verdict::State state;
+        const char* expected;
+    } cases[] = {
+        {"nothing is asked for", unchecked, with(finished(0)), Phase::succeeded, Verdict::State::ready, "Succeeded"},
+        {"not rebooted yet", run_object(), with(finished(0)), Phase::succeeded, Verdict::State::progressing,
+         "Verifying"},
+        {"no good answer yet", succeeded(), with(waiting), Phase::succeeded, Verdict::State::progressing, "Verifying"},
+        {"it answers", succeeded(), with(verified), Phase::succeeded, Verdict::State::ready, "Succeeded"},
+        {"it takes too long", succeeded(), with(late), Phase::failed, Verdict::State::stalled, "HealthCheckFailed"},
+        {"what was given up stays so", given_up, with(waiting), Phase::failed, Verdict::State::stalled,
+         "HealthCheckFailed"},
+        {"the playbook failed", run_object(), with(finished(2)), Phase::failed, Verdict::State::stalled,
+         "ConfigurationFailed"},
+        {"the machine was stopped under it", run_object(), with(lost), Phase::failed, Verdict::State::stalled,
+         "ConfigurationFailed"},
+        {"its record is gone", succeeded(), {}, Phase::succeeded, Verdict::State::progressing, "Restoring"},
+        {"a look-alike", succeeded(), with(another), Phase::succeeded, Verdict::State::stalled, "NotOwned"},
+    };
+    for (const auto& c : cases) {
+        const auto report = Runs::report(c.object, inputs(), c.seen);
+        EXPECT_EQ(report.status.phase, c.phase) << c.reason;
+        EXPECT_EQ(report.verdict.state, c.state) << c.reason;
+        EXPECT_EQ(report.verdict.reason, c.expected) << c.reason;
+    }
+    EXPECT_NE(Runs::report(succeeded(), inputs(), with(late)).verdict.message.find("status 502"), std::string::npos);
+}
+
+TEST(ProvisioningRun, ShowsNoPartOfALine) {
+    auto run = finished(1);
+    run.tail = "cret-word\nlast line\n";
+    run.log_bytes = run.fetched_bytes = 9'000;
+    EXPECT_EQ(Runs::report(run_object(), inputs(), with(run)).status.last_lines, std::vector<std::string>{"last line"})
+        << "a part of a secret would not be masked";
+    run.log_bytes = run.fetched_bytes = 20;
+    EXPECT_EQ(Runs::report(run_object(), inputs(), with(run)).status.last_lines.size(), 2U) << "all there is";
+}
+
+TEST(StatusMatches, Table) {
+    const struct {
+        const char* expected;
+        unsigned status;
+        bool matches;
+    } cases[] = {{"200-399", 200, true}, {"200-399", 399, true}, {"200-399", 400, false},    {"200", 200, true},
+                 {"200", 201, false},    {"200,404", 404, true}, {"200-204,401", 401, true}, {"", 200, false}};
+    for (const auto& c : cases) EXPECT_EQ(status_matches(c.expected, c.status), c.matches) << c.expected << c.status;
+}
+
+}  // namespace
+}  // namespace ocim::openedx
