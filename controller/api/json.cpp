@@ -1,6 +1,7 @@
 #include "api/json.hpp"
 
 #include "api/number.hpp"
+#include "base/utf8.hpp"
 
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
@@ -213,7 +214,14 @@ void print(std::string& out, double value) {
 void print(std::string& out, std::string_view text) {
     static constexpr std::string_view digits = "0123456789abcdef";
     out += '"';
-    for (const char c : text) {
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
+        if (static_cast<unsigned char>(c) >= 0x80) {
+            const auto length = utf8_sequence(text.substr(i));
+            out += length > 0 ? text.substr(i, length) : "\xef\xbf\xbd";  // U+FFFD
+            i += std::max<std::size_t>(length, 1) - 1;
+            continue;
+        }
         switch (c) {
             case '"': out += "\\\""; break;
             case '\\': out += "\\\\"; break;

@@ -1,5 +1,7 @@
 #include "api/object.hpp"
 
+#include "base/utf8.hpp"
+
 #include <optional>
 #include <utility>
 
@@ -8,9 +10,7 @@ namespace ocim::api {
 namespace {
 Error refused(const Json& value, const std::string& path, std::string_view wanted) {
     static constexpr std::size_t shown_max = 80;
-    auto text = to_text(value);
-    if (text.size() > shown_max) text = text.substr(0, shown_max) + "...";
-    return {ErrorClass::invalid, path + ": not " + std::string(wanted) + ": " + text};
+    return {ErrorClass::invalid, path + ": not " + std::string(wanted) + ": " + valid_utf8(to_text(value), shown_max)};
 }
 
 /// The number, however the value holds it: our own code puts sizes into JSON, which are unsigned.

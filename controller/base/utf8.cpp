@@ -1,5 +1,6 @@
 #include "base/utf8.hpp"
 
+#include <algorithm>
 #include <cassert>
 
 namespace ocim {
@@ -44,6 +45,12 @@ std::string valid_utf8(std::string_view text, std::size_t bytes_max) {
     auto end = bytes_max - more.size();
     while (end > 0 && (static_cast<unsigned char>(out[end]) & 0xC0U) == 0x80U) --end;
     return out.replace(end, std::string::npos, more);
+}
+
+std::string one_line(std::string_view text, std::size_t bytes_max) {
+    auto out = valid_utf8(text, bytes_max);
+    std::ranges::replace_if(out, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }, ' ');
+    return out;
 }
 
 }  // namespace ocim

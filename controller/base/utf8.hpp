@@ -15,4 +15,7 @@ std::string valid_utf8(std::string_view text);
 /// The same, with "..." for the end of what would be longer than `bytes_max`.
 std::string valid_utf8(std::string_view text, std::size_t bytes_max);
 
+/// What a stranger said, fit for a message or a log line: the same, and a space for each control character.
+std::string one_line(std::string_view text, std::size_t bytes_max);
+
 }  // namespace ocim

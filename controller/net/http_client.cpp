@@ -2,6 +2,7 @@
 
 #include "base/async.hpp"
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 #include "net/lookup.hpp"
 
 #include <cpprest/http_client.h>
@@ -135,9 +136,10 @@ std::string reason_of(const http::http_exception& error) {
         const boost::system::error_code code(error.error_code().value(), asio::error::get_ssl_category());
         return "TLS is refused: " + code.message();
     }
-    if (what.starts_with("Failed to connect")) return "no connection can be made";
-    if (what.find("resolv") != std::string::npos) return "its name is unknown";
-    return what;
+    if (what.find("Error resolving") != std::string::npos) return "its name is unknown";
+    if (what.find("Failed to connect") != std::string::npos)
+        return "nothing accepts connections there: is it running, is the address right, does a firewall refuse it?";
+    return one_line(what, 300);
 }
 
 Error failure(const Call& call, std::string reason) {

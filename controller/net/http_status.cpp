@@ -39,13 +39,7 @@ std::optional<WallTime> http_date(const std::string& text) {
     return std::nullopt;
 }
 
-/// What of a body may stand in a message: its beginning, without what could break a log line.
-std::string excerpt(const std::string& body) {
-    constexpr std::size_t bytes_max = 300;
-    auto text = valid_utf8(body, bytes_max);
-    std::ranges::replace_if(text, [](char c) { return static_cast<unsigned char>(c) < 0x20U || c == 0x7F; }, ' ');
-    return text;
-}
+constexpr std::size_t excerpt_bytes_max = 300;  // of what a stranger says, in a message
 
 }  // namespace
 
@@ -68,9 +62,9 @@ std::optional<Duration> retry_after(const HttpReply& reply, WallTime now) {
 Result<void> expect_success(const HttpReply& reply, WallTime now) {
     if (reply.status >= 200 && reply.status < 300) return {};
     Error error{class_of(reply.status), "answered " + std::to_string(reply.status)};
-    if (const auto text = excerpt(reply.body); !text.empty()) error.message += ": " + text;
+    if (const auto text = one_line(reply.body, excerpt_bytes_max); !text.empty()) error.message += ": " + text;
     if (const auto place = reply.headers.find("location"); reply.status / 100 == 3 && place != reply.headers.end())
-        error.message += " (redirects are not followed: " + excerpt(place->second) + ")";
+        error.message += " (redirects are not followed: " + one_line(place->second, excerpt_bytes_max) + ")";
     error.retry_after = retry_after(reply, now);
     // A server or a proxy before it that fails may have done the work first.
     error.outcome_unknown = reply.status >= 500 || reply.status == 408;

@@ -1,6 +1,7 @@
 #include "net/ssh.hpp"
 
 #include "base/async.hpp"
+#include "base/utf8.hpp"
 #include "net/ssh_session.hpp"
 #include "net/when_cancelled.hpp"
 
@@ -90,8 +91,7 @@ public:
         auto result = co_await run(std::move(command), std::move(content), limit);
         if (!result) co_return std::move(result).error();
         if (result->exit_code == 0) co_return Result<void>();
-        std::string why = result->errors.substr(0, 300);
-        std::ranges::replace_if(why, [](char c) { return static_cast<unsigned char>(c) < 0x20U; }, ' ');
+        const auto why = one_line(result->errors, 300);
         co_return Error(Error{ErrorClass::transient, place_ + ": cannot write " + path + ": " + why});
     }
 

@@ -60,7 +60,7 @@ void Breaker::failed(Call call, const Error& error, Instant now) {
     if (call == Call::probe) lost = ++probe_failures_ >= settings_.failures_max || lost;
     if (call == Call::observe) lost = ++observe_failures_ >= settings_.failures_max || lost;
     if (state_ == State::closed && !lost) return;
-    if (state_ == State::open && call == Call::act) return;  // a late reply; what the probe says is newer
+    if (state_ == State::open && call != Call::probe) return;  // a late reply; what the probe says is newer
     if (call == Call::act && !lost) return;
     state_ = State::open;
     trouble_ = Trouble{std::string(reason_of(error.error_class)), error.message};

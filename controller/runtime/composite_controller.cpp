@@ -56,8 +56,12 @@ std::set<ObjectKey> CompositeController::owners_of(const ChildId& id, const Json
         reference && api::find_text(*reference, {"kind"}) == kind_.name &&
         api::find_text(*reference, {"apiVersion"}) == kind_.api_version())
         out.insert({kind_.namespaced ? id.key.namespace_ : "", text_at(*reference, {"name"})});
+    // Anybody may write an annotation on what is in a namespace of his own: it is believed there only.
     const auto retained = annotation(object, retained_annotation);
-    if (retained.starts_with(name_ + "/")) out.insert(ObjectKey::parse(retained.substr(name_.size() + 1)));
+    if (kind_.namespaced && retained.starts_with(name_ + "/")) {
+        auto owner = ObjectKey::parse(retained.substr(name_.size() + 1));
+        if (owner.namespace_ == id.key.namespace_) out.insert(std::move(owner));
+    }
     return out;
 }
 

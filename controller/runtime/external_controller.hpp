@@ -83,6 +83,7 @@ private:
     std::set<std::string> live_uids() const override;
 
     Decision judge(const ObjectKey& key, const Json& object);
+    std::string blocked_by(const Case& at, const Trouble& trouble) const;
     std::optional<Decision> judge_standing(Case& at, Inputs& inputs);
     std::optional<Decision> judge_waiting(Case& at);
     Decision waits_for_look(Case& at, std::optional<Instant> again);

@@ -88,6 +88,17 @@ ExternalController::Decision ExternalController::judge(const ObjectKey& key, con
     return *std::move(decision);
 }
 
+/// What the object says of its backend's trouble: which backend, why, and the way out.
+std::string ExternalController::blocked_by(const Case& at, const Trouble& trouble) const {
+    const std::string kind(external_.backend_kind().name);
+    auto out = trouble.message;
+    if (!out.starts_with(kind)) out = kind + " \"" + at.backend.key().name + "\": " + out;
+    if (at.deleting)
+        out += "; the deletion waits for it. To let go of what is there without cleaning up, set the annotation " +
+               std::string(abandon_annotation) + "=true";
+    return out;
+}
+
 /// What stands between the object and its backend.
 std::optional<ExternalController::Decision> ExternalController::judge_standing(Case& at, Inputs& inputs) {
     Decision out;
@@ -113,7 +124,7 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
             return out;
         }
     if (const auto trouble = at.backend.trouble()) {
-        out.standing.verdict = progressing(trouble->reason, trouble->message);
+        out.standing.verdict = progressing(trouble->reason, blocked_by(at, *trouble));
         return out;
     }
     const bool acts = !at.deleting && !at.paused && !at.observe_only;

@@ -1,4 +1,5 @@
 #include "api/json.hpp"
+#include "base/utf8.hpp"
 #include "compute/cloud.hpp"
 #include "compute/machine_file.hpp"
 #include "compute/machine_process.hpp"
@@ -272,7 +273,7 @@ private:
         settings.limit = limit;
         CO_TRY(const auto result, co_await net::run_process(blocking_, std::move(settings)));
         if (result.exit_code == 0) co_return Result<void>{};
-        co_return Error{ErrorClass::transient, result.errors.substr(0, 300)};
+        co_return Error{ErrorClass::transient, one_line(result.errors, 300)};
     }
 
     std::int64_t memory_bytes_max_, processes_max_;

@@ -1,6 +1,7 @@
 #include "database/mysql_connection.hpp"
 
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 #include <mysql.h>
 #include <algorithm>
@@ -112,10 +113,7 @@ Result<void> Connection::execute(const std::string& statement) {
 
 Error Connection::failure() {
     code_ = mysql_errno(handle_);
-    std::string text(mysql_error(handle_));
-    // what a peer says is data: one line of printable text, and not all of it
-    std::erase_if(text, [](char c) { return static_cast<unsigned char>(c) < ' '; });
-    text.resize(std::min<std::size_t>(text.size(), 300));
+    auto text = one_line(mysql_error(handle_), 300);
     if (code_ == syntax_error) text = "it does not understand us";  // its words repeat the statement, hash and all
     Error error{class_of(code_), "MySQL error " + std::to_string(code_) + ": " + text};
     error.outcome_unknown = outcome_unknown(code_);

@@ -1,5 +1,6 @@
 #include "dns/record.hpp"
 
+#include "base/utf8.hpp"
 #include "dns/ownership.hpp"
 #include "dns/values.hpp"
 
@@ -208,8 +209,7 @@ std::string Record::describe(const Action& action) {
     if (action.verb == Action::Verb::delete_) return out;
     std::string values;
     for (const auto& value : action.set.values) values += (values.empty() ? "" : ", ") + value;
-    if (values.size() > shown_bytes_max) values = values.substr(0, shown_bytes_max) + "...";
-    return out + " -> " + values + " (" + std::to_string(action.set.ttl_seconds) + " s)";
+    return out + " -> " + one_line(values, shown_bytes_max) + " (" + std::to_string(action.set.ttl_seconds) + " s)";
 }
 
 std::string_view Record::verb(const Action& action) {

@@ -1,5 +1,6 @@
 #include "loadbalancing/haproxy.hpp"
 
+#include "base/utf8.hpp"
 #include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/rendering.hpp"
 #include "loadbalancing/version.hpp"
@@ -21,10 +22,8 @@ using Indexes = std::vector<std::size_t>;
 
 /// What a script's end means, when it is not 0.
 Error failure(const net::CommandResult& result, const HaproxySettings& settings) {
-    auto said = redacted(result.errors.size() > message_bytes_max
-                             ? result.errors.substr(result.errors.size() - message_bytes_max)
-                             : result.errors);
-    std::ranges::replace_if(said, [](char c) { return static_cast<unsigned char>(c) < 0x20; }, ' ');
+    const auto end = result.errors.size() - std::min(result.errors.size(), message_bytes_max);
+    const auto said = one_line(redacted(result.errors.substr(end)), message_bytes_max);
     switch (result.exit_code) {
         case exit_no_directory:
             return Error{ErrorClass::not_found, settings.directory +

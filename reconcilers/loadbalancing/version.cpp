@@ -1,5 +1,6 @@
 #include "loadbalancing/version.hpp"
 
+#include "base/utf8.hpp"
 #include "loadbalancing/rendering.hpp"
 
 #include <algorithm>
@@ -190,8 +191,8 @@ std::map<std::string, std::string> blamed(std::string_view messages) {
         if (!name || out.contains(*name)) continue;
         auto why = redacted(std::string(line.substr(close + 1)));
         why.erase(0, std::min(why.find_first_not_of(" :"), why.size()));
-        if (why.size() > message_bytes_max) why.resize(message_bytes_max);
-        out[*name] = "line " + std::string(place.substr(place.rfind(':') + 1)) + ": " + why;
+        out[*name] =
+            "line " + std::string(place.substr(place.rfind(':') + 1)) + ": " + one_line(why, message_bytes_max);
     }
     return out;
 }

@@ -1,6 +1,7 @@
 #include "openedx/run.hpp"
 
 #include "api/yaml.hpp"
+#include "base/utf8.hpp"
 #include "openedx/variables.hpp"
 
 #include <algorithm>
@@ -92,7 +93,7 @@ std::vector<std::string> last_lines(const std::string& tail, bool whole) {
     std::size_t begin = whole ? 0 : std::min(tail.find('\n'), tail.size());
     while (begin < tail.size()) {
         const auto end = std::min(tail.find('\n', begin), tail.size());
-        if (end > begin) out.push_back(tail.substr(begin, std::min<std::size_t>(end - begin, 500)));
+        if (end > begin) out.push_back(valid_utf8(std::string_view(tail).substr(begin, end - begin), 500));
         begin = end + 1;
     }
     if (out.size() > last_lines_max) out.erase(out.begin(), out.end() - last_lines_max);

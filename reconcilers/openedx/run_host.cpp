@@ -301,7 +301,7 @@ private:
         if (result.exit_code != 0)
             co_return Error{ErrorClass::transient, "a command on the machine ended with exit code " +
                                                        std::to_string(result.exit_code) + ": " +
-                                                       result.errors.substr(0, 200)};
+                                                       one_line(result.errors, 200)};
         co_return std::move(result.output);
     }
     static std::vector<std::string> words(std::initializer_list<std::string> list) { return list; }

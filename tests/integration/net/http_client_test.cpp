@@ -241,13 +241,17 @@ TEST_F(HttpClientTest, NobodyThereIsUnreachable) {
     struct {
         const char* reason;
         std::string url;
-    } const cases[] = {{"nobody listens", "http://127.0.0.1:" + std::to_string(test::free_port())},
-                       {"no such name", "http://host.invalid"}};
+        const char* message;
+    } const cases[] = {
+        {"nobody listens", "http://127.0.0.1:" + std::to_string(test::free_port()), "nothing accepts connections"},
+        {"no such name", "http://host.invalid", "its name is unknown"},
+    };
     for (const auto& c : cases) {
         client({.base_url = c.url});
         const auto error = failure({.method = "POST", .target = "/"});
         EXPECT_EQ(error.error_class, ErrorClass::unreachable) << c.reason << ": " << error.message;
         EXPECT_FALSE(error.outcome_unknown) << c.reason;
+        EXPECT_NE(error.message.find(c.message), std::string::npos) << c.reason << ": " << error.message;
     }
 }
 

@@ -1,5 +1,7 @@
 #include "api/json.hpp"
 
+#include "base/utf8.hpp"
+
 #include "support/random_json.hpp"
 
 #include <gmock/gmock.h>
@@ -99,6 +101,14 @@ TEST(Json, TextReadsBackAsTheSameValue) {
         ASSERT_TRUE(parsed) << parsed.error().message << "\n" << text;
         ASSERT_EQ(parsed->value, value) << text;
         ASSERT_EQ(to_text(parsed->value), text);
+    }
+}
+
+TEST(Json, BytesThatAreNoTextArePrintedSoThatTheyCanBeRead) {
+    for (const std::string text : {"acc\xe8s", "cut \xc3", "\xff\xfe", "\xed\xa0\x80", "fine ü 日 \U0001F600"}) {
+        const auto parsed = parse_json(to_text(Json{{text, text}}));
+        ASSERT_TRUE(parsed) << parsed.error().message;
+        EXPECT_EQ(parsed->value, (Json{{valid_utf8(text), valid_utf8(text)}}));
     }
 }
 

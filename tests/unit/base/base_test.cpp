@@ -195,6 +195,11 @@ TEST(Utf8, SequenceTable) {
     for (const auto& c : cases) EXPECT_EQ(utf8_sequence(c.text), c.length) << c.reason;
 }
 
+TEST(Utf8, OneLineHasNoControlCharacters) {
+    EXPECT_EQ(one_line("acc\xe8s\r\nrefus\u00e9\x7f", 100), "acc\xef\xbf\xbds  refus\u00e9 ");
+    EXPECT_EQ(one_line("a long\tstory", 9), "a long...");
+}
+
 class Log : public testing::Test {
 protected:
     static std::string written(log::Format format, log::Level least, void (*write)()) {

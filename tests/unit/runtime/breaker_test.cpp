@@ -31,6 +31,15 @@ TEST_F(BreakerTest, WhatSaysThatAllIsLostOpensItAtOnce) {
     }
 }
 
+TEST_F(BreakerTest, ALateReplyDoesNotChangeWhatTheProbeSaid) {
+    breaker_.failed(Call::probe, error(ErrorClass::unreachable), now_);
+    for (const auto call : {Call::observe, Call::act})
+        for (int i = 0; i < 5; ++i) breaker_.failed(call, error(ErrorClass::transient), now_);
+    EXPECT_EQ(breaker_.trouble()->reason, "BackendUnreachable") << "or its objects would be told two reasons in turn";
+    breaker_.failed(Call::probe, error(ErrorClass::auth), now_);
+    EXPECT_EQ(breaker_.trouble()->reason, "BackendAuthFailed");
+}
+
 TEST_F(BreakerTest, OneActionsOwnFailureDoesNot) {
     for (const auto error_class : {ErrorClass::transient, ErrorClass::rate_limited, ErrorClass::conflict,
                                    ErrorClass::not_found, ErrorClass::invalid}) {

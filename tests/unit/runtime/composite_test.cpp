@@ -153,6 +153,21 @@ TEST_F(CompositeTest, WhatIsRetainedOutlivesItAndIsAdoptedAgain) {
     EXPECT_EQ(key(), "none") << "no longer to be retained";
 }
 
+TEST_F(CompositeTest, WhatIsInAnotherNamespaceIsNeverItsChild) {
+    server_.put(json(
+        "{'apiVersion':'test.opencraft.com/v1','kind':'Book','metadata':{'namespace':'an-other','name':'town-dune',"
+        "'annotations':{'ocim.opencraft.com/retained-by':'library/ns/town'}},"
+        "'spec':{'shelf':'oak','title':'theirs'}}"));
+    shelf();
+    library("{'shelf':'oak','titles':['dune']}");
+    start();
+    wait(5s);
+    server_.remove("Library", "ns", "town");
+    wait(15s);
+    EXPECT_FALSE(town()) << "or it would wait for a book that only claims to be its own";
+    EXPECT_TRUE(server_.get("Book", "an-other", "town-dune"));
+}
+
 TEST_F(CompositeTest, APersonsObjectOfTheSameNameIsLeftAlone) {
     shelf();
     book("town-dune", "'title':'theirs'");
