@@ -22,16 +22,6 @@ std::string_view group_of(std::string_view api_version) {
     return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
 }
 
-const Json* controller_reference(const Json& object) {
-    const auto* references = api::find(object, {"metadata", "ownerReferences"});
-    if (!references || !references->is_array()) return nullptr;
-    for (const auto& item : references->get_array()) {
-        const auto* controller = api::find(item, {"controller"});
-        if (controller && controller->is_bool() && controller->get_bool()) return &item;
-    }
-    return nullptr;
-}
-
 Json reference_to(const Json& owner) {
     api::json::object out;
     for (const std::string field : {"apiVersion", "kind"}) out[field] = text_at(owner, {field});

@@ -14,16 +14,6 @@ std::string text_at(const Json& object, std::initializer_list<std::string_view> 
     return std::string(api::find_text(object, path));
 }
 
-const Json* controller_reference(const Json& object) {
-    const auto* references = api::find(object, {"metadata", "ownerReferences"});
-    if (!references || !references->is_array()) return nullptr;
-    for (const auto& item : references->get_array()) {
-        const auto* controller = api::find(item, {"controller"});
-        if (controller && controller->is_bool() && controller->get_bool()) return &item;
-    }
-    return nullptr;
-}
-
 /// What we never write of a child: when the answer to a write of ours shows such a change, somebody else's came just
 /// before it, and nothing else will tell of that.
 bool others_changed(const Change& change) {

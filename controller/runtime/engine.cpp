@@ -80,6 +80,16 @@ bool has_finalizer(const Json& object, std::string_view finalizer) {
 
 bool is_deleting(const Json& object) { return !api::find_text(object, {"metadata", "deletionTimestamp"}).empty(); }
 
+const Json* controller_reference(const Json& object) {
+    const auto* references = api::find(object, {"metadata", "ownerReferences"});
+    if (!references || !references->is_array()) return nullptr;
+    for (const auto& item : references->get_array()) {
+        const auto* controller = api::find(item, {"controller"});
+        if (controller && controller->is_bool() && controller->get_bool()) return &item;
+    }
+    return nullptr;
+}
+
 std::string_view annotation(const Json& object, std::string_view name) {
     return api::find_text(object, {"metadata", "annotations", name});
 }

@@ -64,6 +64,8 @@ awaitable<Result<ObjectPtr>> remove_finalizer(Engine& engine, api::Kind kind, Ob
                                               const void* writer);
 bool has_finalizer(const Json& object, std::string_view finalizer);
 bool is_deleting(const Json& object);
+/// Which object made this one and keeps it; null for what a person made.
+const Json* controller_reference(const Json& object);
 /// metadata.annotations[name], or "".
 std::string_view annotation(const Json& object, std::string_view name);
 

@@ -128,7 +128,9 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
         return out;
     }
     const bool acts = !at.deleting && !at.paused && !at.observe_only;
-    if (acts) out.secrets = not_there(engine_, at.key.namespace_, external_.generates(at.object));
+    // who was made by another object gets his Secrets from there: of two who draw, one would be in the other's way
+    if (acts && !controller_reference(at.object))
+        out.secrets = not_there(engine_, at.key.namespace_, external_.generates(at.object));
     if (!out.secrets.empty()) {
         out.what = Decision::What::generate;
         return out;

@@ -321,7 +321,8 @@ concept ExternalKind =
     };
 // Optional: static std::vector<api::Cause> admit(const Object&, const Object* old, const Inputs&), as above.
 // Optional: static std::vector<GeneratedSecret> generates(const Object&): Secrets, or keys of them, that the runtime
-// makes before needs() is resolved, where they are not there; what is there is never changed. Not asked while deleting.
+// makes before needs() is resolved, where they are not there; what is there is never changed. Not asked while deleting,
+// nor for what a composite made: it makes these Secrets too.
 // Optional: static constexpr bool backend_is_ours = false: the backend is a kind that somebody else reports on (a
 // VirtualMachine that runs are on): the runtime writes no status, finalizer or orphan count there.
 //

@@ -1,6 +1,7 @@
 #include "compute/machine.hpp"
 #include "database/tenant.hpp"
 #include "loadbalancing/fragment.hpp"
+#include "messaging/rabbitmq.hpp"
 #include "messaging/vhost.hpp"
 #include "monitoring/monitor.hpp"
 #include "openedx/appserver.hpp"
@@ -10,6 +11,8 @@
 #include "runtime/external.hpp"
 #include "simulation/house_effects.hpp"
 #include "simulation/house_story.hpp"
+#include "simulation/management_interface.hpp"
+#include "support/sim_http.hpp"
 
 /// The real reconcilers on simulated backends.
 namespace ocim::simulation {
@@ -98,7 +101,14 @@ void HouseStory::register_data(runtime::Manager& manager) {
         manager,
         [this](const crd::RabbitMQServer&, const runtime::Inputs&,
                const runtime::Services& services) -> Result<std::unique_ptr<messaging::Broker>> {
-            return simulated<Vhost>(broker_, universe_, services, change_broker, all_keys<messaging::Action>);
+            broker_.dies = [this] { return universe_.boundary(); };
+            const auto answer = [this](messaging::Snapshot& things, const net::HttpRequest& request) {
+                if (request.method != "GET") universe_.trace.add(request.method + " " + request.target);
+                return answer_as_rabbitmq(things, request);
+            };
+            using Wire = test::SimHttp<test::SimWorld<messaging::Key, messaging::Thing>>;
+            auto wire = std::make_unique<Wire>(broker_, answer, services.clock, services.random);
+            return messaging::open_rabbitmq(std::move(wire), {"admin", Secret("sesame")}, services);
         });
 }
 

@@ -1,7 +1,6 @@
 #include "simulation/house_effects.hpp"
 
 #include "database/mysql_sql.hpp"
-#include "messaging/text.hpp"
 
 #include <algorithm>
 
@@ -153,28 +152,6 @@ Result<void> change_database(database::Snapshot& things, const database::Action&
         thing.hash = database::mysql::native_hash(action.password);
     }
     things.insert_or_assign(action.key, std::move(thing));
-    return {};
-}
-
-Result<void> change_broker(messaging::Snapshot& things, const messaging::Action& action) {
-    using Kind = messaging::Key::Kind;
-    const auto& key = action.key;
-    if (action.verb == messaging::Action::Verb::delete_) {
-        for (const auto& other : action.gone_too) things.erase(other);
-        things.erase(key);
-        return {};
-    }
-    const bool marked = key.kind == Kind::vhost || key.kind == Kind::user;
-    if (marked && action.thing.mark && foreign(things, key, *action.thing.mark)) return taken(key.vhost + key.name);
-    if (!marked && !things.contains({Kind::vhost, key.vhost, ""})) return missing("vhost " + key.vhost);
-    if (key.kind == Kind::permission && !things.contains({Kind::user, "", key.name}))
-        return missing("user " + key.name);
-    auto thing = action.thing;
-    if (action.password) {
-        thing.hash = messaging::hash_of(*action.password, "salt");
-        thing.algorithm = messaging::hash_algorithm;
-    }
-    things.insert_or_assign(key, std::move(thing));
     return {};
 }
 

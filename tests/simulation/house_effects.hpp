@@ -3,7 +3,6 @@
 #include "compute/cloud.hpp"
 #include "database/server.hpp"
 #include "loadbalancing/balancer.hpp"
-#include "messaging/broker.hpp"
 #include "monitoring/watch.hpp"
 #include "openedx/run.hpp"
 #include "support/sim_system.hpp"
@@ -18,7 +17,6 @@ using RunWorld = test::SimWorld<std::string, openedx::Run>;
 Result<void> change_machine(Cloud& cloud, compute::Snapshot& things, const compute::Action& action);
 Result<void> change_run(RunWorld& world, openedx::RunSnapshot& things, const openedx::RunAction& action, bool fails);
 Result<void> change_database(database::Snapshot& things, const database::Action& action);
-Result<void> change_broker(messaging::Snapshot& things, const messaging::Action& action);
 Result<void> change_balancer(loadbalancing::Snapshot& things, const loadbalancing::Action& action);
 Result<void> change_watch(monitoring::Snapshot& things, const monitoring::Action& action);
 

@@ -75,6 +75,12 @@ void sweep_orphans(Json& backend) {
     backend.at("spec").as_object()["orphanPolicy"] = json("{'action':'Delete','minAge':'2m'}");
 }
 
+/// What was drawn once cannot be, nor what a server took as its snapshot.
+bool can_be_made_again(const Json& secret) {
+    const auto name = api::find_text(secret, {"metadata", "name"});
+    return name.ends_with("-mysql") || name.ends_with("-basic-auth") || name.ends_with("-configuration");
+}
+
 Json site(const std::string& name, const char* policy) {
     return json(
         "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Instance','metadata':{'namespace':'campus','name':'" +
@@ -145,10 +151,11 @@ void HouseStory::somebody_acts(Program& program) {
 /// People reach into what a site is made of; it is made again, or as it should be.
 void HouseStory::with_a_child(Program& program) {
     static const std::vector<api::Kind> made{
-        crd::DNSRecord::kind,      crd::Monitor::kind,        crd::AppServer::kind,    crd::LoadBalancerFragment::kind,
-        crd::VirtualMachine::kind, crd::DatabaseTenant::kind, crd::RabbitMQVhost::kind};
+        crd::DNSRecord::kind,      crd::Monitor::kind,        crd::AppServer::kind,     crd::LoadBalancerFragment::kind,
+        crd::VirtualMachine::kind, crd::DatabaseTenant::kind, crd::RabbitMQVhost::kind, api::secret_kind};
     const auto& kind = made[universe_.chance->below(made.size())];
-    const auto all = program.list(kind);
+    auto all = program.list(kind);
+    std::erase_if(all, [&](const Json& object) { return kind == api::secret_kind && !can_be_made_again(object); });
     if (all.empty()) return;
     const std::string name(api::find_text(all[universe_.chance->below(all.size())], {"metadata", "name"}));
     if (universe_.happens(50)) {

@@ -40,7 +40,9 @@ public:
             return story_->one_is_ready(*program_);
         });
         if (!made) broken.push_back("it never became ready");
-        for (auto& law : story_->broken_laws(*program_)) broken.push_back("ready, but " + std::move(law));
+        // what lives in the program, it has to make again after a death
+        if (!until([this] { return story_->broken_laws(*program_).empty(); }))
+            for (auto& law : story_->broken_laws(*program_)) broken.push_back("ready, but " + std::move(law));
         const bool gone = until([this] {
             story_->delete_one(*program_);
             return story_->remains_of_one(*program_).empty();

@@ -170,6 +170,23 @@ TEST_F(ExternalTest, ASecretThatItGeneratesIsDrawnOnce) {
     EXPECT_EQ(text("dune"), before);
 }
 
+TEST_F(ExternalTest, WhatAnotherObjectMadeGetsItsSecretsFromThere) {
+    shelf();
+    book("dune", "'keySecret':'dune-key'");
+    patch("dune",
+          "{'metadata':{'ownerReferences':[{'apiVersion':'test.opencraft.com/v1','kind':'Library','name':'one',"
+          "'uid':'1','controller':true}]}}");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands("dune"), "False Reconciling DependencyNotReady");
+    EXPECT_FALSE(server_.get("Secret", "ns", "dune-key"));
+    server_.put(
+        json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ns','name':'dune-key'},"
+             "'data':{'key':'IQ=='}}"));
+    wait(2s);
+    EXPECT_EQ(text("dune"), "once!");
+}
+
 TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
     shelf();
     start();
