@@ -229,7 +229,7 @@ class Stage:
         self.start("epmd", [next(pathlib.Path("/usr/lib/erlang").glob("erts-*/bin/epmd"))], environment)
         self.wait_until_up("epmd", lambda: answers("127.0.0.1", epmd))
         self.start("rabbitmq", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], environment)
-        self.wait_until_up("rabbitmq", lambda: self.rabbitmq_api("whoami") is not None, 90)
+        self.wait_until_up("rabbitmq", lambda: self.rabbitmq_api("whoami") is not None, 240)
 
     def rabbitmq_api(self, path, user="ocim", password=None):
         request = urllib.request.Request(f"http://127.0.0.1:{self.facts['RABBITMQ_PORT']}/api/{path}")

@@ -160,7 +160,8 @@ void diff_elsewhere(const Object& object, const Snapshot& seen, std::vector<Acti
     for (const auto& user : object.spec.users) ours.insert(user.name);
     for (auto it = seen.lower_bound({Kind::permission, "", ""}); it != seen.end() && it->first.kind == Kind::permission;
          ++it)
-        if (it->first.vhost != object.spec.vhost && ours.contains(it->first.name)) out.push_back(erase(it->first, seen));
+        if (it->first.vhost != object.spec.vhost && ours.contains(it->first.name))
+            out.push_back(erase(it->first, seen));
 }
 
 std::string listed(const std::vector<std::string>& names) {

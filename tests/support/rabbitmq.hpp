@@ -30,7 +30,7 @@ public:
     Service& service() { return *service_; }
     void wait() {
         service_->wait_until([this] { return port_answers(management_) && call("GET", "/api/whoami").exit_code == 0; },
-                             std::chrono::seconds(90));
+                             std::chrono::seconds(240));  // a busy machine starts it slowly
     }
     void restart() {
         service_->start();
