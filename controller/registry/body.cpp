@@ -1,6 +1,7 @@
 #include "registry/body.hpp"
 
 #include "registry/metadata.hpp"
+#include "registry/times.hpp"
 
 namespace ocim::registry {
 
@@ -92,6 +93,8 @@ Outcome<std::vector<std::string>> accept_body(const Request& request, api::Parse
     }
     if (auto wrong = check_place(request, object)) return *std::move(wrong);
     for (auto& path : request.served->resource.schema.prune(object)) unknown.push_back(std::move(path));
+    const auto& resource = request.served->resource;
+    if (resource.built_in) put_times_in_form(object, resource.schema.open_api());
     auto wrong = complaints(body.duplicates, unknown);
     switch (request.options.field_validation) {
         case FieldValidation::ignore: return std::vector<std::string>();

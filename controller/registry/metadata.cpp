@@ -1,6 +1,7 @@
 #include "registry/metadata.hpp"
 
 #include "base/limits.hpp"
+#include "registry/times.hpp"
 
 #include <algorithm>
 #include <array>
@@ -14,7 +15,7 @@ namespace json = boost::json;
 
 namespace {
 
-enum class Shape { text, number, text_map, text_list, object_list };
+enum class Shape { text, time, number, text_map, text_list, object_list };
 
 struct Known {
     std::string_view name;
@@ -30,8 +31,8 @@ constexpr std::array known_fields{
     Known{"uid", Shape::text, "types.UID"},
     Known{"resourceVersion", Shape::text, "string"},
     Known{"generation", Shape::number, "int64"},
-    Known{"creationTimestamp", Shape::text, "v1.Time"},
-    Known{"deletionTimestamp", Shape::text, "v1.Time"},
+    Known{"creationTimestamp", Shape::time, "v1.Time"},
+    Known{"deletionTimestamp", Shape::time, "v1.Time"},
     Known{"deletionGracePeriodSeconds", Shape::number, "int64"},
     Known{"labels", Shape::text_map, "map[string]string"},
     Known{"annotations", Shape::text_map, "map[string]string"},
@@ -61,12 +62,32 @@ Error wrong_type(const Json& value, std::string_view field, std::string_view typ
                                           " of type " + std::string(type)};
 }
 
+/// Whoever writes an object back may have written the times in another form.
+Result<void> tidy_managers(json::array& managers) {
+    for (auto& manager : managers) {
+        auto* time = manager.get_object().if_contains("time");
+        if (!time || !time->is_string()) continue;
+        auto in_form = time_in_form(time->get_string());
+        if (!in_form) return std::move(in_form).error();
+        *time = *std::move(in_form);
+    }
+    return {};
+}
+
 /// Drops nulls inside; an item of the wrong type is an error.
 Result<void> tidy_value(Json& value, const Known& known) {
     switch (known.shape) {
         case Shape::text:
             if (!value.is_string()) return wrong_type(value, known.name, known.go_type);
             return {};
+        case Shape::time: {
+            if (!value.is_string()) return wrong_type(value, known.name, known.go_type);
+            if (value.get_string().empty()) return {};
+            auto time = time_in_form(value.get_string());
+            if (!time) return std::move(time).error();
+            value = *std::move(time);
+            return {};
+        }
         case Shape::number:
             if (!value.is_int64() && !value.is_uint64()) return wrong_type(value, known.name, known.go_type);
             return {};
@@ -85,6 +106,7 @@ Result<void> tidy_value(Json& value, const Known& known) {
                 const bool right = known.shape == Shape::text_list ? item.is_string() : item.is_object();
                 if (!right) return wrong_type(item, known.name, known.go_type.substr(2));
             }
+            if (known.name == "managedFields") return tidy_managers(value.get_array());
             return {};
         }
     }

@@ -4,6 +4,7 @@
 #include "registry/scale.hpp"
 #include "registry/special.hpp"
 #include "registry/state.hpp"
+#include "registry/times.hpp"
 
 /// create, update, patch and apply, and how each carries out what it decided.
 namespace ocim::registry {
@@ -279,6 +280,8 @@ std::optional<Status> accept_applied(const Request& request, Json& applied) {
     std::vector<std::string> unknown;
     if (auto tidied = tidy_metadata(applied, unknown); !tidied) return api::bad_request(tidied.error().message);
     if (request.served->special == Special::secret) fold_string_data(applied);
+    const auto& resource = request.served->resource;
+    if (resource.built_in) put_times_in_form(applied, resource.schema.open_api());
     auto& fields = applied.get_object();
     if (request.options.subresource.empty()) {
         if (request.served->resource.status_subresource) fields.erase("status");

@@ -74,8 +74,11 @@ class Ocim:
     # --- the process
 
     def command(self, *flags):
-        return [PROGRAM, "serve", "--data-dir", str(self.data), "--listen", "127.0.0.1:0",
-                "--metrics-listen", "127.0.0.1:0", *self.flags, *flags]
+        given = [*self.flags, *flags]
+        for flag in "--listen", "--metrics-listen":
+            if flag not in given:
+                given += [flag, "127.0.0.1:0"]
+        return [PROGRAM, "serve", "--data-dir", str(self.data), *given]
 
     def start(self, *flags):
         """Starts it and waits until it says that it is ready."""

@@ -1,5 +1,6 @@
 #include "apiserver/server.hpp"
 
+#include "base/limits.hpp"
 #include "store/store.hpp"
 #include "support/test_loop.hpp"
 
@@ -369,6 +370,35 @@ TEST_F(ServerTest, EndsAWatchWithABookmark) {
               "{\"type\":\"BOOKMARK\",\"object\":{\"kind\":\"Widget\",\"apiVersion\":\"shop.example.org/v1\","
               "\"metadata\":{\"resourceVersion\":\"" +
                   std::to_string(revision) + "\",\"creationTimestamp\":null}}}\n");
+}
+
+TEST_F(ServerTest, SaysWhatIsNoLongerKept) {
+    send("POST", widgets, widget("a", "red"));
+    send("POST", widgets, widget("b", "red"));
+    const auto old = std::to_string(registry.revision());
+    const std::string base = widgets;
+    const auto first = api::parse_json(send("GET", base + "?limit=1").body)->value;
+    const std::string token(api::find_text(first, {"metadata", "continue"}));
+    send("POST", widgets, widget("c", "red"));
+    loop.advance(limits::history_age_max + 1s);
+    send("POST", widgets, widget("d", "red"));
+
+    const auto expired = send("GET", base + "?limit=1&continue=" + token);
+    EXPECT_EQ(expired.status, 410U) << expired.body;
+    const auto status = api::parse_json(expired.body)->value;
+    EXPECT_EQ(api::find_text(status, {"reason"}), "Expired");
+    const std::string onward(api::find_text(status, {"metadata", "continue"}));
+    const auto rest = api::parse_json(send("GET", base + "?continue=" + onward).body)->value;
+    ASSERT_EQ(rest.at("items").as_array().size(), 3U) << "it goes on after the first, with what is there now";
+    EXPECT_EQ(api::find_text(rest.at("items").at(0), {"metadata", "name"}), "b");
+    EXPECT_EQ(send("GET", base + "?resourceVersionMatch=Exact&resourceVersion=" + old).status, 410U);
+
+    const auto watch = talk("GET", base + "?watch=1&resourceVersion=" + old);
+    EXPECT_EQ(watch.said.status, 200U);
+    EXPECT_TRUE(watch.finished);
+    const auto event = api::parse_json(watch.said.body)->value;
+    EXPECT_EQ(api::find_text(event, {"type"}), "ERROR");
+    EXPECT_EQ(api::find_text(event, {"object", "reason"}), "Expired");
 }
 
 TEST_F(ServerTest, DrainEndsWatches) {

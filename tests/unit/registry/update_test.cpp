@@ -284,5 +284,38 @@ TEST_F(UpdateTest, AppliedSecretsKeepPlainTextOut) {
     EXPECT_EQ(text(now(secrets, "s"), {"data"}), R"({"a":"eA=="})");
 }
 
+TEST_F(UpdateTest, TakesTimesInAnyZoneAsTheSameTime) {
+    ASSERT_TRUE(create(resource("configmaps", ""), json_of("{'metadata':{'name':'c'},'data':{'a':'1'}}")));
+    auto object = now(resource("configmaps", ""), "c");
+    auto& metadata = object.at("metadata").as_object();
+    const std::string created = text(object, {"metadata", "creationTimestamp"});
+    // as Python prints it
+    const auto shifted = created.substr(0, created.size() - 1) + "+00:00";
+    metadata["creationTimestamp"] = shifted;
+    metadata["managedFields"].as_array()[0].as_object()["time"] = shifted;
+    const auto before = text(object, {"metadata", "resourceVersion"});
+    const auto same = update(resource("configmaps", ""), object);
+    ASSERT_TRUE(same) << same.error().message;
+    EXPECT_EQ(text(same->object.parsed(), {"metadata", "resourceVersion"}), before) << "nothing has changed";
+    metadata["creationTimestamp"] = "yesterday";
+    const auto refused = update(resource("configmaps", ""), object);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, 400);
+    EXPECT_THAT(refused.error().message, HasSubstr("parsing time \"yesterday\""));
+}
+
+TEST_F(UpdateTest, WritesTimesOfBuiltInKindsInOneForm) {
+    const auto& leases = resource("leases", "coordination.k8s.io");
+    ASSERT_TRUE(
+        create(leases, json_of("{'metadata':{'name':'l'},'spec':{'renewTime':'2026-01-01T03:00:00.5+02:00'}}")));
+    EXPECT_EQ(text(now(leases, "l"), {"spec", "renewTime"}), "2026-01-01T01:00:00.500000Z");
+    const auto applied = apply(leases,
+                               json_of("{'apiVersion':'coordination.k8s.io/v1','kind':'Lease',"
+                                       "'metadata':{'name':'l'},'spec':{'acquireTime':'2026-01-01T00:00:00+00:00'}}"),
+                               "m");
+    ASSERT_TRUE(applied) << applied.error().message;
+    EXPECT_EQ(text(now(leases, "l"), {"spec", "acquireTime"}), "2026-01-01T00:00:00.000000Z");
+}
+
 }  // namespace
 }  // namespace ocim::registry
