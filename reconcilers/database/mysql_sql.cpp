@@ -50,8 +50,8 @@ std::string scope(const Dialect& dialect, const std::string& database) {
 }
 
 std::string charset_clause(const Action& action) {
-    auto out = " CHARACTER SET " + action.character_set;
-    if (!action.collation.empty()) out += " COLLATE " + action.collation;
+    auto out = " CHARACTER SET " + literal(action.character_set);
+    if (!action.collation.empty()) out += " COLLATE " + literal(action.collation);
     return out;
 }
 

@@ -113,8 +113,8 @@ Judgement judge(const crd::DNSRecord& object, const Inputs& inputs, const Snapsh
     const auto found = seen.find(key);
     const bool exists = found != seen.end();
     const bool foreign = exists && runtime::ownership(found->second.mark, self) == Ownership::foreign;
-    const bool adopts =
-        foreign && object.spec.adoption_policy == Spec::AdoptionPolicy::adopt && adoptable(found->second.mark, self);
+    const bool adopt = object.spec.adoption_policy == Spec::AdoptionPolicy::adopt;
+    const bool adopts = foreign && runtime::takeable(found->second.mark, self, adopt);
     if (foreign && !adopts)
         return blocked("NotOwned", key.type + " " + key.name + " exists and " + owner_of(found->second) +
                                        "; remove it, or let adoptionPolicy: Adopt take over what has no mark");

@@ -45,9 +45,6 @@ using Zone = runtime::System<Key, RecordSet, Action>;
 using Results = runtime::Results<Key, RecordSet>;
 using Done = runtime::Done<Key, RecordSet>;
 
-/// Whether `self` may take over a thing that carries `found`, when it was told to adopt.
-bool adoptable(const std::optional<Mark>& found, const Mark& self);
-
 /// Judges an action against what is there now; the last look before a write. True: write. False: it is done already.
 /// Error: conflict, when what is there is not (or no longer) for us to change.
 Result<bool> still_wanted(const Action& action, const RecordSet* found);

@@ -2,10 +2,6 @@
 
 namespace ocim::loadbalancing {
 
-bool adoptable(const std::optional<Mark>& found, const Mark& self) {
-    return !found || (found->installation == self.installation && found->namespace_name == self.namespace_name);
-}
-
 std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
                            const std::string& installation, const Snapshot& seen) {
     for (const auto& domain : domains) {
@@ -24,8 +20,7 @@ Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
     const auto found = seen.find(fragment_key(action.fragment));
     const bool exists = found != seen.end();
     if (!exists && deleting) return false;
-    const bool ours = exists && runtime::ownership(found->second.mark, action.mark) == runtime::Ownership::ours;
-    if (exists && !ours && !(action.adopt && adoptable(found->second.mark, action.mark)))
+    if (exists && !runtime::takeable(found->second.mark, action.mark, action.adopt))
         return Error{ErrorClass::conflict, "fragment " + action.fragment + " has come to belong to another"};
     if (deleting) return true;
     if (!action.adopt)

@@ -56,9 +56,6 @@ using Done = runtime::Done<Key, Thing>;
 inline Key fragment_key(std::string name) { return Key{Key::Part::fragment, std::move(name)}; }
 inline Key domain_key(std::string name) { return Key{Key::Part::domain, std::move(name)}; }
 
-/// Whether `self` may take over a fragment that carries `found`, when it was told to adopt.
-bool adoptable(const std::optional<Mark>& found, const Mark& self);
-
 /// Who else has a domain that `fragment` wants: its key and where it leads. What another fragment of the same
 /// installation has may become free; anything else is a stranger's.
 struct Taken {

@@ -64,7 +64,7 @@ Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, c
     const bool exists = found != seen.end();
     const bool adopt = object.spec.adoption_policy == Spec::AdoptionPolicy::adopt;
     const bool foreign = exists && runtime::ownership(found->second.mark, around->mark) == Ownership::foreign;
-    if (foreign && !(adopt && adoptable(found->second.mark, around->mark)))
+    if (foreign && !runtime::takeable(found->second.mark, around->mark, adopt))
         return blocked(State::stalled, "NotOwned",
                        "the file " + around->name + ".cfg exists and " + owner_of(found->second) +
                            "; remove it, or let adoptionPolicy: Adopt take over what has no mark",

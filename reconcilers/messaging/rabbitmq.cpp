@@ -75,12 +75,7 @@ public:
         auto request = make("GET", "/api/whoami");
         CO_TRY(const auto reply, co_await send(std::move(request)));
         CO_CHECK(expect(reply));
-        const auto parsed = api::parse_json(reply.body);
-        if (!parsed || api::find_text(parsed->value, {"name"}) != username_)
-            co_return Error{ErrorClass::unreachable, "what answers is not RabbitMQ's management interface"};
-        if (reply.body.find("\"administrator\"") == std::string::npos)
-            co_return Error{ErrorClass::auth, "the user " + username_ + " lacks the tag administrator"};
-        co_return Result<void>();
+        co_return check_whoami(reply.body, username_);
     }
 
 private:

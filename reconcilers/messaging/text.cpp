@@ -36,6 +36,12 @@ std::set<std::string> read_tags(const Json& item) {
     if (tags && tags->is_array())
         for (const auto& tag : tags->get_array())
             if (tag.is_string()) out.emplace(tag.get_string());
+    std::string_view text = api::find_text(item, {"tags"});
+    while (!text.empty()) {
+        const auto end = std::min(text.find(','), text.size());
+        if (end > 0) out.emplace(text.substr(0, end));
+        text.remove_prefix(std::min(end + 1, text.size()));
+    }
     return out;
 }
 
@@ -86,6 +92,14 @@ Result<void> read_limits(const Json& item, Snapshot& out) {
 }
 
 }  // namespace
+
+Result<void> check_whoami(const std::string& body, const std::string& own_user) {
+    const auto parsed = api::parse_json(body);
+    if (!parsed || api::find_text(parsed->value, {"name"}) != own_user) return unreadable("it does not say who we are");
+    if (!read_tags(parsed->value).contains("administrator"))
+        return Error{ErrorClass::auth, "the user " + own_user + " lacks the tag administrator"};
+    return {};
+}
 
 std::string path_of(const Key& key) {
     const auto vhost = net::percent_encode(key.vhost), name = net::percent_encode(key.name);

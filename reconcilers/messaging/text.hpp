@@ -42,6 +42,9 @@ inline constexpr std::array<std::string_view, 4> lists{"/api/vhosts?columns=name
 Result<void> read_list(std::size_t list, const std::string& body, const std::string& own_user, Snapshot& out);
 /// One vhost or one user, as GET path_of(key) answers.
 Result<Thing> read_one(const Key& key, const std::string& body, const std::string& own_user);
+/// What GET /api/whoami says must be that we are `own_user` (else unreachable: it is not RabbitMQ that answers) and an
+/// administrator (else auth).
+Result<void> check_whoami(const std::string& body, const std::string& own_user);
 
 /// A refusal in words for people: the broker writes some as arrays of character codes.
 std::string reason_of(const std::string& body);

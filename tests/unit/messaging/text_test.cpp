@@ -112,6 +112,25 @@ TEST(RabbitMQText, TakesNothingForGranted) {
     EXPECT_FALSE(read_one({Kind::user, "", "a"}, R"({"name":"b"})", "boss")) << "it answers for another";
 }
 
+TEST(RabbitMQText, KnowsAnAdministrator) {
+    const struct {
+        const char *reason, *body;
+        std::optional<ErrorClass> fails;
+    } cases[] = {
+        {"as it is", R"({"name":"ocim","tags":["administrator","x"]})", {}},
+        {"as it was before 3.9", R"({"name":"ocim","tags":"x,administrator"})", {}},
+        {"the word elsewhere", R"({"name":"ocim","tags":["management"],"vhost":"administrator"})", ErrorClass::auth},
+        {"part of a word", R"({"name":"ocim","tags":"administrators"})", ErrorClass::auth},
+        {"no tags", R"({"name":"ocim"})", ErrorClass::auth},
+        {"somebody else", R"({"name":"guest","tags":["administrator"]})", ErrorClass::unreachable},
+        {"a page", "<html>", ErrorClass::unreachable},
+    };
+    for (const auto& c : cases) {
+        const auto checked = check_whoami(c.body, "ocim");
+        EXPECT_EQ(checked ? std::nullopt : std::optional(checked.error().error_class), c.fails) << c.reason;
+    }
+}
+
 TEST(RabbitMQText, PutsRefusalsInWords) {
     const struct {
         const char *body, *reason;
