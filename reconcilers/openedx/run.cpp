@@ -21,6 +21,10 @@ constexpr auto private_key = "ssh-privatekey";  // as kubernetes.io/ssh-auth nam
 constexpr std::size_t last_lines_max = 20;
 constexpr std::int64_t tail_bytes_max = 8192;  // as run_look.sh shows it
 
+using Step = Object::Status::FailedStep;
+constexpr std::pair<const char*, Step> steps[] = {
+    {"fetch", Step::fetch}, {"requirements", Step::requirements}, {"playbook", Step::playbook}};
+
 const Run* find(const RunSnapshot& seen, const std::string& key) {
     const auto found = seen.find(key);
     return found == seen.end() ? nullptr : &found->second;
@@ -34,6 +38,22 @@ bool ended(const Object& object) {
     return object.status.phase == Phase::succeeded || object.status.phase == Phase::failed;
 }
 
+/// Where "user:password@" of a URL begins and ends (RFC 3986, 3.2.1); nothing is between them when there is none.
+std::pair<std::size_t, std::size_t> user_info(std::string_view url) {
+    const auto scheme = url.find("://");
+    if (scheme == std::string_view::npos) return {0, 0};
+    const auto begin = scheme + 3;
+    const auto at = url.substr(0, url.find_first_of("/?#", begin)).rfind('@');
+    return at == std::string_view::npos || at < begin ? std::pair{begin, begin} : std::pair{begin, at + 1};
+}
+
+std::optional<Secret> url_password(const std::string& url) {
+    const auto [begin, end] = user_info(url);
+    if (begin == end) return std::nullopt;
+    const auto user = url.substr(begin, end - 1 - begin);
+    return Secret(user.substr(user.find(':') + 1));  // a token may stand for the user
+}
+
 std::optional<Secret> variables_of(const Object& object, const Inputs& inputs) {
     return inputs.secret(object.metadata.namespace_, object.spec.variables_ref.name, object.spec.variables_ref.key);
 }
@@ -44,10 +64,11 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
     if (!document) return {};
     auto parsed = api::parse_yaml(document->reveal());
     if (!parsed || !parsed->value.is_object()) return {};
-    return Variables{parsed->value.get_object(), {}}.secrets();
+    auto out = Variables{parsed->value.get_object(), {}}.secrets();
+    if (auto password = url_password(object.spec.ansible.repository)) out.push_back(*std::move(password));
+    return out;
 }
 
-/// `whole`: the tail is all there is; else its first line is a part of one, perhaps of a secret.
 std::optional<RunCheck> check_of(const Object& object, const Inputs& inputs) {
     if (!object.spec.check) return std::nullopt;
     const auto& check = *object.spec.check;
@@ -73,6 +94,8 @@ std::map<std::string, std::string> record_of(const Object& object) {
     add("finished", status.finished_at);
     add("commit", status.commit);
     add("verified", status.verified_at);
+    for (const auto& [word, step] : steps)
+        if (status.failed_step == step) out["step"] = word;
     return out;
 }
 
@@ -88,6 +111,7 @@ bool foreign(const Run& run, const runtime::Mark& mark) {
     return runtime::ownership(run.mark, mark) == runtime::Ownership::foreign;
 }
 
+/// `whole`: the tail is all there is; else its first line is a part of one, perhaps of a secret.
 std::vector<std::string> last_lines(const std::string& tail, bool whole) {
     std::vector<std::string> out;
     std::size_t begin = whole ? 0 : std::min(tail.find('\n'), tail.size());
@@ -100,13 +124,28 @@ std::vector<std::string> last_lines(const std::string& tail, bool whole) {
     return out;
 }
 
-std::string failure_of(const Run& run) {
-    const auto code = std::to_string(run.exit_code.value_or(-1));
+/// Why a run failed, in a sentence; `said`: the end of its log.
+std::string failure_of(const Run& run, const std::vector<std::string>& said) {
     if (run.state == Run::State::lost) return "the run ended without an exit code: the machine was stopped under it";
-    if (run.exit_code == 124 || run.exit_code == 137)
-        return "the run was killed: it took longer than its time-outs allow";
-    if (!run.failed_task.empty()) return "task \"" + run.failed_task + "\" failed (exit code " + code + ")";
-    return "the run failed with exit code " + code;
+    const auto code = " (exit code " + std::to_string(run.exit_code.value_or(-1)) + ")";
+    const auto last = said.empty() ? std::string() : ": " + said.back();
+    if (!run.gave_up.empty()) return "the run was killed: " + run.gave_up;
+    if (run.exit_code == 124) return "the run was killed: it took longer than its time-outs allow";
+    if (run.exit_code == 137)
+        return "the run was killed from outside" + code + ": the machine ran out of memory, or somebody ended it";
+    if (run.step == "fetch") return "the repository could not be fetched" + code + last;
+    if (run.step == "requirements") return "the playbook's requirements could not be installed" + code + last;
+    if (!run.failed_task.empty()) return "task \"" + run.failed_task + "\" failed" + code;
+    return "the playbook failed" + code + last;
+}
+
+void report_failure(const Object& object, const Run& run, runtime::Report<Object>& out) {
+    out.status.phase = Phase::failed;
+    for (const auto& [word, step] : steps)
+        if (run.step == word) out.status.failed_step = step;
+    out.status.failed_task = object.status.failed_task;  // a log that is gone names none
+    if (!run.failed_task.empty()) out.status.failed_task = run.failed_task;
+    out.verdict = {Verdict::State::stalled, "ConfigurationFailed", failure_of(run, out.status.last_lines)};
 }
 
 /// A playbook that ended well: whether the machine has come back from its reboot and answers.
@@ -174,10 +213,14 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
         start.check = check_of(object, inputs);
         return {std::move(start)};
     }
-    if (found->log_bytes <= found->fetched_bytes) return {};
+    // while it runs a line may be half written; one that fills a piece by itself goes as it is
+    const bool running = found->state == Run::State::running;
+    const bool overlong = found->log_bytes - found->fetched_bytes >= fetch_bytes_max;
+    const auto there = running && !overlong ? found->line_bytes : found->log_bytes;
+    if (there <= found->fetched_bytes) return {};
     RunAction fetch{Verb::fetch_log, object.metadata.uid, mark};
     fetch.fetched_bytes = found->fetched_bytes;
-    fetch.to_the_end = found->state != Run::State::running;
+    fetch.to_the_end = !running;
     fetch.masked = secrets_of(object, inputs);
     return {std::move(fetch)};
 }
@@ -213,39 +256,32 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
                                object.spec.variables_ref.key + "\""};
         return out;
     }
+    // what a playbook prints and names its tasks is made of its variables
+    const auto secrets = secrets_of(object, inputs);
+    auto run = *found;
+    for (auto* said : {&run.current_task, &run.failed_task, &run.gave_up, &run.tail}) *said = mask(*said, secrets);
     const auto text = [](const std::string& value) { return value.empty() ? std::nullopt : std::optional(value); };
-    out.status.commit = text(found->commit);
-    out.status.current_task = text(found->current_task);
-    out.status.failed_task = text(found->failed_task);
-    out.status.started_at = text(found->started_at);
-    out.status.finished_at = text(found->finished_at);
-    out.status.exit_code = found->exit_code;
-    switch (found->state) {
-        case Run::State::prepared: break;
-        case Run::State::running:
-            out.status.phase = Phase::running;
-            out.verdict = {Verdict::State::progressing, "Running",
-                           found->current_task.empty() ? "the playbook runs" : "task \"" + found->current_task + "\""};
-            out.look_again = ended(object) ? 60s : 2s;
-            return out;
-        case Run::State::lost:
-            out.status.phase = Phase::failed;
-            out.verdict = {Verdict::State::stalled, "ConfigurationFailed", failure_of(*found)};
-            break;
-        case Run::State::finished:
-            if (found->exit_code == 0) {
-                report_answer(object, *found, out);
-            } else {
-                out.status.phase = Phase::failed;
-                out.verdict = {Verdict::State::stalled, "ConfigurationFailed", failure_of(*found)};
-            }
+    out.status.commit = text(run.commit);
+    out.status.current_task = text(run.current_task);
+    out.status.started_at = text(run.started_at);
+    out.status.finished_at = text(run.finished_at);
+    out.status.exit_code = run.exit_code;
+    if (run.state == Run::State::running) {
+        out.status.phase = Phase::running;
+        out.verdict = {Verdict::State::progressing, "Running",
+                       run.current_task.empty() ? "the playbook runs" : "task \"" + run.current_task + "\""};
+        out.look_again = ended(object) ? 60s : 2s;
+        return out;
     }
-    out.status.log_bytes = std::max(found->fetched_bytes, object.status.log_bytes.value_or(0));
-    if (found->tail.empty() && ended(object))
+    out.status.log_bytes = std::max(run.fetched_bytes, object.status.log_bytes.value_or(0));
+    if (run.tail.empty() && ended(object))
         out.status.last_lines = object.status.last_lines;  // the log is gone
     else
-        out.status.last_lines =
-            last_lines(mask(found->tail, secrets_of(object, inputs)), found->log_bytes <= tail_bytes_max);
+        out.status.last_lines = last_lines(run.tail, run.log_bytes <= tail_bytes_max);
+    if (run.exit_code == 0)
+        report_answer(object, run, out);
+    else
+        report_failure(object, run, out);
     return out;
 }
 
@@ -277,7 +313,8 @@ std::string_view Runs::verb(const Action& action) {
 std::string Runs::describe(const Action& action) {
     switch (action.verb) {
         case Verb::start:
-            return "start playbook " + action.playbook + " of " + action.repository + " at " + action.version;
+            return "start playbook " + action.playbook + " of " + without_user(action.repository) + " at " +
+                   action.version;
         case Verb::fetch_log: return "fetch the log of " + action.mark.namespace_name;
         case Verb::restore: return "put back the record of run " + action.mark.namespace_name;
         case Verb::remove: return "stop and remove run " + action.mark.namespace_name;
@@ -325,6 +362,12 @@ bool status_matches(const std::string& expected, unsigned status) {
         ++at;
     }
     return false;
+}
+
+std::string without_user(std::string url) {
+    const auto user = user_info(url);
+    url.erase(user.first, user.second - user.first);
+    return url;
 }
 
 std::string mask(std::string text, const std::vector<Secret>& secrets) {

@@ -36,8 +36,11 @@ struct Run {
     State state{};
     std::optional<std::int32_t> exit_code;
     std::string commit, current_task, failed_task;
+    std::string step;                     ///< "fetch", "requirements" or "playbook"
+    std::string gave_up;                  ///< why it was killed for a time-out; else ""
     std::string started_at, finished_at;  ///< RFC 3339, by the machine's clock
     std::int64_t log_bytes = 0;           ///< on the machine
+    std::int64_t line_bytes = 0;          ///< of them in whole lines
     std::int64_t fetched_bytes = 0;       ///< of them here
     std::string tail;                     ///< the end of the log
     std::string verified_at{};            ///< when the check was first passed; "" before
@@ -101,8 +104,13 @@ struct Runs {
 std::unique_ptr<RunSystem> open_run_host(const crd::VirtualMachine& machine, Secret private_key,
                                          const runtime::Services& services);
 
+constexpr std::int64_t fetch_bytes_max = 1024 * 1024;  ///< one piece of a log
+
 /// "200-399,404" has 204.
 bool status_matches(const std::string& expected, unsigned status);
+
+/// `url` without the user and password that it may hold.
+std::string without_user(std::string url);
 
 /// `text` with every secret replaced by "********".
 std::string mask(std::string text, const std::vector<Secret>& secrets);

@@ -15,7 +15,6 @@ namespace {
 constexpr auto folder_of_runs = "/var/lib/ocim/runs";
 constexpr Duration call_limit{20'000};
 constexpr Duration check_limit{5'000};
-constexpr std::int64_t fetch_bytes_max = 1024 * 1024;  // one piece of a log
 
 // Constant programs; everything that varies comes as arguments.
 constexpr auto write_file = R"(umask 077; mkdir -p "$1" && cat >"$1/$2.tmp" && mv -f "$1/$2.tmp" "$1/$2")";
@@ -69,9 +68,12 @@ private:
         if (word == "commit") run.commit = value;
         if (word == "started") run.started_at = value;
         if (word == "finished") run.finished_at = value;
+        if (word == "step") run.step = value;
+        if (word == "gaveup") run.gave_up = value;
         if (word == "task") run.current_task = value;
         if (word == "failed") run.failed_task = value;
         if (word == "bytes") run.log_bytes = number(value);
+        if (word == "lines") run.line_bytes = number(value);
         if (word == "verified") run.verified_at = value;
         if (word == "waited") {
             run.waited_seconds = number(value);

@@ -6,7 +6,7 @@ for folder in "$1"/*/; do
     [ -d "$folder" ] || continue
     cd "$folder" || continue
     echo "run $(basename "$folder")"
-    for name in mark commit started finished exit; do
+    for name in mark step gaveup commit started finished exit; do
         [ -s "$name" ] && echo "$name $(head -n 1 "$name")"
     done
     if [ -s check ] && [ "$(cat exit 2>/dev/null)" = 0 ]; then
@@ -20,9 +20,14 @@ for folder in "$1"/*/; do
     fi
     [ -e lock ] && ! flock -n lock true && echo "alive yes"
     if [ -e log ]; then
-        echo "bytes $(stat -c %s log)"
+        bytes=$(stat -c %s log)
+        echo "bytes $bytes"
+        # what stands in whole lines
+        [ "$(tail -c 1 log | wc -l)" = 1 ] || bytes=$((bytes - $(tail -n 1 log | wc -c)))
+        echo "lines $bytes"
         tail -c 1048576 log | awk '/^(TASK|RUNNING HANDLER) \[/ { sub(/^[^[]*\[/, ""); sub(/\] \*+$/, ""); task = $0 }
-             /^(fatal|failed): / && !/\.\.\.ignoring/ { failed = task }
+             /^(fatal|failed): / { failed = task }
+             /^\.\.\.ignoring/ { failed = "" }
              END { if (task != "") print "task " task; if (failed != "") print "failed " failed }'
         tail -c 8192 log >log.tail
         echo "tail $(stat -c %s log.tail)"

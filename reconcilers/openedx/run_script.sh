@@ -1,6 +1,7 @@
 # Runs one playbook on this machine, detached from whoever started it. Arguments:
 #   FOLDER REPOSITORY VERSION PLAYBOOK REQUIREMENTS LINE_TIMEOUT TOTAL_TIMEOUT
-# In FOLDER it leaves: init, log, commit, started, finished, group (of processes), and exit (the exit code, written last and as a whole).
+# In FOLDER it leaves: init, log, step (which it is or was in), commit, started, finished, gaveup (why it was killed), group
+# (of processes), and exit (the exit code, written last and as a whole).
 # variables.yml is there before. Started in a session of its own, so that $$ is the process group. The lock and the
 # file "started" make a second start do nothing.
 set -u
@@ -29,6 +30,7 @@ conclude() {
 # Ends the whole group when the log stands still, or the run takes too long; then $1 says why.
 give_up() {
     echo "ocim: $1; the run is killed"
+    echo "$1" >gaveup
     conclude 124
     kill -9 -$$
 }
@@ -58,12 +60,15 @@ fetch() {
 }
 
 run() {
+    echo fetch >"$folder/step"
     fetch || return 1
     ansible=ansible-playbook
     if [ -n "$requirements" ]; then
+        echo requirements >"$folder/step"
         python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install -q -r "$requirements" || return 1
         ansible=$folder/venv/bin/ansible-playbook
     fi
+    echo playbook >"$folder/step"
     case $playbook in */*) cd "${playbook%/*}" || return 1 ;; esac
     "$ansible" -c local -i localhost, -e "@$folder/variables.yml" "${playbook##*/}"
 }

@@ -337,9 +337,12 @@ std::string flow(const Json& value) {
 }
 
 bool names_a_secret(std::string_view name) {
-    for (const auto* word : {"PASS", "SECRET", "KEY", "TOKEN", "pass", "secret", "key", "token"})
-        if (name.find(word) != std::string_view::npos) return true;
-    return false;
+    std::string lower(name);
+    for (auto& c : lower)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    for (const auto* word : {"pass", "pwd", "secret", "key", "token", "credential", "auth_", "authoriz", "dsn"})
+        if (lower.find(word) != std::string::npos) return true;
+    return lower.ends_with("auth");
 }
 
 /// JSON's text with what is beyond ASCII as \uXXXX, in pairs beyond U+FFFF (RFC 8259 section 7).
@@ -364,18 +367,19 @@ std::string ascii_only(std::string_view text) {
     return out;
 }
 
-void collect_secrets(const json::object& values, std::vector<Secret>& out) {
+void collect_secrets(std::string_view name, const json::value& value, std::vector<Secret>& out) {
     constexpr std::size_t length_min = 6;  // masking shorter texts would make a log unreadable
-    for (const auto& [name, value] : values) {
-        if (const auto* inner = value.if_object()) collect_secrets(*inner, out);
-        const auto* text = value.if_string();
-        if (!text || text->size() < length_min || !names_a_secret(name)) continue;
-        out.emplace_back(std::string(*text));
-        // as Ansible shows it: in JSON, with what is beyond ASCII as it is or escaped
-        const auto json = api::to_text(value);
-        for (auto escaped : {json.substr(1, json.size() - 2), ascii_only(json.substr(1, json.size() - 2))})
-            if (escaped != *text) out.emplace_back(std::move(escaped));
-    }
+    if (const auto* fields = value.if_object())
+        for (const auto& [inner, field] : *fields) collect_secrets(inner, field, out);
+    if (const auto* items = value.if_array())
+        for (const auto& item : *items) collect_secrets(name, item, out);
+    const auto* text = value.if_string();
+    if (!text || text->size() < length_min || !names_a_secret(name)) return;
+    out.emplace_back(std::string(*text));
+    // as Ansible shows it: in JSON, with what is beyond ASCII as it is or escaped
+    const auto json = api::to_text(value);
+    for (auto escaped : {json.substr(1, json.size() - 2), ascii_only(json.substr(1, json.size() - 2))})
+        if (escaped != *text) out.emplace_back(std::move(escaped));
 }
 
 }  // namespace
@@ -411,7 +415,7 @@ std::string Variables::document() const {
 
 std::vector<Secret> Variables::secrets() const {
     std::vector<Secret> out;
-    collect_secrets(values, out);
+    for (const auto& [name, value] : values) collect_secrets(name, value, out);
     // one that holds another goes first
     std::ranges::sort(out, std::ranges::greater(), [](const Secret& secret) { return secret.reveal().size(); });
     return out;

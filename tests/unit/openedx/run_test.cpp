@@ -54,7 +54,8 @@ Run finished(int code) {
 runtime::Inputs inputs() {
     runtime::Inputs out;
     out.installation = "prod";
-    api::json::object data{{"variables.yml", runtime::base64("A: 1\n")}};
+    api::json::object data{
+        {"variables.yml", runtime::base64("A: 1\nDB_PASSWORD: hidden-word\nUSERS: [{name: ada, Pwd: in-a-list}]\n")}};
     api::json::object metadata{{"name", "demo-1-config"}, {"namespace", "campus"}};
     out.add(api::json::object{
         {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"data", std::move(data)}});
@@ -77,7 +78,11 @@ TEST(ProvisioningRun, DiffTable) {
     auto running = finished(0);
     running.state = State::running;
     running.exit_code.reset();
-    running.log_bytes = 10;
+    running.log_bytes = running.line_bytes = 10;
+    auto half = running;
+    half.fetched_bytes = half.line_bytes = 4;
+    auto endless = half;
+    endless.log_bytes = half.fetched_bytes + openedx::fetch_bytes_max;
     auto unfetched = finished(0);
     unfetched.log_bytes = 10;
     unfetched.fetched_bytes = 4;
@@ -100,6 +105,8 @@ TEST(ProvisioningRun, DiffTable) {
         {"a crash left an empty folder", run_object(), with(begun), "start"},
         {"a crash left it prepared", run_object(), with(marked), "start"},
         {"it runs, and has said something", run_object(), with(running), "fetch"},
+        {"it runs, and a line is half written", run_object(), with(half), ""},
+        {"one line fills a whole piece", run_object(), with(endless), "fetch"},
         {"it has ended: also a last line without an end", run_object(), with(unfetched), "fetch to the end"},
         {"it has ended, nothing is left to do", succeeded(), with(finished(0)), ""},
         {"its record is gone: a playbook is never run again for that", succeeded(), {}, "restore"},
@@ -179,6 +186,59 @@ TEST(ProvisioningRun, ReportTable) {
         EXPECT_EQ(report.verdict.reason, c.expected) << c.reason;
     }
     EXPECT_NE(Runs::report(succeeded(), inputs(), with(late)).verdict.message.find("status 502"), std::string::npos);
+}
+
+TEST(ProvisioningRun, SaysWhyItFailed) {
+    const struct {
+        const char* reason;
+        int code;
+        const char *step, *gave_up, *task;
+        const char* expected;
+    } cases[] = {
+        {"a task", 2, "playbook", "", "migrate", "task \"migrate\" failed (exit code 2)"},
+        {"no task was reached", 4, "playbook", "", "", "the playbook failed (exit code 4): no hosts matched"},
+        {"git", 1, "fetch", "", "", "the repository could not be fetched (exit code 1): no hosts matched"},
+        {"pip", 1, "requirements", "", "",
+         "the playbook's requirements could not be installed (exit code 1): no hosts matched"},
+        {"a time-out of ours", 124, "playbook", "nothing was printed for 1500 seconds", "migrate",
+         "the run was killed: nothing was printed for 1500 seconds"},
+        {"its record was put back", 124, "", "", "", "the run was killed: it took longer than its time-outs allow"},
+        {"memory", 137, "playbook", "", "migrate",
+         "the run was killed from outside (exit code 137): the machine ran out of memory, or somebody ended it"},
+    };
+    for (const auto& c : cases) {
+        auto run = finished(c.code);
+        run.step = c.step;
+        run.gave_up = c.gave_up;
+        run.failed_task = c.task;
+        run.tail = "cloning\nno hosts matched\n";
+        EXPECT_EQ(Runs::report(run_object(), inputs(), with(run)).verdict.message, c.expected) << c.reason;
+    }
+    auto ignored = finished(0);
+    ignored.failed_task = "optional";
+    EXPECT_FALSE(Runs::report(run_object(), inputs(), with(ignored)).status.failed_task) << "it ended well";
+}
+
+TEST(ProvisioningRun, NoSecretInTaskNamesAndUrls) {
+    auto failed = finished(2);
+    failed.step = "playbook";
+    failed.failed_task = "make account with hidden-word";
+    failed.current_task = "add in-a-list";
+    const auto report = Runs::report(run_object(), inputs(), with(failed));
+    EXPECT_EQ(report.verdict.message, "task \"make account with ********\" failed (exit code 2)");
+    EXPECT_EQ(report.status.failed_task, "make account with ********");
+    EXPECT_EQ(report.status.current_task, "add ********");
+
+    auto object = run_object();
+    object.spec.ansible.repository = "https://user:to%40ken@git.example.com/a.git";
+    EXPECT_EQ(Runs::describe(Runs::diff(object, inputs(), {}).at(0)).find("to%40ken"), std::string::npos);
+    failed.failed_task.clear();
+    failed.tail = "fatal: unable to access 'https://user:to%40ken@git.example.com/a.git/'\n";
+    EXPECT_EQ(Runs::report(object, inputs(), with(failed)).status.last_lines.at(0),
+              "fatal: unable to access 'https://user:********@git.example.com/a.git/'");
+    EXPECT_EQ(openedx::without_user("https://a@b/c@d"), "https://b/c@d");
+    EXPECT_EQ(openedx::without_user("git@example.com:a.git"), "git@example.com:a.git");
+    EXPECT_EQ(openedx::without_user("/srv/a@b"), "/srv/a@b");
 }
 
 TEST(ProvisioningRun, ShowsNoPartOfALine) {
