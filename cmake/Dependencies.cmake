@@ -15,6 +15,7 @@ find_package(benchmark REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
+pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 pkg_check_modules(libmariadb REQUIRED IMPORTED_TARGET libmariadb)
 
 # cpprestsdk's client as a private static library with hidden symbols, built against the Boost that

@@ -2,6 +2,13 @@
 
 #include <vector>
 
+/// For jemalloc, where the program is linked with it: one arena, because one thread does nearly all, and memory that is
+/// free for half a second goes back to the system.
+extern "C" {
+extern const char* malloc_conf;
+const char* malloc_conf = "narenas:1,dirty_decay_ms:500,muzzy_decay_ms:0";
+}
+
 int main(int count, char** arguments) {
     const std::vector<std::string> words(arguments + 1, arguments + count);
     return ocim::cli::run(words);

@@ -85,15 +85,14 @@ ManagedEntries reconciled_entries(const Json* managed_fields, const TypeNode& ty
 void track_update(const Json& current, Json& updated, const TypeNode& type, const Manager& manager) {
     const auto* sent = managed_fields_of(updated);
     const bool reset = is_reset(sent);
+    const Json nothing = json::object();
+    auto change = compare(current.is_object() ? current : nothing, updated, type);
+    const auto taken = ownable(unite(std::move(change.added), change.modified), manager);
+    const auto gone = ownable(std::move(change.removed), manager);
     // what the client sends back, which it may have edited, goes before what is stored
     auto entries = reset ? ManagedEntries() : reconciled_entries(sent, type);
     const bool from_client = !entries.empty();
     if (!reset && !from_client) entries = reconciled_entries(managed_fields_of(current), type);
-
-    const Json nothing = json::object();
-    const auto change = compare(current.is_object() ? current : nothing, updated, type);
-    const auto taken = ownable(unite(change.added, change.modified), manager);
-    const auto gone = ownable(change.removed, manager);
     if (taken.empty() && gone.empty() && !reset) {
         const auto* kept = from_client ? sent : managed_fields_of(current);
         const Json same = kept ? *kept : Json();

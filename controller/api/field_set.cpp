@@ -59,8 +59,8 @@ std::optional<FieldSet> FieldSet::from_json(const Json& fields) {
         auto below = step ? from_json(value) : std::nullopt;
         if (!below) return std::nullopt;
         if (value.get_object().empty()) below->member = true;
-        auto& child = out.children[*step];
-        child = unite(std::move(child), *below);
+        const auto [child, fresh] = out.children.try_emplace(*step);
+        child->second = fresh ? *std::move(below) : unite(std::move(child->second), *below);
     }
     return out;
 }

@@ -3,6 +3,7 @@
 #include "api/number.hpp"
 #include "base/utf8.hpp"
 
+#include <algorithm>
 #include <boost/json/basic_parser_impl.hpp>
 #include <boost/json/value_stack.hpp>
 #include <charconv>
@@ -39,7 +40,7 @@ public:
     }
     bool on_document_end(Code&) { return true; }
     bool on_object_begin(Code&) {
-        frames_.emplace_back(Frame{true, 0, {}, {}});
+        frames_.push_back({true, 0, keys_.size(), texts_.size(), {}});
         return true;
     }
     bool on_object_end(std::size_t size, Code&) {
@@ -47,7 +48,7 @@ public:
         return close();
     }
     bool on_array_begin(Code&) {
-        frames_.emplace_back(Frame{false, 0, {}, {}});
+        frames_.push_back({false, 0, keys_.size(), texts_.size(), {}});
         return true;
     }
     bool on_array_end(std::size_t size, Code&) {
@@ -56,15 +57,16 @@ public:
     }
     bool on_key_part(View part, std::size_t, Code&) {
         stack_.push_chars(part);
-        key_.append(part.data(), part.size());
+        texts_.append(part.data(), part.size());
         return true;
     }
-    bool on_key(View part, std::size_t, Code&) {
+    bool on_key(View part, std::size_t size, Code&) {
         stack_.push_key(part);
-        key_.append(part.data(), part.size());
-        auto& frame = frames_.back();
-        frame.key = std::exchange(key_, {});
-        if (!frame.keys.insert(frame.key).second && duplicates.size() < duplicates_max) duplicates.push_back(place());
+        texts_.append(part.data(), part.size());
+        const Key key{texts_.size() - size, size};
+        const bool twice = came_before(key);
+        keys_.push_back(key);
+        if (twice && duplicates.size() < duplicates_max) duplicates.push_back(place());
         return true;
     }
     bool on_string_part(View part, std::size_t, Code&) {
@@ -113,12 +115,29 @@ public:
     bool on_comment(View, Code&) { return true; }
 
 private:
+    /// A key's place in texts_.
+    struct Key {
+        std::size_t begin, size;
+    };
     struct Frame {
         bool object;
         std::size_t items;
-        std::string key;
-        std::unordered_set<std::string> keys;
+        std::size_t first_key, first_text;       ///< of this object, in keys_ and texts_
+        std::unordered_set<std::string> many{};  ///< its keys, when a look at each would take long
     };
+    static constexpr std::size_t many_keys = 32;
+
+    std::string_view text_of(const Key& key) const { return std::string_view(texts_).substr(key.begin, key.size); }
+    bool came_before(const Key& key) {
+        auto& frame = frames_.back();
+        const auto text = text_of(key);
+        if (keys_.size() - frame.first_key < many_keys)
+            return std::any_of(keys_.begin() + static_cast<std::ptrdiff_t>(frame.first_key), keys_.end(),
+                               [&](const Key& other) { return text_of(other) == text; });
+        if (frame.many.empty())
+            for (auto i = frame.first_key; i < keys_.size(); ++i) frame.many.emplace(text_of(keys_[i]));
+        return !frame.many.emplace(text).second;
+    }
 
     void push(const Json& value) {
         if (value.is_int64())
@@ -131,14 +150,18 @@ private:
         return true;
     }
     bool close() {
+        keys_.resize(frames_.back().first_key);
+        texts_.resize(frames_.back().first_text);
         frames_.pop_back();
         return item();
     }
     std::string place() const {
         std::string out;
-        for (const auto& frame : frames_) {
+        for (std::size_t i = 0; i < frames_.size(); ++i) {
+            const auto& frame = frames_[i];
+            const auto keys = i + 1 < frames_.size() ? frames_[i + 1].first_key : keys_.size();
             if (frame.object)
-                out += (out.empty() ? "" : ".") + frame.key;
+                out += (out.empty() ? "" : ".") + std::string(text_of(keys_[keys - 1]));
             else
                 out += "[" + std::to_string(frame.items) + "]";
         }
@@ -147,7 +170,9 @@ private:
 
     json::value_stack stack_;
     std::vector<Frame> frames_;
-    std::string key_, number_;
+    std::vector<Key> keys_;  ///< of all open objects
+    std::string texts_;      ///< of those keys
+    std::string number_;
 };
 
 std::string place_of(std::string_view text, std::size_t offset) {
@@ -211,32 +236,37 @@ void print(std::string& out, double value) {
     out += text;
 }
 
-void print(std::string& out, std::string_view text) {
+bool is_plain(char c) { return static_cast<signed char>(c) >= 0x20 && c != '"' && c != '\\'; }
+
+void print_escaped(std::string& out, char c) {
     static constexpr std::string_view digits = "0123456789abcdef";
+    switch (c) {
+        case '"': out += "\\\""; return;
+        case '\\': out += "\\\\"; return;
+        case '\n': out += "\\n"; return;
+        case '\r': out += "\\r"; return;
+        case '\t': out += "\\t"; return;
+        default: break;
+    }
+    out += "\\u00";
+    out += digits[static_cast<unsigned char>(c) >> 4];
+    out += digits[static_cast<unsigned char>(c) & 0xf];
+}
+
+void print(std::string& out, std::string_view text) {
     out += '"';
-    for (std::size_t i = 0; i < text.size(); ++i) {
-        const char c = text[i];
-        if (static_cast<unsigned char>(c) >= 0x80) {
-            const auto length = utf8_sequence(text.substr(i));
-            out += length > 0 ? text.substr(i, length) : "\xef\xbf\xbd";  // U+FFFD
-            i += std::max<std::size_t>(length, 1) - 1;
-            continue;
-        }
-        switch (c) {
-            case '"': out += "\\\""; break;
-            case '\\': out += "\\\\"; break;
-            case '\n': out += "\\n"; break;
-            case '\r': out += "\\r"; break;
-            case '\t': out += "\\t"; break;
-            default:
-                if (static_cast<unsigned char>(c) >= 0x20) {
-                    out += c;
-                } else {
-                    out += "\\u00";
-                    out += digits[static_cast<unsigned char>(c) >> 4];
-                    out += digits[static_cast<unsigned char>(c) & 0xf];
-                }
-        }
+    while (!text.empty()) {
+        const auto plain = static_cast<std::size_t>(std::ranges::find_if_not(text, is_plain) - text.begin());
+        out += text.substr(0, plain);
+        text.remove_prefix(plain);
+        if (text.empty()) break;
+        const bool ascii = static_cast<unsigned char>(text.front()) < 0x80;
+        const auto length = ascii ? 1 : utf8_sequence(text);
+        if (ascii)
+            print_escaped(out, text.front());
+        else
+            out += length > 0 ? text.substr(0, length) : "\xef\xbf\xbd";  // U+FFFD
+        text.remove_prefix(std::max<std::size_t>(length, 1));
     }
     out += '"';
 }
@@ -295,7 +325,9 @@ Result<Parsed> parse_json(std::string_view text) {
 
 std::string to_text(const Json& value) {
     std::string out;
+    out.reserve(1024);  // most objects; grown text is copied
     print(out, value);
+    out.shrink_to_fit();
     return out;
 }
 

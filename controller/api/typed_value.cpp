@@ -145,7 +145,8 @@ void compare(const Json* before, const Json* after, const TypeNode& type, const 
 void compare_fields(const Json* before, const Json* after, const TypeNode& type, const Marks& marks) {
     if (before)
         for (const auto& [key, value] : before->get_object()) {
-            const auto* other = after ? find(*after, {std::string_view(key)}) : nullptr;
+            const auto* other = after ? after->get_object().if_contains(key) : nullptr;
+            if (other && value == *other) continue;
             compare(&value, other, field_type(type, key), marks.below(field_element(key)));
         }
     if (!after) return;
@@ -159,6 +160,7 @@ void compare_items(const Json* before, const Json* after, const TypeNode& type, 
     for (const auto& step : old.order) {
         const auto& mine = *old.find(step);
         const auto* other = now.find(step);
+        if (mine.size() == 1 && other && other->size() == 1 && *mine[0] == *(*other)[0]) continue;
         const auto here = marks.below(step);
         if (mine.size() == 1 && (!other || other->size() == 1)) {
             compare(mine[0], other ? (*other)[0] : nullptr, item_type(type), here);

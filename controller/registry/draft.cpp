@@ -105,8 +105,6 @@ Status unreasoned(std::string message) {
     return status;
 }
 
-Status too_large() { return unreasoned("etcdserver: request is too large"); }
-
 }  // namespace
 
 std::string Request::manager() const {
@@ -167,9 +165,7 @@ Outcome<Plan> Registry::State::draft_create(const Request& request, Json object,
 
     if (!tracked) api::track_update(Json(), object, resource.schema.type(), manager_of(request, time));
     drop_empty_managed_fields(object);
-    put_in_order(object);
     for (auto& odd : odd_finalizers(object, nullptr)) warnings.push_back(std::move(odd));
-    if (api::to_text(object).size() > limits::object_bytes_max) return too_large();
     return Plan{Plan::Action::put, std::move(object), std::move(warnings)};
 }
 
@@ -209,12 +205,10 @@ Outcome<Plan> Registry::State::draft_update(const Request& request, Json body, c
 
     if (!tracked) api::track_update(old, object, resource.schema.type(), manager_of(request, time));
     drop_empty_managed_fields(object);
-    put_in_order(object);
     for (auto& odd : odd_finalizers(object, &old)) warnings.push_back(std::move(odd));
     if (deleting(object) && nothing_holds(served, object))
         return Plan{Plan::Action::erase, std::move(object), std::move(warnings)};
     if (object == old) return Plan{Plan::Action::nothing, std::move(object), std::move(warnings)};
-    if (api::to_text(object).size() > limits::object_bytes_max) return too_large();
     return Plan{Plan::Action::put, std::move(object), std::move(warnings)};
 }
 

@@ -4,6 +4,7 @@
 #include "registry/scale.hpp"
 #include "registry/special.hpp"
 #include "registry/state.hpp"
+#include "registry/text.hpp"
 #include "registry/times.hpp"
 
 /// create, update, patch and apply, and how each carries out what it decided.
@@ -58,6 +59,14 @@ std::optional<Status> check_preconditions(const Request& request, const Json& bo
     if (!revision.empty() && revision != api::find_text(old, {"metadata", "resourceVersion"}))
         return modified(request, request.name);
     return std::nullopt;
+}
+
+/// As kube-apiserver answers it.
+Status too_large() {
+    Status status;
+    status.code = 500;
+    status.message = "etcdserver: request is too large";
+    return status;
 }
 
 std::optional<Status> check_subresource(const Request& request) {
@@ -123,10 +132,16 @@ awaitable<Outcome<Written>> Registry::State::carry_out(Request request, std::str
             written.object = served.show(key, *current);
             co_return written;
         }
+        // printed once, and the revision put in when it is known
+        if (writes) plan->object.at("metadata").as_object()["resourceVersion"] = "0";
+        put_in_order(plan->object);
+        if (writes && served.converts()) served.to_stored(plan->object);
+        auto text = api::to_text(plan->object);
+        if (!written.deleted && text.size() > limits::object_bytes_max) co_return too_large();
         if (!writes) {
             store::Item shown;
             shown.revision = current ? current->revision : 0;
-            shown.value = std::make_shared<const std::string>(api::to_text(plan->object));
+            shown.value = std::make_shared<const std::string>(std::move(text));
             written.object = served.named(key, shown);
             co_return written;
         }
@@ -137,10 +152,7 @@ awaitable<Outcome<Written>> Registry::State::carry_out(Request request, std::str
         write.expected = current ? current->revision : 0;
         write.erase = written.deleted;
         write.make = [&](Revision revision) {
-            plan->object.at("metadata").as_object()["resourceVersion"] = std::to_string(revision);
-            put_in_order(plan->object);
-            if (served.converts()) served.to_stored(plan->object);
-            made = std::make_shared<const std::string>(api::to_text(plan->object));
+            made = std::make_shared<const std::string>(with_revision(text, revision));
             return made;
         };
         auto stored = co_await store.write(std::move(write));
