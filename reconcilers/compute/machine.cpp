@@ -74,6 +74,23 @@ Key key_of(const crd::VirtualMachine& object) {
     return name + "-" + object.metadata.uid.substr(0, 8);
 }
 
+namespace {
+
+/// Where the object's machine is: at its own key; else the one that it has taken over, or that is kept for it.
+Key key_in(const crd::VirtualMachine& object, const runtime::Mark& mark, const Snapshot& seen) {
+    auto own = key_of(object);
+    if (seen.contains(own)) return own;
+    const Key* kept = nullptr;
+    for (const auto& [key, machine] : seen) {
+        if (!machine.mark || ownership(machine.mark, mark) == runtime::Ownership::foreign) continue;
+        if (machine.mark->uid == mark.uid) return key;
+        if (machine.mark->retained && !kept) kept = &key;
+    }
+    return kept ? *kept : own;
+}
+
+}  // namespace
+
 std::string Machines::backend_name(const Object& object) { return object.spec.cloud_ref.name; }
 
 std::vector<runtime::Reference> Machines::needs(const Object& object) {
@@ -84,49 +101,53 @@ std::vector<runtime::Claim> Machines::claims(const Object&) { return {}; }
 
 std::vector<Action> Machines::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
     const auto cloud = inputs.get<crd::Cloud>("", object.spec.cloud_ref.name);
-    const auto* key = cloud ? public_key(*cloud, object.spec.key_name) : nullptr;
+    const auto* opens = cloud ? public_key(*cloud, object.spec.key_name) : nullptr;
     const auto mark = mark_of(object, inputs.installation);
-    const auto* found = find(seen, key_of(object));
+    const auto key = key_in(object, mark, seen);
+    const auto* found = find(seen, key);
     const auto reboot_request = object.spec.reboot_request.value_or("");
     if (!found) {
-        if (!key) return {};  // report() says KeyPairNotFound
+        if (!opens) return {};  // report() says KeyPairNotFound
         const std::int64_t ram = object.spec.flavor ? object.spec.flavor->ram.value_or(0) : 0;
-        return {
-            {Verb::create, key_of(object), mark,
-             MachinePlan{object.spec.key_name, *key, object.spec.ssh_user, ram, reboot_request, wants_stopped(object)},
-             ""}};
+        return {{Verb::create, key, mark,
+                 MachinePlan{object.spec.key_name, *opens, object.spec.ssh_user, ram, reboot_request,
+                             wants_stopped(object)},
+                 ""}};
     }
     if (ownership(found->mark, mark) == runtime::Ownership::foreign) return {};
     std::vector<Action> actions;
-    if (found->mark != mark) actions.push_back({Verb::mark, key_of(object), mark, {}, ""});
+    if (found->mark != mark) actions.push_back({Verb::mark, key, mark, {}, ""});
     const bool runs = found->state == State::running || found->state == State::booting;
     if (wants_stopped(object)) {
-        if (runs) actions.push_back({Verb::stop, key_of(object), mark, {}, ""});
+        if (runs) actions.push_back({Verb::stop, key, mark, {}, ""});
     } else if (found->state == State::stopped || found->state == State::failed || found->state == State::building) {
-        actions.push_back({Verb::start, key_of(object), mark, {}, ""});
+        actions.push_back({Verb::start, key, mark, {}, ""});
     } else if (!reboot_request.empty() && found->reboot_request != reboot_request) {
-        actions.push_back({Verb::reboot, key_of(object), mark, {}, reboot_request});
+        actions.push_back({Verb::reboot, key, mark, {}, reboot_request});
     }
     return actions;
 }
 
 std::vector<Action> Machines::remove(const Object& object, const std::string& installation, const Snapshot& seen) {
     const auto mark = mark_of(object, installation);
-    const auto* found = find(seen, key_of(object));
+    const auto key = key_in(object, mark, seen);
+    const auto* found = find(seen, key);
     if (!found || ownership(found->mark, mark) == runtime::Ownership::foreign) return {};
     if (object.spec.deletion_policy == Object::Spec::DeletionPolicy::delete_)
-        return {{Verb::remove, key_of(object), mark, {}, ""}};
+        return {{Verb::remove, key, mark, {}, ""}};
     auto retained = mark;
     retained.retained = true;
     if (found->mark == retained) return {};
-    return {{Verb::mark, key_of(object), retained, {}, ""}};
+    return {{Verb::mark, key, retained, {}, ""}};
 }
 
 runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, const runtime::Inputs& inputs,
                                                       const Snapshot& seen) {
     using namespace std::chrono_literals;
     runtime::Report<Object> out;
-    const auto* found = find(seen, key_of(object));
+    const auto mark = mark_of(object, inputs.installation);
+    const auto key = key_in(object, mark, seen);
+    const auto* found = find(seen, key);
     if (!found) {
         out.status.phase = Phase::pending;
         const auto cloud = inputs.get<crd::Cloud>("", object.spec.cloud_ref.name);
@@ -137,10 +158,10 @@ runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, cons
                                object.spec.key_name + "\"; it has: " + key_pairs_of(*cloud)};
         return out;
     }
-    if (ownership(found->mark, mark_of(object, inputs.installation)) == runtime::Ownership::foreign) {
+    if (ownership(found->mark, mark) == runtime::Ownership::foreign) {
         out.status.phase = Phase::unknown;
         out.verdict = {Verdict::State::stalled, "NotOwned",
-                       "the cloud has a machine " + key_of(object) + " that is not ours; it is left as it is"};
+                       "the cloud has a machine " + key + " that is not ours; it is left as it is"};
         return out;
     }
     out.status.id = found->id;

@@ -63,6 +63,9 @@ TEST(VirtualMachine, DiffTable) {
     auto retained = ours;
     retained.retained = true;
     retained.uid = "99999999-0000-4000-8000-000000000000";
+    auto unkept = retained;
+    unkept.retained = false;
+    const Key former = "demo-1-99999999";
     auto other = ours;
     other.installation = "elsewhere";
     const struct {
@@ -76,6 +79,9 @@ TEST(VirtualMachine, DiffTable) {
         {"it boots: it is waited for", object(), {{key, machine(State::booting)}}, {}},
         {"it died behind our back", object(), {{key, machine(State::failed)}}, {Verb::start}},
         {"its making was cut short", object(), {{key, machine(State::building)}}, {Verb::start}},
+        {"kept by a former object of this name", object(), {{former, machine(State::running, retained)}}, {Verb::mark}},
+        {"taken over from a former object", object(), {{former, machine(State::running)}}, {}},
+        {"a former object's, which is not kept", object(), {{former, machine(State::running, unkept)}}, {Verb::create}},
         {"it should be stopped", stopped, {{key, machine(State::running)}}, {Verb::stop}},
         {"it is stopped as declared", stopped, {{key, machine(State::stopped)}}, {}},
         {"it should run again", object(), {{key, machine(State::stopped)}}, {Verb::start}},
