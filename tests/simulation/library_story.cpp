@@ -73,14 +73,16 @@ void LibraryStory::register_kinds(runtime::Manager& manager) {
 // --- people
 
 void LibraryStory::prepare(Program& program) {
-    for (const auto* text :
-         {"{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'dns'},"
-          "'data':{'apiKey':'a2V5'}}",
+    const std::string policy = universe_.sweeps_orphans() ? "Delete" : "Report";
+    const std::string shelf =
+        universe_.sweeps_orphans() ? "{'deleteOrphans':true,'orphanMinAgeSeconds':120}" : "{'deleteOrphans':false}";
+    for (const auto& text :
+         {std::string("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'dns'},"
+                      "'data':{'apiKey':'a2V5'}}"),
           "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DNSZone','metadata':{'name':'example-org'},"
-          "'spec':{'domain':'example.org','credentialsRef':{'name':'dns'},"
-          "'orphanPolicy':{'action':'Delete','minAge':'2m'},'powerdns':{'url':'https://dns.example.org'}}}",
-          "{'apiVersion':'test.opencraft.com/v1','kind':'Shelf','metadata':{'name':'oak'},"
-          "'spec':{'deleteOrphans':true,'orphanMinAgeSeconds':120}}"}) {
+          "'spec':{'domain':'example.org','credentialsRef':{'name':'dns'},'orphanPolicy':{'action':'" +
+              policy + "','minAge':'2m'},'powerdns':{'url':'https://dns.example.org'}}}",
+          "{'apiVersion':'test.opencraft.com/v1','kind':'Shelf','metadata':{'name':'oak'},'spec':" + shelf + "}"}) {
         const auto made = program.create(json(text));
         if (!made) throw std::runtime_error(made.error().message);
     }
@@ -147,7 +149,7 @@ void LibraryStory::with_a_library(Program& program) {
 /// Lets go of a record although the zone may hold it: what is left has no object any more and is swept.
 void LibraryStory::abandons_something(Program& program) {
     const auto name = "record" + universe_.number(8);
-    if (ghosts_ >= 3) return;  // of more a person would be asked
+    if (!universe_.sweeps_orphans() || ghosts_ >= 3) return;  // of more a person would be asked
     ++ghosts_;
     (void)program.patch(crd::DNSRecord::kind, "default", name,
                         json("{'metadata':{'annotations':{'ocim.opencraft.com/abandon':'true'}}}"));

@@ -59,6 +59,8 @@ struct Universe {
         dead = true;
         return true;
     }
+    /// In every other life orphans are swept; in the others a leak stays and is seen.
+    bool sweeps_orphans() const { return seed % 2 == 0; }
     bool happens(unsigned in_a_hundred) { return chance->below(100) < in_a_hundred; }
     Duration moment(Duration at_most) {
         return Duration(static_cast<Duration::rep>(chance->below(static_cast<std::uint64_t>(at_most.count()) + 1)));
