@@ -1,10 +1,17 @@
 include(GoogleTest)
 
-# ocim_test(NAME LEVEL unit|integration|simulation AREA area SOURCES file... ROOMS room... [LONG] [WHOLE] [TIMEOUT s])
+# A test at its full scale, which is not for every day.
+function(ocim_full_scale NAME LABELS)
+  set_tests_properties(${NAME} PROPERTIES ENVIRONMENT "OCIM_SCALE=full" TIMEOUT 21600 LABELS "${LABELS};long")
+endfunction()
+
+# ocim_test(NAME LEVEL unit|integration|simulation AREA area SOURCES file... ROOMS room... [WHOLE] [SCALED filter]
+#   [TIMEOUT s])
 # One GoogleTest program; each of its tests is one CTest test with the labels of its level and area. WHOLE: all of
-# them are one CTest test, because they share a server that takes long to start.
+# them are one CTest test, because they share a server that takes long to start. SCALED: what the filter selects has a
+# small figure, and is one more CTest test NAME_full, labelled long, at its full one.
 function(ocim_test NAME)
-  cmake_parse_arguments(T "LONG;SERIAL;WHOLE" "LEVEL;AREA;TIMEOUT" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(T "SERIAL;WHOLE" "LEVEL;AREA;TIMEOUT;SCALED" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
@@ -19,8 +26,9 @@ function(ocim_test NAME)
   target_compile_definitions(${NAME} PRIVATE OCIM_SOURCE_DIR="${CMAKE_SOURCE_DIR}"
                                              OCIM_BINARY_DIR="${CMAKE_BINARY_DIR}")
   set(labels ${T_LEVEL} ${T_AREA})
-  if(T_LONG)
-    list(APPEND labels long)
+  if(T_SCALED)
+    add_test(NAME ${T_AREA}.${NAME}_full COMMAND ${NAME} "--gtest_filter=${T_SCALED}")
+    ocim_full_scale(${T_AREA}.${NAME}_full "${labels}")
   endif()
   set(properties TIMEOUT ${T_TIMEOUT})
   if(T_SERIAL)
@@ -42,17 +50,20 @@ endif()
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
-# ocim_script_test(NAME LEVEL level AREA area COMMAND program arg... [TIMEOUT s] [LONG] [SERIAL])
-# One CTest test that is a script; it passes when the script exits 0.
+# ocim_script_test(NAME LEVEL level AREA area COMMAND program arg... [TIMEOUT s] [SCALED] [SERIAL])
+# One CTest test that is a script; it passes when the script exits 0. SCALED as above.
 function(ocim_script_test NAME)
-  cmake_parse_arguments(T "LONG;SERIAL" "LEVEL;AREA;TIMEOUT" "COMMAND" ${ARGN})
+  cmake_parse_arguments(T "SCALED;SERIAL" "LEVEL;AREA;TIMEOUT" "COMMAND" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
   add_test(NAME ${T_AREA}.${NAME} COMMAND ${T_COMMAND} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
   set(labels ${T_LEVEL} ${T_AREA})
-  if(T_LONG)
-    list(APPEND labels long)
+  if(T_SCALED)
+    add_test(NAME ${T_AREA}.${NAME}_full COMMAND ${T_COMMAND} WORKING_DIRECTORY "${CMAKE_SOURCE_DIR}")
+    ocim_full_scale(${T_AREA}.${NAME}_full "${labels}")
+    set_property(TEST ${T_AREA}.${NAME}_full APPEND PROPERTY ENVIRONMENT "OCIM=${CMAKE_BINARY_DIR}/ocim")
+    set_tests_properties(${T_AREA}.${NAME}_full PROPERTIES RUN_SERIAL TRUE)
   endif()
   set_tests_properties(${T_AREA}.${NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${labels}"
     ENVIRONMENT "OCIM=${CMAKE_BINARY_DIR}/ocim")
