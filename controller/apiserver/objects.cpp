@@ -70,9 +70,10 @@ const char* patch_types(const registry::Resource& resource) {
 const registry::Resource* Objects::resource(const Route& route) const {
     const auto* found = registry_.resource(route.group, route.version, route.plural);
     if (!found) return nullptr;
-    const auto parts = parts_of(*found);
-    const bool part = std::ranges::find(parts, route.subresource, &Part::name) != parts.end();
-    if (!route.subresource.empty() && !part) return nullptr;
+    if (!route.subresource.empty()) {
+        const auto parts = parts_of(*found);
+        if (std::ranges::find(parts, route.subresource, &Part::name) == parts.end()) return nullptr;
+    }
     if (!found->namespaced && !route.namespace_.empty()) return nullptr;
     if (found->namespaced && route.namespace_.empty() && !route.name.empty()) return nullptr;
     return found;

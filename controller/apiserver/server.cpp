@@ -166,6 +166,7 @@ awaitable<std::optional<net::ServerReply>> Server::answer(Exchange& exchange, ne
 }
 
 void Server::warn_of_deprecation(const Route& route, std::multimap<std::string, std::string>& headers) const {
+    if (!route.is_resource()) return;
     const auto* resource = parts_.registry.resource(route.group, route.version, route.plural);
     if (resource && !resource->deprecation.empty()) headers.emplace("Warning", warning_header(resource->deprecation));
 }

@@ -100,15 +100,18 @@ class Operations:
     # --- writing
 
     def test_create(self):
-        """create namespace, configmap, secret, serviceaccount, role, rolebinding"""
+        """create namespace, configmap, secret, serviceaccount, roles and bindings"""
         self.client("create", "namespace", "made")
         for words in (["configmap", "c", "--from-literal=a=b"], ["secret", "generic", "s", "--from-literal=a=b"],
                       ["serviceaccount", "sa"], ["role", "r", "--verb=get", "--resource=configmaps"],
-                      ["rolebinding", "rb", "--role=r", "--serviceaccount=made:sa"]):
+                      ["rolebinding", "rb", "--role=r", "--serviceaccount=made:sa"],
+                      ["clusterrole", "made", "--verb=get", "--resource=configmaps"],
+                      ["clusterrolebinding", "made", "--clusterrole=made", "--group=made"]):
             self.client("create", *words, "-n", "made")
         self.assertEqual(self.client("get", "secret", "s", "-n", "made", "-o", "jsonpath={.data.a}"), "Yg==")
         self.assertEqual(self.client("get", "rolebinding", "rb", "-n", "made", "-o", "jsonpath={.subjects[0].name}"), "sa")
         self.assertIn("already exists", self.client_refused("create", "configmap", "c", "-n", "made"))
+        self.client("delete", "clusterrole/made", "clusterrolebinding/made")
         self.client("delete", "namespace", "made")
         self.assertIn("not found", self.client_refused("get", "namespace", "made"))
 
@@ -345,9 +348,17 @@ class Operations:
         self.assertEqual(waiting.returncode, 0, out)
 
     def test_auth(self):
-        """auth can-i, auth can-i --list"""
+        """auth can-i, auth can-i --list, auth reconcile"""
         self.assertEqual(self.client("auth", "can-i", "create", "dnsrecords"), "yes\n")
         self.assertIn("[*]", self.client("auth", "can-i", "--list"))
+        role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
+                "metadata": {"name": "reconciled", "namespace": "default"},
+                "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]}
+        for verb in "get", "list":
+            role["rules"][0]["verbs"] = [verb]
+            self.assertIn("reconciled", self.client("auth", "reconcile", "-f", "-", stdin=json.dumps(role)))
+        verbs = [rule["verbs"] for rule in json.loads(self.value("role/reconciled", ".rules"))]
+        self.assertEqual(sorted(sum(verbs, [])), ["get", "list"], "it only adds")
 
 
 class Old(Operations, ClientTest):
