@@ -126,7 +126,7 @@ class Stage:
         self.path("pids", name).unlink(missing_ok=True)
         return code
 
-    def wait_until_up(self, name, condition, seconds=60):
+    def wait_until_up(self, name, condition, seconds=120):
         def up():
             if self.processes[name].poll() is not None:
                 raise StageError(f"{name} ended with {self.processes[name].returncode}: {self.end_of_log(name)}")
@@ -182,7 +182,8 @@ class Stage:
         return None if named else {"items": []}
 
     def apply(self, *objects):
-        return self.kubectl("apply", "-f", "-", input="\n---\n".join(json.dumps(item) for item in objects))
+        # a stream of documents would be cut at a "---" within a text
+        return self.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1", "kind": "List", "items": objects}))
 
     def secret(self, name, data, namespace="ocim-system"):
         return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": name, "namespace": namespace},
