@@ -75,7 +75,9 @@ Result<void> add_extra(Site& site, const crd::Instance& instance, const runtime:
         for (const auto& [key, encoded] : data->get_object()) {
             const auto text = inputs.secret(instance.metadata.namespace_, name, std::string(key));
             if (!text) return Error{ErrorClass::invalid, place + ", key " + std::string(key) + ": is not base64"};
-            auto parsed = api::parse_yaml(text->reveal());
+            // JSON first: its pairs of \u escapes mean something else to YAML
+            auto parsed = api::parse_json(text->reveal());
+            if (!parsed) parsed = api::parse_yaml(text->reveal());
             // the reader's own words could quote the secret
             if (!parsed || !parsed->value.is_object())
                 return Error{ErrorClass::invalid, place + ", key " + std::string(key) + ": is not a YAML mapping"};

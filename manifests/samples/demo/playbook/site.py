@@ -76,7 +76,9 @@ class Site(http.server.BaseHTTPRequestHandler):
         if not hmac.compare_digest(self.headers.get("Authorization", ""), f"Basic {login}"):
             return self.answer(401, "who are you?\n", {"WWW-Authenticate": 'Basic realm="site"'})
         page = (f"{SETTINGS['name']} at {self.headers.get('Host', '').split(':')[0]}\n"
-                f"database: {attempt(database)}\nbroker:   {attempt(broker)}\nextra:    {SETTINGS['extra']}\n")
+                f"database: {attempt(database)}\nbroker:   {attempt(broker)}\n")
+        if SETTINGS["extra"]:
+            page += f"extra:    {SETTINGS['extra']}\n"
         return self.answer(200, page if "text/html" not in self.headers.get("Accept", "") else
                            f"<!doctype html><meta charset=utf-8><pre>{html.escape(page)}</pre>")
 
