@@ -89,7 +89,7 @@ class Text(Scenario):
         written = self.document("mailing")
         self.assertEqual(written["POSTFIX_QUEUE_EXTERNAL_SMTP_HOST"], "smtp.example.net")
         self.assertEqual(str(written["POSTFIX_QUEUE_EXTERNAL_SMTP_PORT"]), "2525")
-        told = self.stage.kubectl("get", "ocim,events.events.k8s.io", "-A", "-o", "yaml").stdout
+        told = self.stage.kubectl("get", "ocim,events.events.k8s.io", "-A", "-o", "json").stdout
         self.assertNotIn(json.dumps(PASSWORD)[1:-1], told + self.stage.path("log", "ocim.log").read_text())
 
     def test_03_ephemeral_databases_live_on_the_machine(self):
