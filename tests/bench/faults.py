@@ -34,10 +34,17 @@ class Babbler:
             pathlib.Path(where).unlink(missing_ok=True)
         self.socket = socket.socket(socket.AF_UNIX if isinstance(where, str) else socket.AF_INET)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        self.socket.bind(where)
+        wait_for(f"{where} is free", self.bound, 30)  # who was killed may take a moment to go
         self.socket.listen(64)
         self.thread = threading.Thread(target=self.serve)
         self.thread.start()
+
+    def bound(self):
+        try:
+            self.socket.bind(self.where)
+            return True
+        except OSError:
+            return False
 
     def serve(self):
         page = b"<html><body><h1>It works!</h1></body></html>"
