@@ -67,7 +67,9 @@ void Breaker::failed(Call call, const Error& error, Instant now) {
 }
 
 Instant Breaker::next_probe(bool busy) const {
-    const auto interval = busy ? settings_.probe_busy : settings_.probe_idle;
+    // one failure may be a connection that was kept too long: whether it is more must not take long to know
+    const bool soon = busy || (state_ == State::closed && probe_failures_ > 0);
+    const auto interval = soon ? settings_.probe_busy : settings_.probe_idle;
     return last_ + Duration(static_cast<Duration::rep>(static_cast<double>(interval.count()) * jitter_));
 }
 

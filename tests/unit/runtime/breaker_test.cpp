@@ -84,6 +84,12 @@ TEST_F(BreakerTest, ProbesComeEvery3SecondsWhenBusyAnd30Otherwise) {
     EXPECT_GE(breaker_.next_probe(true), now_ + 2'400ms);
     EXPECT_LE(breaker_.next_probe(false), now_ + 30s);
     EXPECT_GE(breaker_.next_probe(false), now_ + 24s);
+    // a first failure, which does not open it yet, is soon looked into although nothing waits
+    breaker_.failed(Breaker::Call::probe, {ErrorClass::transient, "the connection was cut"}, now_);
+    EXPECT_FALSE(breaker_.trouble());
+    EXPECT_LE(breaker_.next_probe(false), now_ + 3s);
+    breaker_.succeeded(Breaker::Call::probe, now_);
+    EXPECT_GE(breaker_.next_probe(false), now_ + 24s);
 }
 
 TEST_F(BreakerTest, ProbesOfManyBackendsSpread) {
