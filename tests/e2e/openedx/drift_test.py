@@ -18,11 +18,11 @@ class Drift(Scenario):
     def drifts(self, kind):
         return self.metric("ocim_drift_total", kind=kind) or self.metric("ocim_drift_total", controller=kind)
 
-    def repaired(self, kind, change, is_right):
+    def repaired(self, kind, change, is_right, seconds=DRIFT):
         """Changes something, and expects it right again, counted and told of."""
         before, told = self.drifts(kind), len(self.events("DriftDetected"))
         change()
-        wait_for(f"{kind} is put right", is_right, DRIFT)
+        wait_for(f"{kind} is put right", is_right, seconds)
         wait_for("it is counted", lambda: self.drifts(kind) > before, 10)
         wait_for("an event tells of it", lambda: len(self.events("DriftDetected")) > told or any(
             e.get("series") for e in self.events("DriftDetected")), 30)
@@ -86,6 +86,20 @@ class Drift(Scenario):
         self.repaired("virtualmachine", lambda: [__import__("os").kill(int(pid), signal.SIGKILL) for pid in keepers],
                       lambda: len(self.machines()[1]) > 0)
         self.wait_served()
+
+    def test_07_monitors_are_there_again_after_a_crash(self):
+        """The prober lives in Ocim: nobody else reaches it, but nothing of it outlives the process."""
+        before = self.stage.get("monitor", "demo-lms", "-n", "campus")["status"]
+        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
+        self.stage.processes.pop("ocim").wait()
+        self.stage.start_ocim()
+        wait_for("it is asked again", lambda: self.stage.get("monitor", "demo-lms", "-n", "campus")["status"].get(
+            "lastProbe", "") > before.get("lastProbe", ""), 120)
+        self.wait_ready("monitor", "demo-lms")
+        wait_for("the metric is back", lambda: self.metric("ocim_probe_success", namespace="campus", name="demo-lms") == 1, 60)
+        wait_for("each was found missing, and counted", lambda: self.drifts("monitor") == 3, 30)
+        wait_for("an event tells of it", lambda: [e for e in self.events("DriftDetected")
+                                                  if e["regarding"]["kind"] == "Monitor"], 30)
 
     def test_08_look_alikes_are_left_alone(self):
         rrset = {"name": "foreign.example.test.", "type": "A", "ttl": 60, "changetype": "REPLACE",
