@@ -142,6 +142,19 @@ struct Marks {
 
 void compare(const Json* before, const Json* after, const TypeNode& type, const Marks& marks);
 
+/// What compare() says of something new.
+void add(const Json& after, const TypeNode& type, FieldSet& added) {
+    added.member = true;
+    if (is_fields(after, type)) {
+        for (const auto& [key, value] : after.get_object())
+            add(value, field_type(type, key), added.children[field_element(key)]);
+    } else if (is_items(after, type)) {
+        const Items items(&after, type);
+        for (const auto& step : items.order)
+            for (const auto* item : *items.find(step)) add(*item, item_type(type), added.children[step]);
+    }
+}
+
 void compare_fields(const Json* before, const Json* after, const TypeNode& type, const Marks& marks) {
     if (before)
         for (const auto& [key, value] : before->get_object()) {
@@ -152,7 +165,7 @@ void compare_fields(const Json* before, const Json* after, const TypeNode& type,
     if (!after) return;
     for (const auto& [key, value] : after->get_object())
         if (!before || !before->get_object().contains(key))
-            compare(nullptr, &value, field_type(type, key), marks.below(field_element(key)));
+            add(value, field_type(type, key), marks.added.children[field_element(key)]);
 }
 
 void compare_items(const Json* before, const Json* after, const TypeNode& type, const Marks& marks) {
@@ -174,7 +187,7 @@ void compare_items(const Json* before, const Json* after, const TypeNode& type, 
     }
     for (const auto& step : now.order)
         if (!old.find(step))
-            for (const auto* item : *now.find(step)) compare(nullptr, item, item_type(type), marks.below(step));
+            for (const auto* item : *now.find(step)) add(*item, item_type(type), marks.added.children[step]);
 }
 
 /// At least one of the two is there.

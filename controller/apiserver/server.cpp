@@ -242,18 +242,27 @@ awaitable<void> Server::compress(const Exchange& exchange, net::ServerReply& rep
     reply.headers.emplace("Content-Encoding", "gzip");
 }
 
+Server::Counted& Server::counted_of(const std::string& verb, const std::string& resource, unsigned code) {
+    auto key = verb + "/" + resource + "/" + std::to_string(code);
+    const auto found = counted_.find(key);
+    if (found != counted_.end()) return found->second;
+    const Metrics::Labels what{{"verb", verb}, {"resource", resource}};
+    auto labels = what;
+    labels["code"] = std::to_string(code);
+    auto& metrics = parts_.metrics;
+    Counted made{metrics.counter("apiserver_request_total", "Requests to the API, by their answer.", labels),
+                 metrics.histogram("apiserver_request_duration_seconds",
+                                   "Time from a request to its answer, streams apart.", what)};
+    return counted_.emplace(std::move(key), made).first->second;
+}
+
 void Server::record(const Exchange& exchange, Instant begin, unsigned code, bool streamed) {
     const auto& route = exchange.route;
     const auto took = parts_.clock.now() - begin;
     const bool known = parts_.registry.resource(route.group, route.version, route.plural) || virtual_resource(route);
-    const Metrics::Labels what{{"verb", metric_verb(exchange)}, {"resource", known ? route.plural : ""}};
-    auto labels = what;
-    labels["code"] = std::to_string(code);
-    parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.", labels).Increment();
-    if (!streamed)
-        parts_.metrics
-            .histogram("apiserver_request_duration_seconds", "Time from a request to its answer, streams apart.", what)
-            .Observe(std::chrono::duration<double>(took).count());
+    auto& counted = counted_of(metric_verb(exchange), known ? route.plural : "", code);
+    counted.total.Increment();
+    if (!streamed) counted.seconds.Observe(std::chrono::duration<double>(took).count());
     if (!route.is_resource() || !writes(route.verb) || virtual_resource(route)) return;
 
     AuditRecord record;

@@ -53,8 +53,16 @@ private:
     awaitable<void> compress(const Exchange& exchange, net::ServerReply& reply);
     void warn_of_deprecation(const Route& route, std::multimap<std::string, std::string>& headers) const;
     void record(const Exchange& exchange, Instant begin, unsigned code, bool streamed);
+    /// Where requests of one kind are counted. Looked up once: the registry of metrics takes as long as a small
+    /// request.
+    struct Counted {
+        prometheus::Counter& total;
+        prometheus::Histogram& seconds;
+    };
+    Counted& counted_of(const std::string& verb, const std::string& resource, unsigned code);
 
     Parts parts_;
+    std::map<std::string, Counted> counted_;  ///< by verb, resource and code: as many as the metrics have series
     Objects objects_;
     Discovery discovery_;
     OpenApi open_api_;

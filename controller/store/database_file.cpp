@@ -41,15 +41,12 @@ ErrorClass class_of(int code) {
     }
 }
 
-/// What a person can do about it; every write tries anew by itself.
-const char* next_step(int code) {
-    switch (code & 0xff) {
-        case SQLITE_FULL: return ": free some space on its disk, and writes go on by themselves";
-        case SQLITE_IOERR:
-        case SQLITE_CANTOPEN:
-        case SQLITE_READONLY: return ": mend its disk, and writes go on by themselves";
-        default: return "";
-    }
+/// What a person can do about it; every write tries anew by itself. `system` is an errno.
+const char* next_step(int code, int system) {
+    if (class_of(code) != ErrorClass::unreachable) return "";
+    const bool full = (code & 0xff) == SQLITE_FULL || system == ENOSPC || system == EDQUOT;
+    return full ? ": free some space on its disk, and writes go on by themselves"
+                : ": mend its disk, and writes go on by themselves";
 }
 
 }  // namespace
@@ -80,7 +77,7 @@ Error DatabaseFile::error(const char* doing) const {
     const int system = connection_ ? sqlite3_system_errno(connection_.get()) : 0;
     if (class_of(code) == ErrorClass::unreachable && system != 0)
         why += std::string(" (") + std::strerror(system) + ")";
-    return Error{class_of(code), path_ + ": " + doing + ": " + why + next_step(code)};
+    return Error{class_of(code), path_ + ": " + doing + ": " + why + next_step(code, system)};
 }
 
 Result<void> DatabaseFile::connect() {
@@ -251,13 +248,17 @@ Result<void> DatabaseFile::compact(Revision revision) {
     return compacted;
 }
 
-/// The last change of each key up to `revision` stays, unless it is a deletion.
+/// The last change of each key up to `revision` stays, unless it is a deletion. Before the last compaction everything
+/// is so already: only what the changes since then have replaced is looked for.
 Result<void> DatabaseFile::delete_up_to(Revision revision) {
-    for (const char* sql :
-         {"DELETE FROM change WHERE revision <= ?1 AND (deleted <> 0 OR EXISTS (SELECT 1 FROM change AS later "
-          "WHERE later.key = change.key AND later.revision > change.revision AND later.revision <= ?1))",
-          "INSERT INTO mark (name, value) VALUES ('compacted', ?1) "
-          "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"}) {
+    for (const char* sql : {"DELETE FROM change WHERE revision IN (SELECT earlier.revision FROM change AS later "
+                            "JOIN change AS earlier ON earlier.key = later.key AND earlier.revision < later.revision "
+                            "WHERE later.revision <= ?1 AND later.revision > "
+                            "coalesce((SELECT value FROM mark WHERE name = 'compacted'), 0))",
+                            "DELETE FROM change WHERE deleted <> 0 AND revision <= ?1 AND revision > "
+                            "coalesce((SELECT value FROM mark WHERE name = 'compacted'), 0)",
+                            "INSERT INTO mark (name, value) VALUES ('compacted', ?1) "
+                            "ON CONFLICT (name) DO UPDATE SET value = max(value, excluded.value)"}) {
         auto statement = prepare(sql);
         if (!statement) return std::move(statement).error();
         sqlite3_bind_int64(statement->get(), 1, static_cast<std::int64_t>(revision));

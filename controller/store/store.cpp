@@ -41,6 +41,16 @@ awaitable<Result<void>> ended(Batch* batch, std::shared_ptr<End> end) {
 
 std::size_t bytes_of(const Change& change) { return change.value->size() + change.key.size() + sizeof(Change); }
 
+/// Behind the last key that starts with `prefix`.
+template <class Map>
+auto past(const Map& map, std::string_view prefix) {
+    std::string next(prefix);
+    while (!next.empty() && static_cast<unsigned char>(next.back()) == 0xff) next.pop_back();
+    if (next.empty()) return map.end();
+    next.back() = static_cast<char>(static_cast<unsigned char>(next.back()) + 1);
+    return map.lower_bound(next);
+}
+
 struct Accepted {
     Item item;
     bool erased = false;
@@ -237,7 +247,9 @@ Result<void> Store::scan(std::string_view prefix, std::string_view from, Revisio
     const auto start = std::max(prefix, from);
     auto now = state.items.lower_bound(start);
     auto then = undone.lower_bound(start);
-    const auto more_now = [&] { return now != state.items.end() && now->first.starts_with(prefix); };
+    // a look at each key would take most of the time
+    const auto end = past(state.items, prefix);
+    const auto more_now = [&] { return now != end; };
     while (more_now() || then != undone.end()) {
         if (then == undone.end() || (more_now() && now->first < then->first)) {
             if (!visit(now->first, now->second)) break;
@@ -327,7 +339,10 @@ void Store::State::publish(Batch& batch) {
     commits.Increment();
     changes.Increment(static_cast<double>(batch.changes.size()));
     writes_waiting -= batch.changes.size();
-    std::set<HistoryWatcher*> concerned;
+    std::vector<HistoryWatcher*> concerned;
+    for (auto* watcher : watchers)
+        if (std::ranges::any_of(batch.changes, [&](const Change& change) { return watcher->concerns(change); }))
+            concerned.push_back(watcher);
     for (auto& change : batch.changes) {
         revision = change.revision;
         const auto pending = accepted.find(change.key);
@@ -336,8 +351,6 @@ void Store::State::publish(Batch& batch) {
             items.erase(change.key);
         else
             items.insert_or_assign(change.key, Item{change.revision, change.value, change.time_ms});
-        for (auto* watcher : watchers)
-            if (watcher->concerns(change)) concerned.insert(watcher);
         remember(std::move(change));
     }
     objects.Set(static_cast<double>(items.size()));
