@@ -9,6 +9,7 @@ namespace ocim::apiserver {
 namespace {
 
 using api::Json;
+using json_kind = api::json::kind;
 using Read = Result<api::Parsed, api::Status>;
 
 Result<api::Parsed> parse(BodyType type, const std::string& body) {
@@ -95,6 +96,28 @@ awaitable<Read> read_patch(BlockingPool& pool, BodyType type, const std::string&
     co_return *std::move(read);
 }
 
+namespace {
+
+/// A wrong type must not make a delete one without its conditions.
+Result<void, api::Status> check_delete_options(const Json& value) {
+    const auto check = [&](std::initializer_list<std::string_view> path, json_kind wanted) {
+        const auto* found = api::find(value, path);
+        return !found || found->is_null() || found->kind() == wanted;
+    };
+    using kind = json_kind;
+    const bool right = check({"preconditions"}, kind::object) && check({"preconditions", "uid"}, kind::string) &&
+                       check({"preconditions", "resourceVersion"}, kind::string) &&
+                       check({"orphanDependents"}, kind::bool_) && check({"propagationPolicy"}, kind::string) &&
+                       check({"gracePeriodSeconds"}, kind::int64) && check({"dryRun"}, kind::array);
+    if (right) return {};
+    return api::bad_request(
+        "DeleteOptions in version \"v1\" cannot be handled as a DeleteOptions: a field is of the "
+        "wrong type in " +
+        api::to_text(value));
+}
+
+}  // namespace
+
 Result<registry::DeleteOptions, api::Status> read_delete_options(const std::string& content_type,
                                                                  const std::string& body) {
     registry::DeleteOptions out;
@@ -110,24 +133,45 @@ Result<registry::DeleteOptions, api::Status> read_delete_options(const std::stri
     if (!kind.empty() && kind != "DeleteOptions")
         return api::bad_request("the body of a delete must be DeleteOptions, not " + std::string(kind));
 
+    if (auto typed = check_delete_options(value); !typed) return std::move(typed).error();
     if (const auto* uid = api::find(value, {"preconditions", "uid"}); uid && uid->is_string())
         out.uid = std::string(uid->get_string());
     if (const auto* version = api::find(value, {"preconditions", "resourceVersion"}); version && version->is_string())
         out.resource_version = std::string(version->get_string());
     if (const auto* orphan = api::find(value, {"orphanDependents"}); orphan && orphan->is_bool() && orphan->get_bool())
         out.propagation = registry::Propagation::orphan;
-    if (const auto* dry = api::find(value, {"dryRun"}); dry && dry->is_array() && !dry->get_array().empty())
-        out.write.dry_run = true;
-    const auto policy = api::find_text(value, {"propagationPolicy"});
-    if (policy == "Orphan") out.propagation = registry::Propagation::orphan;
-    if (policy == "Foreground") out.propagation = registry::Propagation::foreground;
-    if (!policy.empty() && policy != "Orphan" && policy != "Foreground" && policy != "Background")
+    if (const auto* dry = api::find(value, {"dryRun"}); dry && dry->is_array())
+        for (const auto& how : dry->get_array()) {
+            if (how != "All")
+                return api::invalid(
+                    "DeleteOptions", "meta.k8s.io", "",
+                    {{"FieldValueNotSupported",
+                      "Unsupported value: " + api::to_text(how) + ": supported values: \"All\"", "dryRun"}});
+            out.write.dry_run = true;
+        }
+    auto policy = read_propagation(api::find_text(value, {"propagationPolicy"}));
+    if (!policy) return std::move(policy).error();
+    if (*policy && out.propagation)
         return api::invalid("DeleteOptions", "meta.k8s.io", "",
-                            {{"FieldValueNotSupported",
-                              "Unsupported value: \"" + std::string(policy) +
-                                  "\": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+                            {{"FieldValueInvalid",
+                              "Invalid value: \"" + std::string(api::find_text(value, {"propagationPolicy"})) +
+                                  "\": orphanDependents and deletionPropagation cannot be both set",
                               "propagationPolicy"}});
+    if (*policy) out.propagation = *policy;
     return out;
+}
+
+Result<std::optional<registry::Propagation>, api::Status> read_propagation(std::string_view policy) {
+    using Policy = std::optional<registry::Propagation>;
+    if (policy.empty()) return Policy();
+    if (policy == "Orphan") return Policy(registry::Propagation::orphan);
+    if (policy == "Foreground") return Policy(registry::Propagation::foreground);
+    if (policy == "Background") return Policy(registry::Propagation::background);
+    return api::invalid("DeleteOptions", "meta.k8s.io", "",
+                        {{"FieldValueNotSupported",
+                          "Unsupported value: " + api::to_text(Json(policy)) +
+                              ": supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+                          "propagationPolicy"}});
 }
 
 }  // namespace ocim::apiserver

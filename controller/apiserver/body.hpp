@@ -29,4 +29,7 @@ awaitable<Result<api::Parsed, api::Status>> read_patch(BlockingPool& pool, BodyT
 Result<registry::DeleteOptions, api::Status> read_delete_options(const std::string& content_type,
                                                                  const std::string& body);
 
+/// A propagationPolicy; empty is nothing. Error: 422.
+Result<std::optional<registry::Propagation>, api::Status> read_propagation(std::string_view policy);
+
 }  // namespace ocim::apiserver

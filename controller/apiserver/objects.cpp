@@ -258,9 +258,10 @@ Result<registry::DeleteOptions, api::Status> delete_options(const Exchange& exch
     if (!query) return std::move(query).error();
     query->dry_run = query->dry_run || out->write.dry_run;
     out->write = *std::move(query);
-    const auto policy = exchange.query.get("propagationPolicy");
-    if (policy == "Orphan") out->propagation = registry::Propagation::orphan;
-    if (policy == "Foreground") out->propagation = registry::Propagation::foreground;
+    auto policy = read_propagation(exchange.query.get("propagationPolicy"));
+    if (!policy) return std::move(policy).error();
+    if (*policy) out->propagation = *policy;
+    if (exchange.query.flag("orphanDependents")) out->propagation = registry::Propagation::orphan;
     return out;
 }
 

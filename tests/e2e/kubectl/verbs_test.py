@@ -73,6 +73,11 @@ class Verbs(OcimTest):
         self.assertEqual(self.names(maps), ["c1", "c3"])
         self.ok("DELETE", maps + "?fieldSelector=metadata.name%3Dc1")
         self.assertEqual(self.names(maps), ["c3"])
+        for doubtful in "?propagationPolicy=Later", "?dryRun=Some":
+            self.assertEqual(self.ask("DELETE", maps + doubtful)[0], 422)
+        for doubtful in {"dryRun": "All"}, {"preconditions": {"uid": 7}}, {"propagationPolicy": 1}:
+            self.assertEqual(self.ask("DELETE", maps, doubtful)[0], 400, doubtful)
+        self.assertEqual(self.names(maps), ["c3"], "in doubt nothing goes")
         status, _, _ = self.ask("DELETE", "/api/v1/namespaces")
         self.assertEqual(status, 405, "nobody means all namespaces")
 
