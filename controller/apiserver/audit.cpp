@@ -25,6 +25,15 @@ Result<void> write_all(int file, const std::string& text) {
     return {};
 }
 
+/// For people, and for whoever filters.
+const char* outcome(unsigned code) {
+    if (code == 401) return "unauthenticated";
+    if (code == 403) return "forbidden";
+    if (code == 499) return "abandoned";
+    if (code >= 500) return "failed";
+    return code >= 400 ? "refused" : "done";
+}
+
 }  // namespace
 
 std::string to_line(const AuditRecord& record) {
@@ -32,10 +41,13 @@ std::string to_line(const AuditRecord& record) {
     out["time"] = record.time;
     out["auditID"] = record.audit_id;
     out["user"] = record.user;
+    if (!record.groups.empty()) out["groups"] = api::json::array(record.groups.begin(), record.groups.end());
     out["verb"] = record.verb;
     const auto put = [&](const char* name, const std::string& value) {
         if (!value.empty()) out[name] = value;
     };
+    put("impersonatedBy", record.impersonator);
+    put("path", record.path);
     put("apiGroup", record.group);
     put("resource", record.plural);
     put("subresource", record.subresource);
@@ -43,6 +55,7 @@ std::string to_line(const AuditRecord& record) {
     put("name", record.name);
     if (record.dry_run) out["dryRun"] = true;
     out["code"] = record.code;
+    out["outcome"] = outcome(record.code);
     out["latencyMilliseconds"] = record.latency_ms;
     put("sourceIP", record.remote_address);
     put("userAgent", record.user_agent);

@@ -6,12 +6,16 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ocim::apiserver {
 
-/// One write that was asked for, whether it was done or refused. Never what was written.
+/// One request worth remembering, whether it was done or refused: a write, a look at Secrets, a refusal. Never what was
+/// written or read.
 struct AuditRecord {
-    std::string time, audit_id, user, verb, group, plural, subresource, namespace_, name, remote_address, user_agent;
+    std::string time, audit_id, user, impersonator, verb, group, plural, subresource, namespace_, name, path,
+        remote_address, user_agent;
+    std::vector<std::string> groups;
     bool dry_run = false;
     unsigned code = 0;
     std::int64_t latency_ms = 0;
@@ -44,7 +48,7 @@ private:
     std::size_t bytes_ = 0;
 };
 
-/// A file of JSON lines, one a write: who, what, when, with what answer. Lines are written by a thread, in order;
+/// A file of JSON lines, one a request: who, what, when, with what answer. Lines are written by a thread, in order;
 /// what does not fit into limits::audit_pending_bytes_max is dropped and counted. Lives on the loop thread.
 class AuditLog {
 public:

@@ -1,72 +1,70 @@
 #include "apiserver/authorizer.hpp"
 
+#include "apiserver/role_index.hpp"
+
 #include <algorithm>
-#include <array>
 
 namespace ocim::apiserver {
 
 namespace {
 
-bool member(const registry::Caller& caller, std::string_view group) {
-    return std::ranges::find(caller.groups, group) != caller.groups.end();
-}
-
-/// As Kubernetes' role system:discovery.
-constexpr std::array discovery_paths{"/api",     "/api/*",     "/apis",   "/apis/*",  "/healthz", "/livez",
-                                     "/openapi", "/openapi/*", "/readyz", "/version", "/version/"};
-
-bool matches(std::string_view pattern, std::string_view path) {
-    if (!pattern.ends_with('*')) return pattern == path;
-    return path.starts_with(pattern.substr(0, pattern.size() - 1));
-}
-
-/// As Kubernetes' role system:basic-user: questions about oneself.
-bool about_oneself(const Attributes& a) {
-    if (a.verb != "create") return false;
-    if (a.group == "authorization.k8s.io")
-        return a.plural == "selfsubjectaccessreviews" || a.plural == "selfsubjectrulesreviews";
-    return a.group == "authentication.k8s.io" && a.plural == "selfsubjectreviews";
-}
-
-class MastersAuthorizer : public Authorizer {
+class RbacAuthorizer final : public Authorizer {
 public:
-    bool allows(const Attributes& a) const override {
-        if (member(a.caller, masters_group)) return true;
-        if (!member(a.caller, authenticated_group)) return false;
-        if (!a.plural.empty()) return about_oneself(a);
-        return a.verb == "get" &&
-               std::ranges::any_of(discovery_paths, [&](std::string_view p) { return matches(p, a.path); });
+    explicit RbacAuthorizer(registry::Registry& registry) : index_(registry) {}
+
+    bool allows(const Attributes& asked) const override {
+        if (is_master(asked.caller)) return true;
+        bool allowed = false;
+        index_.each_role(asked.caller, asked.namespace_, [&](const PolicyRules& rules) {
+            allowed = apiserver::allows(rules, asked);
+            return !allowed;
+        });
+        return allowed;
     }
 
-    Rules rules(const registry::Caller& caller, const std::string&) const override {
-        Rules out;
-        if (member(caller, masters_group)) {
-            out.resources.push_back({{"*"}, {"*"}, {"*"}});
-            out.paths.push_back({{"*"}, {"*"}});
+    PolicyRules rules(const registry::Caller& caller, const std::string& namespace_) const override {
+        PolicyRules out;
+        if (is_master(caller)) {
+            out.push_back({{"*"}, {"*"}, {"*"}, {}, {}});
+            out.push_back({{"*"}, {}, {}, {}, {"*"}});
         }
-        out.resources.push_back(
-            {{"create"}, {"authorization.k8s.io"}, {"selfsubjectaccessreviews", "selfsubjectrulesreviews"}});
-        out.resources.push_back({{"create"}, {"authentication.k8s.io"}, {"selfsubjectreviews"}});
-        out.paths.push_back({{"get"}, {discovery_paths.begin(), discovery_paths.end()}});
+        index_.each_role(caller, namespace_, [&](const PolicyRules& rules) {
+            out.insert(out.end(), rules.begin(), rules.end());
+            return true;
+        });
         return out;
     }
+
+    std::optional<PolicyRules> rules_of_role(const std::string& kind, const std::string& namespace_,
+                                             const std::string& name) const override {
+        return index_.role(kind == "Role" ? namespace_ : "", name);
+    }
+
+private:
+    mutable RoleIndex index_;  // catches up with the registry when it is asked
 };
 
 }  // namespace
 
-std::unique_ptr<Authorizer> make_masters_authorizer() { return std::make_unique<MastersAuthorizer>(); }
+bool is_master(const registry::Caller& caller) {
+    return std::ranges::find(caller.groups, masters_group) != caller.groups.end();
+}
+
+std::unique_ptr<Authorizer> make_rbac_authorizer(registry::Registry& registry) {
+    return std::make_unique<RbacAuthorizer>(registry);
+}
 
 api::Status refusal(const Attributes& a) {
+    const auto who = "User " + api::to_text(api::Json(a.caller.user)) + " cannot " + a.verb;
     if (a.plural.empty()) {
         api::Status status;
         status.code = 403;
         status.reason = "Forbidden";
-        status.message = "forbidden: User \"" + a.caller.user + "\" cannot " + a.verb + " path \"" + a.path + "\"";
+        status.message = "forbidden: " + who + " path " + api::to_text(api::Json(a.path));
         return status;
     }
     const auto resource = a.subresource.empty() ? a.plural : a.plural + "/" + a.subresource;
-    auto why = "User \"" + a.caller.user + "\" cannot " + a.verb + " resource \"" + resource + "\" in API group \"" +
-               a.group + "\"";
+    auto why = who + " resource \"" + resource + "\" in API group \"" + a.group + "\"";
     why += a.namespace_.empty() ? " at the cluster scope" : " in the namespace \"" + a.namespace_ + "\"";
     return api::forbidden(a.plural, a.group, a.name, why);
 }

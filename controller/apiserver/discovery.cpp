@@ -52,6 +52,8 @@ json::object response_kind(std::string_view group, std::string_view version, std
 /// The sub-resources of one resource, those that somebody beside the store answers too.
 std::vector<Part> parts_of(const registry::Resource& r, const Subresources& others) {
     auto out = apiserver::parts_of(r);
+    if (r.group.empty() && r.plural == "serviceaccounts")
+        out.push_back({"token", {"create"}, "authentication.k8s.io", "v1", "TokenRequest"});
     for (const auto& other : others)
         if (other.group == r.group && other.version == r.version && other.plural == r.plural)
             out.push_back({other.name, {"get"}, r.group, r.version, r.kind});
@@ -239,6 +241,9 @@ std::optional<Json> plain(const registry::Registry& registry, const Subresources
 const std::vector<VirtualResource>& virtual_resources() {
     static const std::vector<VirtualResource> all{
         {"authentication.k8s.io", "v1", "selfsubjectreviews", "selfsubjectreview", "SelfSubjectReview"},
+        {"authentication.k8s.io", "v1", "tokenreviews", "tokenreview", "TokenReview"},
+        {"authorization.k8s.io", "v1", "localsubjectaccessreviews", "localsubjectaccessreview",
+         "LocalSubjectAccessReview", true},
         {"authorization.k8s.io", "v1", "selfsubjectaccessreviews", "selfsubjectaccessreview",
          "SelfSubjectAccessReview"},
         {"authorization.k8s.io", "v1", "selfsubjectrulesreviews", "selfsubjectrulesreview", "SelfSubjectRulesReview"},

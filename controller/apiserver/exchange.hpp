@@ -15,6 +15,7 @@ struct Exchange {
     Route route;
     Query query;
     registry::Caller caller;
+    std::string impersonator;  ///< who acts in the caller's place, if anybody does
     std::string audit_id;
 
     /// Of the object in the answer to a write, for the audit log when the URL does not say it.

@@ -32,10 +32,14 @@ const pb::Message* prototype(const std::string& api_version, const std::string& 
         {{"v1", "Secret"}, &wire::Secret::default_instance()},
         {{"v1", "ConfigMap"}, &wire::ConfigMap::default_instance()},
         {{"v1", "ServiceAccount"}, &wire::ServiceAccount::default_instance()},
+        {{"v1", "ResourceQuota"}, &wire::ResourceQuota::default_instance()},
         {{"v1", "Event"}, &wire::CoreEvent::default_instance()},
         {{"events.k8s.io/v1", "Event"}, &wire::Event::default_instance()},
         {{"coordination.k8s.io/v1", "Lease"}, &wire::Lease::default_instance()},
         {{"authentication.k8s.io/v1", "SelfSubjectReview"}, &wire::SelfSubjectReview::default_instance()},
+        {{"authentication.k8s.io/v1", "TokenRequest"}, &wire::TokenRequest::default_instance()},
+        {{"authentication.k8s.io/v1", "TokenReview"}, &wire::TokenReview::default_instance()},
+        {{"authorization.k8s.io/v1", "LocalSubjectAccessReview"}, &wire::LocalSubjectAccessReview::default_instance()},
         {{"authorization.k8s.io/v1", "SelfSubjectAccessReview"}, &wire::SelfSubjectAccessReview::default_instance()},
         {{"authorization.k8s.io/v1", "SelfSubjectRulesReview"}, &wire::SelfSubjectRulesReview::default_instance()},
         {{"authorization.k8s.io/v1", "SubjectAccessReview"}, &wire::SubjectAccessReview::default_instance()},
@@ -67,6 +71,9 @@ Json message_value(const pb::Message& message) {
         if (time->seconds() == 0 && time->nanos() == 0) return nullptr;
         return Json(rfc3339_micro(wall_time(time->seconds(), time->nanos())));
     }
+    if (const auto* quantity = dynamic_cast<const wire::Quantity*>(&message)) return Json(quantity->string());
+    if (const auto* extra = dynamic_cast<const wire::ExtraValue*>(&message))
+        return Json(api::json::array(extra->items().begin(), extra->items().end()));
     if (const auto* fields = dynamic_cast<const wire::FieldsV1*>(&message)) {
         auto parsed = api::parse_json(fields->raw());
         return parsed ? std::move(parsed->value) : Json(nullptr);

@@ -16,7 +16,12 @@ json::array texts(const std::vector<std::string>& items) {
 json::object user_info(const registry::Caller& caller) {
     json::object out;
     out["username"] = caller.user;
-    out["groups"] = texts(caller.groups);
+    if (!caller.uid.empty()) out["uid"] = caller.uid;
+    if (!caller.groups.empty()) out["groups"] = texts(caller.groups);
+    if (caller.extra.empty()) return out;
+    json::object extra;
+    for (const auto& [key, values] : caller.extra) extra[key] = texts(values);
+    out["extra"] = std::move(extra);
     return out;
 }
 
@@ -46,20 +51,11 @@ std::optional<Attributes> question(const Json& body, registry::Caller caller) {
     return std::nullopt;
 }
 
-json::object rules_status(const Rules& rules) {
+json::object rules_status(const PolicyRules& rules) {
     json::array resources, paths;
-    for (const auto& rule : rules.resources) {
-        json::object one;
-        one["verbs"] = texts(rule.verbs);
-        one["apiGroups"] = texts(rule.groups);
-        one["resources"] = texts(rule.plurals);
-        resources.push_back(std::move(one));
-    }
-    for (const auto& rule : rules.paths) {
-        json::object one;
-        one["verbs"] = texts(rule.verbs);
-        one["nonResourceURLs"] = texts(rule.paths);
-        paths.push_back(std::move(one));
+    for (const auto& rule : rules) {
+        auto one = rule.to_json();
+        (rule.paths.empty() ? resources : paths).push_back(std::move(one));
     }
     json::object out;
     out["resourceRules"] = std::move(resources);
@@ -68,18 +64,65 @@ json::object rules_status(const Rules& rules) {
     return out;
 }
 
+std::vector<std::string> words_at(const Json& body, std::initializer_list<std::string_view> path) {
+    std::vector<std::string> out;
+    if (const auto* list = api::find(body, path); list && list->is_array())
+        for (const auto& item : list->get_array())
+            if (item.is_string()) out.emplace_back(item.get_string());
+    return out;
+}
+
 registry::Caller subject(const Json& body) {
     registry::Caller out;
     out.user = text_of(body, {"spec", "user"});
-    if (const auto* groups = api::find(body, {"spec", "groups"}); groups && groups->is_array())
-        for (const auto& group : groups->get_array())
-            if (group.is_string()) out.groups.emplace_back(group.get_string());
+    out.groups = words_at(body, {"spec", "groups"});
+    return out;
+}
+
+json::object token_status(Authenticator& authenticator, const Json& body) {
+    json::object out;
+    const auto found =
+        authenticator.check_token(text_of(body, {"spec", "token"}), words_at(body, {"spec", "audiences"}));
+    if (!found) {
+        out["authenticated"] = false;
+        out["user"] = json::object();
+        out["error"] = found.error().message;
+        return out;
+    }
+    out["authenticated"] = true;
+    out["user"] = user_info(found->caller);
+    if (!found->audiences.empty()) out["audiences"] = texts(found->audiences);
+    return out;
+}
+
+net::ServerReply wrong_spec(const Json& body, const char* why, const char* field) {
+    return refusal_reply(api::invalid(text_of(body, {"kind"}), "authorization.k8s.io", "",
+                                      {{"FieldValueInvalid", std::string("Invalid value: ") + why, field}}));
+}
+
+/// The answer to "may he", or why it is no question.
+Result<json::object, net::ServerReply> access_status(const Exchange& exchange, const Authorizer& authorizer,
+                                                     const Json& body) {
+    const auto& route = exchange.route;
+    const bool own = route.plural == "selfsubjectaccessreviews";
+    const auto asked = question(body, own ? exchange.caller : subject(body));
+    if (!asked ||
+        (api::find(body, {"spec", "resourceAttributes"}) && api::find(body, {"spec", "nonResourceAttributes"})))
+        return wrong_spec(body, "exactly one of nonResourceAttributes or resourceAttributes must be specified",
+                          "spec.resourceAttributes");
+    if (!own && asked->caller.user.empty() && asked->caller.groups.empty())
+        return wrong_spec(body, "at least one of user or group must be specified", "spec.user");
+    if (route.plural == "localsubjectaccessreviews" && asked->namespace_ != route.namespace_)
+        return wrong_spec(body, "must match metadata.namespace", "spec.resourceAttributes.namespace");
+    json::object out;
+    out["allowed"] = authorizer.allows(*asked);
     return out;
 }
 
 }  // namespace
 
-net::ServerReply review(const Exchange& exchange, const Authorizer& authorizer, Json body, WallTime now) {
+net::ServerReply review(const Exchange& exchange, const Authorizer& authorizer, Authenticator& authenticator, Json body,
+                        WallTime now) {
     const auto& plural = exchange.route.plural;
     auto& object = body.as_object();
     if (!object["metadata"].is_object()) object["metadata"] = json::object();
@@ -88,21 +131,18 @@ net::ServerReply review(const Exchange& exchange, const Authorizer& authorizer, 
     json::object status;
     if (plural == "selfsubjectreviews") {
         status["userInfo"] = user_info(exchange.caller);
+    } else if (plural == "tokenreviews") {
+        if (text_of(body, {"spec", "token"}).empty())
+            return refusal_reply(api::bad_request("token is required for TokenReview in authentication"));
+        status = token_status(authenticator, body);
     } else if (plural == "selfsubjectrulesreviews") {
         const auto namespace_ = text_of(body, {"spec", "namespace"});
         if (namespace_.empty()) return refusal_reply(api::bad_request("no namespace on request"));
         status = rules_status(authorizer.rules(exchange.caller, namespace_));
     } else {
-        const auto asked = question(body, plural == "selfsubjectaccessreviews" ? exchange.caller : subject(body));
-        if (!asked) {
-            const auto kind = text_of(body, {"kind"});
-            return refusal_reply(api::invalid(
-                kind, "authorization.k8s.io", "",
-                {{"FieldValueInvalid",
-                  "Invalid value: exactly one of nonResourceAttributes or resourceAttributes must be specified",
-                  "spec.resourceAttributes"}}));
-        }
-        status["allowed"] = authorizer.allows(*asked);
+        auto answered = access_status(exchange, authorizer, body);
+        if (!answered) return std::move(answered).error();
+        status = *std::move(answered);
     }
     object["status"] = std::move(status);
     return json_reply(201, api::to_text(body) + "\n");

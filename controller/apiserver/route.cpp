@@ -1,5 +1,7 @@
 #include "apiserver/route.hpp"
 
+#include "base/utf8.hpp"
+
 #include <algorithm>
 #include <charconv>
 
@@ -107,8 +109,11 @@ Result<Route, api::Status> parse_route(const std::string& method, std::string_vi
     while (!path.empty()) {
         const auto end = std::min(path.find('/'), path.size());
         auto segment = percent_decoded(path.substr(0, end), false);
-        if (!segment || segment->find_first_of(std::string_view("\0/", 2)) != std::string::npos)
+        if (!segment || segment->find_first_of(std::string_view("\0/", 2)) != std::string::npos ||
+            valid_utf8(*segment) != *segment)
             return api::bad_request("the URL is not validly encoded");
+        // nobody may take one path for another
+        if (*segment == "." || *segment == "..") return api::bad_request("the URL has a segment \".\" or \"..\"");
         route.segments.push_back(*std::move(segment));
         path.remove_prefix(std::min(end + 1, path.size()));
     }

@@ -1,5 +1,6 @@
 #include "apiserver/server.hpp"
 
+#include "apiserver/access_limits.hpp"
 #include "apiserver/body.hpp"
 #include "apiserver/gzip.hpp"
 #include "apiserver/reviews.hpp"
@@ -84,6 +85,31 @@ net::ServerReply version_reply(const std::string& version) {
     return json_reply(200, api::to_text(out) + "\n");
 }
 
+/// As kube-apiserver says it.
+net::ServerReply too_many_requests() {
+    net::ServerReply reply;
+    reply.status = 429;
+    reply.headers.emplace("Content-Type", "text/plain; charset=utf-8");
+    reply.headers.emplace("Retry-After", "1");
+    reply.body = "Too many requests, please try again later.\n";
+    return reply;
+}
+
+bool is_token_request(const Route& route) {
+    return route.group.empty() && route.version == "v1" && route.plural == "serviceaccounts" &&
+           route.subresource == "token" && !route.namespace_.empty();
+}
+
+/// The one object that a list or a watch can show: rules that name objects apply to those too.
+std::string name_selected(const Exchange& exchange) {
+    if (exchange.route.verb != "list" && exchange.route.verb != "watch") return "";
+    const auto selector = api::FieldSelector::parse(exchange.query.get("fieldSelector"));
+    if (!selector) return "";
+    for (const auto& requirement : selector->requirements())
+        if (requirement.path == "metadata.name" && requirement.equal) return requirement.value;
+    return "";
+}
+
 /// How Kubernetes' metrics call a verb.
 std::string metric_verb(const Exchange& exchange) {
     const auto& verb = exchange.route.verb;
@@ -108,9 +134,12 @@ bool writes(const std::string& verb) {
 
 Server::Server(const Parts& parts)
     : parts_(parts),
+      certificates_only_(parts.clock, nullptr, StaticTokens()),
+      gate_(parts.clock, parts.metrics, parts.fairness),
       objects_(parts.registry, parts.clock, parts.pool),
       discovery_(parts.registry, parts_.subresources),
       open_api_(parts.registry, parts.pool) {
+    if (!parts_.authenticator) parts_.authenticator = &certificates_only_;
     for (const auto* verb : {"GET", "LIST", "WATCH", "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
         parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.",
                                {{"verb", verb}, {"resource", ""}, {"code", "200"}});
@@ -147,21 +176,63 @@ awaitable<std::optional<net::ServerReply>> Server::answer(Exchange& exchange, ne
     if (auto health = parts_.health.answer(exchange.route, exchange.query)) co_return health;
     if (auto refused = admit(exchange)) co_return refused;
 
+    if (streams(exchange.route)) co_return co_await answer_stream(exchange, responder);
+    co_return co_await answer_in_turn(exchange);
+}
+
+bool Server::streams(const Route& route) const {
+    return subresource(route) || (route.verb == "watch" && objects_.resource(route) != nullptr);
+}
+
+awaitable<std::optional<net::ServerReply>> Server::answer_stream(Exchange& exchange, net::Responder& responder) {
+    auto& open = streams_[exchange.caller.user];
+    if (!is_master(exchange.caller) && open >= limits::streams_of_user_max) co_return too_many_requests();
+    ++open;
+    const AtEnd at_end{[this, user = exchange.caller.user] {
+        if (--streams_[user] == 0) streams_.erase(user);
+    }};
+    if (const auto* asked = subresource(exchange.route))
+        co_return co_await answer_subresource(*asked, exchange, responder);
+    co_return co_await stream(exchange, responder);
+}
+
+awaitable<net::ServerReply> Server::answer_in_turn(Exchange& exchange) {
+    // administrators and health are not kept waiting by others, nor by themselves
+    std::optional<FairGate::Seat> seat;
+    if (!is_master(exchange.caller)) {
+        auto entered = co_await gate_.enter(exchange.caller.user);
+        if (!entered) co_return too_many_requests();
+        seat.emplace(*std::move(entered));
+    }
+    auto work = answer_plain(exchange);
+    // one object is there at once: no need for a timer
+    if (exchange.route.verb == "get") {
+        auto answered = co_await std::move(work);
+        co_return *std::move(answered);
+    }
+    auto answered = co_await with_deadline(parts_.clock, limits::request_max, "the request", std::move(work));
+    if (answered) co_return *std::move(answered);
+    api::Status status;
+    status.code = 504;
+    status.reason = "Timeout";
+    status.message = "Timeout: request did not complete within the allotted timeout";
+    co_return refusal_reply(status);
+}
+
+awaitable<Result<net::ServerReply>> Server::answer_plain(Exchange& exchange) {
     if (exchange.route.is_resource()) {
         if (virtual_resource(exchange.route)) co_return co_await answer_review(exchange);
-        if (const auto* asked = subresource(exchange.route))
-            co_return co_await answer_subresource(*asked, exchange, responder);
-        const bool watch = exchange.route.verb == "watch" && objects_.resource(exchange.route) != nullptr;
-        if (watch) co_return co_await stream(exchange, responder);
+        if (is_token_request(exchange.route)) co_return co_await answer_token_request(exchange);
         co_return co_await objects_.answer(exchange);
     }
     if (exchange.request.method != "GET" && exchange.request.method != "HEAD") co_return page_not_found();
-    if (auto document = discovery_.answer(exchange)) co_return document;
+    if (auto document = discovery_.answer(exchange)) co_return *std::move(document);
     auto open_api = co_await open_api_.answer(exchange);
-    if (open_api) co_return open_api;
+    if (open_api) co_return *std::move(open_api);
     const auto path = exchange.route.path();
     if (path == "/version") co_return version_reply(parts_.version);
     if (path == "/metrics") co_return metrics_reply(parts_.metrics);
+    if (auto document = issuer_document(path)) co_return *std::move(document);
     co_return page_not_found();
 }
 
@@ -171,38 +242,72 @@ void Server::warn_of_deprecation(const Route& route, std::multimap<std::string, 
     if (resource && !resource->deprecation.empty()) headers.emplace("Warning", warning_header(resource->deprecation));
 }
 
-std::optional<net::ServerReply> Server::admit(Exchange& exchange) const {
-    const auto& peer = exchange.request.peer;
-    if (!peer || peer->common_name.empty()) return refusal_reply(unauthorized());
-    auto& caller = exchange.caller;
-    caller.user = peer->common_name;
-    caller.groups = peer->organizations;
-    caller.groups.emplace_back(authenticated_group);
-    caller.user_agent = std::string(exchange.request.header("user-agent"));
+std::optional<net::ServerReply> Server::admit(Exchange& exchange) {
+    const auto path = exchange.route.path();
+    auto caller = parts_.authenticator->authenticate(exchange.request, path);
+    if (!caller) return refusal_reply(unauthorized());
+    exchange.caller = *std::move(caller);
+    const auto own_name = exchange.caller.user;
+    const auto placed = impersonate(exchange.request, parts_.authorizer, exchange.caller);
+    if (!placed) return refusal_reply(placed.error());
+    if (*placed) exchange.impersonator = own_name;
+    exchange.caller.user_agent = std::string(exchange.request.header("user-agent"));
 
     const auto& route = exchange.route;
     Attributes asked;
-    asked.caller = caller;
+    asked.caller = exchange.caller;
     asked.verb = route.verb;
     asked.group = route.group;
     asked.version = route.version;
     asked.plural = route.plural;
     asked.subresource = route.subresource;
     asked.namespace_ = route.namespace_;
-    asked.name = route.name;
-    asked.path = route.path();
+    asked.name = route.name.empty() ? name_selected(exchange) : route.name;
+    // as Kubernetes: who has rights in a namespace can have them on the namespace too
+    if (route.group.empty() && route.plural == "namespaces") asked.namespace_ = route.name;
+    asked.path = path;
     if (parts_.authorizer.allows(asked)) return std::nullopt;
     return refusal_reply(refusal(asked));
 }
 
-awaitable<net::ServerReply> Server::answer_review(Exchange& exchange) {
-    if (exchange.route.verb != "create") co_return refusal_reply(method_not_allowed());
-    const auto& route = exchange.route;
-    BodyRules rules{std::string(virtual_resource(route)->kind), route.group + "/" + route.version, true};
+awaitable<Result<api::Json, api::Status>> Server::read_body(const Exchange& exchange, std::string kind,
+                                                            std::string group) {
+    BodyRules rules{std::move(kind), group + "/v1", true};
     const std::string type(exchange.request.header("content-type"));
     auto read = co_await read_object(parts_.pool, type, exchange.request.body, std::move(rules));
-    if (!read) co_return refusal_reply(read.error());
-    co_return review(exchange, parts_.authorizer, std::move(read->value), parts_.clock.wall());
+    if (!read) co_return std::move(read).error();
+    co_return std::move(read->value);
+}
+
+awaitable<net::ServerReply> Server::answer_review(Exchange& exchange) {
+    if (exchange.route.verb != "create" || !exchange.route.name.empty()) co_return refusal_reply(method_not_allowed());
+    const auto& what = *virtual_resource(exchange.route);
+    // a review of a namespace is asked for in it
+    if (what.namespaced == exchange.route.namespace_.empty()) co_return page_not_found();
+    auto body = co_await read_body(exchange, std::string(what.kind), std::string(what.group));
+    if (!body) co_return refusal_reply(body.error());
+    co_return review(exchange, parts_.authorizer, *parts_.authenticator, *std::move(body), parts_.clock.wall());
+}
+
+awaitable<net::ServerReply> Server::answer_token_request(Exchange& exchange) {
+    if (exchange.route.verb != "create") co_return refusal_reply(method_not_allowed());
+    auto* tokens = parts_.authenticator->tokens();
+    if (!tokens) co_return page_not_found();
+    auto body = co_await read_body(exchange, "TokenRequest", "authentication.k8s.io");
+    if (!body) co_return refusal_reply(body.error());
+    const auto issued = tokens->issue(exchange.route.namespace_, exchange.route.name, *std::move(body));
+    if (!issued) co_return refusal_reply(issued.error());
+    co_return json_reply(201, api::to_text(*issued) + "\n");
+}
+
+std::optional<net::ServerReply> Server::issuer_document(const std::string& path) const {
+    const auto* tokens = parts_.authenticator->tokens();
+    if (!tokens) return std::nullopt;
+    if (path == "/.well-known/openid-configuration") return json_reply(200, tokens->discovery_document());
+    if (path != "/openid/v1/jwks") return std::nullopt;
+    auto reply = json_reply(200, tokens->key_document());
+    reply.headers.find("Content-Type")->second = "application/jwk-set+json";
+    return reply;
 }
 
 const Subresource* Server::subresource(const Route& route) const {
@@ -263,12 +368,23 @@ void Server::record(const Exchange& exchange, Instant begin, unsigned code, bool
     auto& counted = counted_of(metric_verb(exchange), known ? route.plural : "", code);
     counted.total.Increment();
     if (!streamed) counted.seconds.Observe(std::chrono::duration<double>(took).count());
-    if (!route.is_resource() || !writes(route.verb) || virtual_resource(route)) return;
+    audit(exchange, code, took);
+}
 
+/// Writes, looks at Secrets, and what a known user was refused. Who is not known could fill the log with refusals.
+void Server::audit(const Exchange& exchange, unsigned code, std::chrono::nanoseconds took) {
+    const auto& route = exchange.route;
+    if (code == 401 || exchange.caller.user == anonymous_user) return;
+    const bool write = route.is_resource() && writes(route.verb) && !virtual_resource(route);
+    const bool secrets = route.group.empty() && route.plural == "secrets";
+    if (!write && !secrets && code != 403 && exchange.impersonator.empty()) return;
     AuditRecord record;
     record.time = rfc3339_micro(parts_.clock.wall());
     record.audit_id = exchange.audit_id;
     record.user = exchange.caller.user;
+    record.groups = exchange.caller.groups;
+    record.impersonator = exchange.impersonator;
+    if (!route.is_resource()) record.path = route.path();
     record.verb = route.verb;
     record.group = route.group;
     record.plural = route.plural;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "apiserver/audit.hpp"
+#include "apiserver/authenticator.hpp"
 #include "apiserver/authorizer.hpp"
 #include "apiserver/discovery.hpp"
 #include "apiserver/exchange.hpp"
+#include "apiserver/fair_gate.hpp"
 #include "apiserver/health.hpp"
 #include "apiserver/objects.hpp"
 #include "apiserver/openapi.hpp"
@@ -27,6 +29,8 @@ public:
         const Health& health;
         std::string version;  ///< of the program
         Subresources subresources{};
+        Authenticator* authenticator = nullptr;  ///< null: client certificates only
+        FairGate::Bounds fairness{};
     };
     explicit Server(const Parts& parts);
     Server(const Server&) = delete;
@@ -40,19 +44,29 @@ public:
 private:
     awaitable<void> handle(net::ServerRequest request, net::Responder& responder);
     /// Who it is and whether he may; the refusal if not.
-    std::optional<net::ServerReply> admit(Exchange& exchange) const;
+    std::optional<net::ServerReply> admit(Exchange& exchange);
     /// Nothing when the answer was a stream, which is over then.
     awaitable<std::optional<net::ServerReply>> answer(Exchange& exchange, net::Responder& responder);
+    /// The same once it is his turn, for what is no stream.
+    awaitable<net::ServerReply> answer_in_turn(Exchange& exchange);
+    awaitable<Result<net::ServerReply>> answer_plain(Exchange& exchange);
+    awaitable<std::optional<net::ServerReply>> answer_stream(Exchange& exchange, net::Responder& responder);
     awaitable<net::ServerReply> answer_review(Exchange& exchange);
+    bool streams(const Route& route) const;
     /// Null when the route names none.
     const Subresource* subresource(const Route& route) const;
     awaitable<std::optional<net::ServerReply>> answer_subresource(const Subresource& asked, Exchange& exchange,
                                                                   net::Responder& responder);
+    awaitable<net::ServerReply> answer_token_request(Exchange& exchange);
+    /// The body of a review or a TokenRequest.
+    awaitable<Result<api::Json, api::Status>> read_body(const Exchange& exchange, std::string kind, std::string group);
+    std::optional<net::ServerReply> issuer_document(const std::string& path) const;
     awaitable<std::optional<net::ServerReply>> stream(Exchange& exchange, net::Responder& responder);
     awaitable<void> send_events(Objects::Watching& watching, net::Responder& responder, Instant end);
     awaitable<void> compress(const Exchange& exchange, net::ServerReply& reply);
     void warn_of_deprecation(const Route& route, std::multimap<std::string, std::string>& headers) const;
     void record(const Exchange& exchange, Instant begin, unsigned code, bool streamed);
+    void audit(const Exchange& exchange, unsigned code, std::chrono::nanoseconds took);
     /// Where requests of one kind are counted. Looked up once: the registry of metrics takes as long as a small
     /// request.
     struct Counted {
@@ -63,6 +77,9 @@ private:
 
     Parts parts_;
     std::map<std::string, Counted> counted_;  ///< by verb, resource and code: as many as the metrics have series
+    Authenticator certificates_only_;
+    FairGate gate_;
+    std::map<std::string, std::size_t> streams_;  ///< open ones, by user
     Objects objects_;
     Discovery discovery_;
     OpenApi open_api_;

@@ -58,7 +58,9 @@ Result<Arguments> Arguments::parse(std::string_view command, std::span<const std
                 return Error{ErrorClass::invalid, "--" + std::string(name) + " needs a value." + see};
             value = words[i];
         }
-        if (!out.values_.emplace(flag->name, std::move(value)).second)
+        auto& given = out.values_[flag->name];
+        given.push_back(std::move(value));
+        if (given.size() > 1 && !flag->repeated)
             return Error{ErrorClass::invalid, "--" + std::string(name) + " is given twice." + see};
     }
     for (const auto& flag : flags)
@@ -68,9 +70,14 @@ Result<Arguments> Arguments::parse(std::string_view command, std::span<const std
 }
 
 std::string Arguments::text(std::string_view flag) const {
-    if (const auto found = values_.find(flag); found != values_.end()) return found->second;
+    if (const auto found = values_.find(flag); found != values_.end()) return found->second.front();
     const auto known = std::ranges::find(flags_, flag, &Flag::name);
     return known == flags_.end() ? std::string() : std::string(known->fallback);
+}
+
+std::vector<std::string> Arguments::all(std::string_view flag) const {
+    const auto found = values_.find(flag);
+    return found == values_.end() ? std::vector<std::string>() : found->second;
 }
 
 std::string describe(std::span<const Flag> flags) {

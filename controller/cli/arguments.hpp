@@ -18,6 +18,7 @@ struct Flag {
     std::string_view help;
     std::string_view fallback{};
     bool required = false;
+    bool repeated = false;  ///< may be given several times
 };
 
 /// What a command was given, checked against its flags.
@@ -31,9 +32,11 @@ public:
     bool has(std::string_view flag) const { return values_.contains(flag); }
     /// The value given, else the fallback.
     std::string text(std::string_view flag) const;
+    /// Every value given for a flag that may be repeated.
+    std::vector<std::string> all(std::string_view flag) const;
 
 private:
-    std::map<std::string_view, std::string> values_;
+    std::map<std::string_view, std::vector<std::string>> values_;
     std::span<const Flag> flags_;
 };
 

@@ -16,7 +16,9 @@ struct Command {
 };
 
 constexpr std::array commands{
+    Command{"kubeconfig", "Make a kubeconfig for a colleague.", kubeconfig_for},
     Command{"logs", "Print the log of an AppServer's playbook.", logs},
+    Command{"secrets", "Encrypt Secrets at rest with a new key.", secrets},
     Command{"serve", "Run the API server and the controllers in this process.", serve},
     Command{"version", "Print the version of this program.", version},
 };
@@ -29,7 +31,7 @@ std::string help() {
         "\n"
         "Commands:\n";
     for (const auto& command : commands)
-        out += "  " + std::string(command.name) + std::string(10 - command.name.size(), ' ') +
+        out += "  " + std::string(command.name) + std::string(12 - command.name.size(), ' ') +
                std::string(command.summary) + "\n";
     return out +
            "\n"

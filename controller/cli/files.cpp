@@ -75,7 +75,8 @@ Result<void> write_file(const std::string& path, const std::string& text) {
         if (auto wrote = write_all(file.number, temporary, text); !wrote) return wrote;
     }
     if (::rename(temporary.c_str(), path.c_str()) != 0) return failed(path, "write");
-    const File directory{::open(fs::path(path).parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    const auto parent = fs::path(path).parent_path();
+    const File directory{::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
     if (directory.number < 0 || ::fsync(directory.number) != 0) return failed(path, "write");
     return {};
 }

@@ -2,6 +2,7 @@
 
 #include "apiserver/server.hpp"
 #include "cli/access.hpp"
+#include "cli/certificates.hpp"
 #include "cli/files.hpp"
 #include "cli/subresources.hpp"
 #include "client/client.hpp"
@@ -37,12 +38,20 @@ struct Program::State {
     explicit State(Settings given) : settings(std::move(given)) {}
 
     Result<void> open();
+    Result<void> open_doors();
     awaitable<Result<void>> start();
+    awaitable<Result<void>> load();
+    /// New certificates for the server and the admin; when they run out.
+    Result<WallTime> renew_certificates();
+    net::TlsSettings identity() const {
+        return {access.server.certificate, access.server.private_key, access.ca.certificate};
+    }
     awaitable<Result<void>> serve_until_signal();
     awaitable<Result<void>> install_kinds();
     void make_controllers();
     Result<void> listen();
     Result<void> announce();
+    Result<void> write_kubeconfig() const;
     awaitable<void> stop();
 
     Settings settings;
@@ -54,7 +63,8 @@ struct Program::State {
     BlockingPool pool{loop.get_executor(), "blocking", 2, 256};
     TaskGroup tasks{loop.get_executor()};
 
-    std::unique_ptr<store::Journal> journal;
+    std::unique_ptr<store::SealedJournal> journal;
+    bool new_keys = false;  ///< the encryption keys are not in their file yet
     std::unique_ptr<store::Store> store;
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<client::Client> client;
@@ -62,7 +72,9 @@ struct Program::State {
     std::unique_ptr<runtime::Manager> manager;  ///< null without controllers
 
     Access access;
-    std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_masters_authorizer();
+    std::unique_ptr<apiserver::Authorizer> authorizer;
+    std::unique_ptr<apiserver::ServiceAccountTokens> tokens;
+    std::unique_ptr<apiserver::Authenticator> authenticator;
     std::unique_ptr<apiserver::AuditLog> audit;
     apiserver::Health health;
     std::unique_ptr<apiserver::Server> api;
@@ -105,17 +117,42 @@ Result<void> Program::run() {
 Result<void> Program::State::open() {
     const auto& directory = settings.data_directory;
     if (auto opened = open_data_directory(directory, database); !opened) return opened;
-    auto opened = store::open_sqlite_journal(loop.get_executor(), directory + "/" + database);
+    auto keys = read_keys(settings.encryption);
+    if (!keys) return std::move(keys).error();
+    new_keys = !*keys;
+    auto ring = new_keys ? store::KeyRing::make() : Result<store::KeyRing>(**std::move(keys));
+    if (!ring) return std::move(ring).error();
+    auto opened = store::open_sealed_journal(loop.get_executor(), directory + "/" + database, *std::move(ring));
     if (!opened) return std::move(opened).error();
     journal = *std::move(opened);
-    auto found = open_access(directory, settings.listen.host, clock->wall());
+    auto found = open_access(directory, {settings.listen.host, settings.tls_names}, clock->wall());
     if (!found) return std::move(found).error();
     access = *std::move(found);
+    report_expiry(metrics, access);
     auto log = apiserver::AuditFile::open(directory + "/audit.log", {});
     if (!log) return std::move(log).error();
     audit = std::make_unique<apiserver::AuditLog>(loop.get_executor(), metrics, *std::move(log));
     store = std::make_unique<store::Store>(loop.get_executor(), *journal, *clock, metrics);
     registry = std::make_unique<registry::Registry>(*store, *clock, *random, metrics, registry::Registry::Settings{});
+    return open_doors();
+}
+
+/// Who may come in, and what he may do.
+Result<void> Program::State::open_doors() {
+    auto key = open_token_key(settings.data_directory);
+    if (!key) return std::move(key).error();
+    apiserver::StaticTokens fixed;
+    if (!settings.token_auth_file.empty()) {
+        auto found = read_token_file(settings.token_auth_file);
+        if (!found) return std::move(found).error();
+        fixed = *std::move(found);
+    }
+    authorizer = apiserver::make_rbac_authorizer(*registry);
+    registry->set_guard(apiserver::escalation_guard(*authorizer));
+    apiserver::ServiceAccountTokens::Settings of_tokens;
+    if (!settings.service_account_issuer.empty()) of_tokens.issuer = settings.service_account_issuer;
+    tokens = std::make_unique<apiserver::ServiceAccountTokens>(*registry, *clock, *random, *std::move(key), of_tokens);
+    authenticator = std::make_unique<apiserver::Authenticator>(*clock, tokens.get(), std::move(fixed));
     return {};
 }
 
@@ -130,11 +167,14 @@ awaitable<Result<void>> Program::State::serve_until_signal() {
 }
 
 awaitable<Result<void>> Program::State::start() {
-    CO_CHECK(co_await store->load());
+    CO_CHECK(co_await load());
     CO_CHECK(co_await registry->start());
     CO_CHECK(co_await install_kinds());
+    CO_CHECK(co_await apiserver::install_policy(*registry));
     tasks.spawn("collectors", registry->run_collectors());
+    tasks.spawn("upkeep", registry->run_upkeep());
     tasks.spawn("audit", audit->run());
+    tasks.spawn("encryption keys", follow_keys(*clock, *journal, settings.encryption));
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
     client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
     logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);
@@ -147,6 +187,16 @@ awaitable<Result<void>> Program::State::start() {
     }
     not_ready.clear();
     CO_CHECK(announce());
+    co_return Result<void>();
+}
+
+awaitable<Result<void>> Program::State::load() {
+    auto loaded = co_await store->load();
+    if (!loaded && new_keys)
+        co_return std::move(loaded).error().within(settings.encryption.path + " is not there, so a new key was tried");
+    if (!loaded) co_return loaded;
+    // before anything is encrypted with it
+    if (new_keys) CO_CHECK(write_keys(settings.encryption, journal->ring()));
     co_return Result<void>();
 }
 
@@ -175,14 +225,15 @@ Result<void> Program::State::listen() {
         if (not_ready.empty()) return std::nullopt;
         return not_ready;
     });
-    const apiserver::Server::Parts parts{*registry,   *clock, *random, metrics,      pool,
-                                         *authorizer, *audit, health,  OCIM_VERSION, {appserver_log(*logs)}};
+    const apiserver::Server::Parts parts{*registry,          *clock, *random, metrics,      pool,
+                                         *authorizer,        *audit, health,  OCIM_VERSION, {appserver_log(*logs)},
+                                         authenticator.get()};
     api = std::make_unique<apiserver::Server>(parts);
 
     net::ServerSettings secure;
     secure.address = settings.listen.host;
     secure.port = settings.listen.port;
-    secure.tls = net::TlsSettings{access.server.certificate, access.server.private_key, access.ca.certificate};
+    secure.tls = identity();
     secure.refusal = apiserver::wire_refusal;
     auto served = net::serve(loop.get_executor(), *clock, std::move(secure), api->handler());
     if (!served) return std::move(served).error().within("--listen");
@@ -197,10 +248,29 @@ Result<void> Program::State::listen() {
     return {};
 }
 
+Result<void> Program::State::write_kubeconfig() const {
+    const auto address = url("https", reachable_host(settings.listen.host), api_listener->port());
+    const auto text = kubeconfig({address, access.ca.certificate, admin_name, "default"}, access.admin);
+    return write_file(settings.data_directory + "/kubeconfig", text);
+}
+
+Result<WallTime> Program::State::renew_certificates() {
+    const ServerNames names{settings.listen.host, settings.tls_names};
+    if (auto renewed = renew_access(access, settings.data_directory, names, clock->wall()); !renewed)
+        return std::move(renewed).error();
+    if (auto shown = api_listener->renew(identity()); !shown) return std::move(shown).error();
+    if (auto wrote = write_kubeconfig(); !wrote) return std::move(wrote).error();
+    report_expiry(metrics, access);
+    return net::certificate_expiry(access.server.certificate);
+}
+
 Result<void> Program::State::announce() {
     const auto path = settings.data_directory + "/kubeconfig";
     const auto address = url("https", reachable_host(settings.listen.host), api_listener->port());
-    if (auto wrote = write_file(path, kubeconfig(access, address)); !wrote) return wrote;
+    if (auto wrote = write_kubeconfig(); !wrote) return wrote;
+    const auto expires = net::certificate_expiry(access.server.certificate);
+    if (!expires) return expires.error();
+    tasks.spawn("certificates", renew_in_time(*clock, *expires, [this] { return renew_certificates(); }));
     log::info("ready", {{"api", address},
                         {"metrics", url("http", settings.metrics_listen.host, metrics_listener->port())},
                         {"version", OCIM_VERSION}});

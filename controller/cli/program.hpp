@@ -4,9 +4,11 @@
 #include "base/log.hpp"
 #include "base/result.hpp"
 #include "cli/address.hpp"
+#include "cli/encryption.hpp"
 
 #include <memory>
 #include <string>
+#include <vector>
 
 namespace ocim::cli {
 
@@ -17,6 +19,9 @@ public:
         std::string data_directory;
         Address listen, metrics_listen;
         bool controllers = true;
+        std::string token_auth_file, service_account_issuer;  ///< empty: none, and the usual one
+        std::vector<std::string> tls_names;                   ///< --tls-san
+        KeyFile encryption;
         log::Format log_format = log::Format::text;
     };
     explicit Program(Settings settings);

@@ -16,6 +16,17 @@ constexpr Flag flags[] = {
     {"data-dir", "DIR", "Where everything is kept. Made when it is not there.", "", true},
     {"listen", "ADDRESS:PORT", "Where the API listens, with TLS. Port 0 takes a free one.", "127.0.0.1:7443"},
     {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
+    {.name = "tls-san",
+     .value = "NAME",
+     .help = "Another name or address that clients reach the API by; may be repeated.",
+     .repeated = true},
+    {"encryption-key-file", "FILE",
+     "The keys that Secrets are encrypted with; made if not there (default "
+     "DIR/encryption-keys)."},
+    {"encryption-passphrase-file", "FILE", "What those keys are protected with; nothing unless given."},
+    {"token-auth-file", "FILE", "Tokens for people: token,user,uid,\"group1,group2\" in CSV, read at start."},
+    {"service-account-issuer", "URL", "Who signs the tokens of ServiceAccounts, and whom they are for.",
+     "https://kubernetes.default.svc.cluster.local"},
     {"no-controllers", "", "Only serve the API; nothing in the world is touched."},
     {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
     {"help", "", "Show this text."},
@@ -43,6 +54,11 @@ Result<Program::Settings> settings(const Arguments& arguments) {
     auto metrics = parse_address("metrics-listen", arguments.text("metrics-listen"));
     if (!metrics) return std::move(metrics).error();
     out.metrics_listen = *std::move(metrics);
+    out.tls_names = arguments.all("tls-san");
+    out.encryption = KeyFile::of(out.data_directory, arguments.text("encryption-key-file"),
+                                 arguments.text("encryption-passphrase-file"));
+    out.token_auth_file = arguments.text("token-auth-file");
+    out.service_account_issuer = arguments.text("service-account-issuer");
     out.controllers = !arguments.has("no-controllers");
     const auto format = arguments.text("log-format");
     if (format != "text" && format != "json")

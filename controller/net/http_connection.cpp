@@ -84,6 +84,7 @@ private:
     ServerChannel channel_;
     asio::cancellation_signal cancel_;
     std::optional<PeerCertificate> peer_;
+    bool peer_refused_ = false;
 
     Phase phase_ = Phase::opening;
     bool cancelled_ = false;
@@ -102,6 +103,7 @@ awaitable<void> Connection::run() {
     const bool agreed = co_await channel_.greet();
     if (!agreed) co_return;
     peer_ = channel_.peer();
+    peer_refused_ = !peer_ && channel_.shows_certificate();
     bool again = true;
     while (again && channel_.open()) {
         const auto next = co_await read_request();
@@ -205,6 +207,7 @@ bool Connection::take(Parser& parser) {
     }
     request_.body = std::move(message.body());
     request_.peer = peer_;
+    request_.peer_refused = peer_refused_;
     request_.remote_address = channel_.remote_address();
     if (!wire::split_target(std::string_view(target.data(), target.size()), request_.path, request_.query)) {
         refusal_ = {400, "Malformed request: the target is not a path"};

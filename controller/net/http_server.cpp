@@ -66,6 +66,13 @@ public:
 
     std::uint16_t port() const override { return port_; }
 
+    Result<void> renew(const TlsSettings& tls) override {
+        auto context = make_server_context(tls);
+        if (!context) return std::move(context).error();
+        shared_.tls = *std::move(context);  // open connections hold the old one
+        return {};
+    }
+
     awaitable<void> stop(Instant deadline) override {
         shared_.stopping = true;
         error_code ignored;

@@ -19,6 +19,7 @@ namespace ocim::net {
 struct PeerCertificate {
     std::string common_name;
     std::vector<std::string> organizations;
+    WallTime not_after = WallTime::max();  ///< a connection may outlive it
 };
 
 struct ServerRequest {
@@ -28,6 +29,7 @@ struct ServerRequest {
     std::multimap<std::string, std::string> headers;  ///< names in lower case
     std::string body;
     std::optional<PeerCertificate> peer;
+    bool peer_refused = false;  ///< a certificate was shown that is no good: expired, or not of our CA
     std::string remote_address;
 
     /// The header's first value, or "".
@@ -81,6 +83,9 @@ class HttpServer {
 public:
     virtual ~HttpServer() = default;
     virtual std::uint16_t port() const = 0;
+    /// Shows new connections another certificate; those that are open keep the one they saw. Error: invalid, as in
+    /// serve(), and nothing is changed.
+    virtual Result<void> renew(const TlsSettings& tls) = 0;
     /// Takes no new connection or request, lets requests in flight end until `deadline`, then cuts. A stream that
     /// does not end by itself lasts until the deadline. Must be awaited before the server is destroyed.
     virtual awaitable<void> stop(Instant deadline) = 0;

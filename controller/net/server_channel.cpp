@@ -47,6 +47,8 @@ std::optional<PeerCertificate> ServerChannel::peer() const {
     return tls_ ? peer_of(tls_->stream.native_handle()) : std::nullopt;
 }
 
+bool ServerChannel::shows_certificate() const { return tls_ && net::shows_certificate(tls_->stream.native_handle()); }
+
 awaitable<bool> ServerChannel::fill() {
     const auto before = input_.size();
     co_await until_watched();

@@ -26,6 +26,8 @@ public:
     awaitable<bool> greet();
     /// Who the client is by its certificate, after greet().
     std::optional<PeerCertificate> peer() const;
+    /// Whether the client showed a certificate at all, good or not.
+    bool shows_certificate() const;
     const std::string& remote_address() const { return remote_address_; }
 
     /// Received and not consumed.

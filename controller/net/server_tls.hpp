@@ -17,7 +17,9 @@ using TlsContext = std::unique_ptr<SSL_CTX, FreeContext>;
 Result<TlsContext> make_server_context(const TlsSettings& settings);
 
 /// Who the client is by the certificate it showed; its chain was verified in the handshake. Nothing when it showed
-/// none, or one whose subject does not name exactly one common name.
+/// none, one that was not found good, or one whose subject does not name exactly one common name.
 std::optional<PeerCertificate> peer_of(const SSL* connection);
+/// Whether it showed one at all.
+bool shows_certificate(const SSL* connection);
 
 }  // namespace ocim::net

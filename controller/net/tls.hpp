@@ -22,7 +22,7 @@ struct CertificateRequest {
     std::vector<std::string> organizations{};
     std::vector<std::string> dns_names{}, ip_addresses{};  ///< of a server certificate
     bool server = false;                                   ///< else a client's
-    std::chrono::hours valid_for{24 * 365};
+    std::chrono::seconds valid_for = std::chrono::hours(24 * 365);
 };
 Result<KeyPair> issue_certificate(const KeyPair& ca, const CertificateRequest& request, WallTime now);
 Result<WallTime> certificate_expiry(const std::string& pem);

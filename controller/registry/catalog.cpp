@@ -1,5 +1,6 @@
 #include "base/log.hpp"
 #include "registry/definition.hpp"
+#include "registry/follower.hpp"
 #include "registry/state.hpp"
 #include "schema/builtin.hpp"
 
@@ -17,7 +18,12 @@ constexpr std::size_t warm_refreshed_max = 50;
 }  // namespace
 
 Registry::State::State(store::Store& store_, Clock& clock_, Random& random_, Metrics& metrics_, Settings settings_)
-    : store(store_), clock(clock_), random(random_), metrics(metrics_), settings(settings_) {}
+    : store(store_),
+      clock(clock_),
+      random(random_),
+      metrics(metrics_),
+      settings(settings_),
+      quota_news(make_follower(store, {{"", "resourcequotas"}})) {}
 
 std::string Registry::State::now() const { return rfc3339(clock.wall()); }
 

@@ -241,7 +241,10 @@ Result<std::vector<schema::Column>> columns_of(const Json& version) {
 Special special_of(std::string_view group, std::string_view plural) {
     if (group == "events.k8s.io" && plural == "events") return Special::event_v1;
     if (group == "apiextensions.k8s.io" && plural == "customresourcedefinitions") return Special::definition;
+    if (group == "rbac.authorization.k8s.io")
+        return plural == "roles" || plural == "clusterroles" ? Special::role : Special::binding;
     if (!group.empty()) return Special::none;
+    if (plural == "resourcequotas") return Special::quota;
     if (plural == "namespaces") return Special::namespace_;
     if (plural == "secrets") return Special::secret;
     if (plural == "configmaps") return Special::config_map;

@@ -155,12 +155,16 @@ Outcome<Plan> Registry::State::draft_create(const Request& request, Json object,
         (void)resource.schema.prune(object);
     }
 
+    const Intent intent{
+        resource, request.options.caller, request.options.subresource, request.namespace_, object, nullptr, tracked};
+    if (auto refused = guard(intent)) return *std::move(refused);
     auto causes = validate_metadata(object, nullptr, served.names, resource.namespaced);
     append(causes, resource.schema.validate(object, nullptr));
     append(causes, validate_special(served, object, nullptr));
     const auto admission = admissions.find(std::pair(resource.group, resource.plural));
     if (causes.empty() && admission != admissions.end()) append(causes, admission->second(object, nullptr));
     if (!causes.empty()) return request.invalid(name, std::move(causes));
+    if (auto refused = quota_refuses(request, name)) return *std::move(refused);
     if (served.special == Special::definition) establish(object, definitions(), time);
 
     if (!tracked) api::track_update(Json(), object, resource.schema.type(), manager_of(request, time));
@@ -193,6 +197,8 @@ Outcome<Plan> Registry::State::draft_update(const Request& request, Json body, c
             (generation && generation->is_int64() ? generation->get_int64() : 0) + 1;
     }
 
+    const Intent intent{resource, request.options.caller, subresource, request.namespace_, object, &old};
+    if (auto refused = guard(intent)) return *std::move(refused);
     auto causes = validate_metadata(object, &old, served.names, resource.namespaced);
     append(causes, resource.schema.validate(object, &old));
     if (main) append(causes, validate_special(served, object, &old));

@@ -3,8 +3,10 @@
 #include "base/log.hpp"
 #include "registry/collector.hpp"
 #include "registry/definition.hpp"
+#include "registry/follower.hpp"
 #include "registry/metadata.hpp"
 #include "registry/state.hpp"
+#include "registry/upkeep.hpp"
 
 namespace ocim::registry {
 
@@ -55,6 +57,11 @@ awaitable<void> Registry::run_collectors() {
     co_await collector.run();
 }
 
+awaitable<void> Registry::run_upkeep() {
+    Upkeep upkeep(*state_);
+    co_await upkeep.run();
+}
+
 awaitable<Outcome<void>> Registry::install(const Json& crd) {
     const auto definitions = state_->served("apiextensions.k8s.io", "v1", "customresourcedefinitions");
     assert(definitions);
@@ -86,6 +93,12 @@ awaitable<Outcome<void>> Registry::install(const Json& crd) {
 
 void Registry::set_admission(std::string_view group, std::string_view plural, Admission admission) {
     state_->admissions[std::pair(std::string(group), std::string(plural))] = std::move(admission);
+}
+
+void Registry::set_guard(Guard guard) { state_->guard = std::move(guard); }
+
+std::unique_ptr<Follower> Registry::follow(std::vector<std::pair<std::string, std::string>> kinds) const {
+    return make_follower(state_->store, std::move(kinds));
 }
 
 const Resource* Registry::resource(std::string_view group, std::string_view version, std::string_view plural) const {

@@ -13,6 +13,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -64,8 +65,10 @@ struct StoredObject {
 /// Who asks.
 struct Caller {
     std::string user = "system:anonymous";
-    std::vector<std::string> groups;
-    std::string user_agent;
+    std::string uid{};
+    std::vector<std::string> groups{};
+    std::map<std::string, std::vector<std::string>> extra{};
+    std::string user_agent{};
 };
 
 enum class FieldValidation { strict, warn, ignore };
@@ -144,6 +147,35 @@ public:
 /// `old` is null at creation. Pure but for the registry it looks into.
 using Admission = std::function<std::vector<api::Cause>(const api::Json& object, const api::Json* old)>;
 
+/// One write about to be stored, for whoever may refuse it for another reason than its form.
+struct Intent {
+    const Resource& resource;
+    const Caller& caller;
+    const std::string& subresource;
+    const std::string& namespace_;
+    const api::Json& object;
+    const api::Json* old;  ///< null at creation
+    bool applied = false;  ///< a creation by apply, which was asked for as a patch
+};
+/// Nothing, or the refusal.
+using Guard = std::function<std::optional<api::Status>(const Intent&)>;
+
+/// Follows what is stored of some kinds without waiting: whoever wants to know asks. No longer than its registry.
+class Follower {
+public:
+    struct Item {
+        std::string group, plural, namespace_, name;
+        std::shared_ptr<const std::string> bytes;  ///< shared with the store; null: it is gone
+    };
+    struct News {
+        bool from_scratch = false;  ///< these are all there are: whatever else was known is gone
+        std::vector<Item> items;
+    };
+    virtual ~Follower() = default;
+    /// What has become durable since the last call; at the first call, and after falling far behind, everything.
+    virtual News take() = 0;
+};
+
 class Registry {
 public:
     struct Settings {
@@ -159,10 +191,16 @@ public:
     awaitable<Result<void>> start();
     /// Garbage collection, namespace emptying, expiry of events. Runs until cancelled.
     awaitable<void> run_collectors();
+    /// The ServiceAccount of each namespace, aggregated ClusterRoles, status of ResourceQuotas. Runs until cancelled.
+    awaitable<void> run_upkeep();
 
     /// Applies a CRD (JSON) as the program itself, at start; a newer one replaces an older one.
     awaitable<Outcome<void>> install(const api::Json& crd);
     void set_admission(std::string_view group, std::string_view plural, Admission admission);
+    /// Asked before every create and update of a client, by sub-resources too.
+    void set_guard(Guard guard);
+    /// `kinds`: groups and plurals, of kinds that are built in.
+    std::unique_ptr<Follower> follow(std::vector<std::pair<std::string, std::string>> kinds) const;
 
     /// Null when not served. Pointers hold until the next change of discovery(), so not across a co_await.
     const Resource* resource(std::string_view group, std::string_view version, std::string_view plural) const;

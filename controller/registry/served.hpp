@@ -12,7 +12,7 @@
 namespace ocim::registry {
 
 /// The kinds that have rules of their own beyond a schema.
-enum class Special { none, namespace_, secret, config_map, event_core, event_v1, definition };
+enum class Special { none, namespace_, secret, config_map, event_core, event_v1, definition, role, binding, quota };
 
 /// A served version with what the verbs need to know of it. Immutable once it is served.
 struct Served {

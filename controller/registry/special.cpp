@@ -2,6 +2,8 @@
 
 #include "registry/definition.hpp"
 #include "registry/event_shape.hpp"
+#include "registry/quota.hpp"
+#include "registry/roles.hpp"
 
 #include <algorithm>
 
@@ -152,8 +154,11 @@ void prepare_create(const Served& served, Json& object) {
             fold_string_data(object);
             if (api::find_text(object, {"type"}).empty()) object.as_object()["type"] = "Opaque";
             break;
+        case Special::binding: prepare_binding(object); break;
         case Special::definition: prepare_definition(object, nullptr); break;
         case Special::none:
+        case Special::role:
+        case Special::quota:
         case Special::config_map:
         case Special::event_core:
         case Special::event_v1: break;
@@ -178,8 +183,11 @@ void prepare_update(const Served& served, Json& object, const Json& old) {
             fold_string_data(object);
             if (api::find_text(object, {"type"}).empty()) object.as_object()["type"] = api::find_text(old, {"type"});
             break;
+        case Special::binding: prepare_binding(object); break;
         case Special::definition: prepare_definition(object, &old); break;
         case Special::none:
+        case Special::role:
+        case Special::quota:
         case Special::config_map:
         case Special::event_core:
         case Special::event_v1: break;
@@ -199,6 +207,9 @@ std::vector<Cause> validate_special(const Served& served, const Json& object, co
                                "involvedObject.namespace"});
             break;
         case Special::definition: out = validate_definition(object, old); break;
+        case Special::role: out = validate_role(object, served.resource.namespaced); break;
+        case Special::binding: out = validate_binding(object, old, served.resource.namespaced); break;
+        case Special::quota: out = validate_quota(object); break;
         case Special::none:
         case Special::namespace_: break;
     }

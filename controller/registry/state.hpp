@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <tuple>
 #include <vector>
@@ -49,6 +50,18 @@ struct Registry::State {
     std::deque<std::pair<ServedPtr, std::string>>
         warming;  ///< whose older objects are still to be looked at, from where
     std::map<std::pair<std::string, std::string>, Admission, std::less<>> admissions;
+    Guard guard = [](const Intent&) { return std::nullopt; };
+
+    // quota_state.cpp: what namespaces may hold, as of `quotas_seen`; catches up when it is asked
+    std::unique_ptr<Follower> quota_news;
+    mutable std::optional<Revision> quotas_seen;
+    mutable std::map<std::string, std::map<std::string, std::map<std::string, std::int64_t>>> quotas;
+    std::set<std::string> being_created;  ///< keys that were accepted, in namespaces with a quota
+    void follow_quotas() const;
+    bool has_quota(const std::string& namespace_) const;
+    /// How many objects there are of the kind that a quota calls `name`.
+    std::int64_t used(const std::string& namespace_, const std::string& name) const;
+    std::optional<api::Status> quota_refuses(const Request& request, const std::string& name) const;
 
     std::string now() const;
     ServedPtr served(const Resource& resource) const;

@@ -80,6 +80,23 @@ std::optional<Status> check_subresource(const Request& request) {
     return status;
 }
 
+/// Counts an object that is not durable yet, for quotas.
+class BeingCreated {
+public:
+    BeingCreated(Registry::State& state, const std::string& key, bool counts) : state_(state) {
+        if (counts) at_ = state_.being_created.insert(key).first;
+    }
+    ~BeingCreated() {
+        if (at_) state_.being_created.erase(*at_);
+    }
+    BeingCreated(const BeingCreated&) = delete;
+    BeingCreated& operator=(const BeingCreated&) = delete;
+
+private:
+    Registry::State& state_;
+    std::optional<std::set<std::string>::iterator> at_;
+};
+
 }  // namespace
 
 Status to_status(const Error& error) {
@@ -155,6 +172,7 @@ awaitable<Outcome<Written>> Registry::State::carry_out(Request request, std::str
             made = std::make_shared<const std::string>(with_revision(text, revision));
             return made;
         };
+        const BeingCreated counted(*this, key, written.created && has_quota(request.namespace_));
         auto stored = co_await store.write(std::move(write));
         if (stored) {
             if (served.special == Special::definition) refresh_definition(name);

@@ -169,7 +169,7 @@ Result<std::int64_t> DatabaseFile::number(const char* sql) {
     return sqlite3_column_int64(statement->get(), 0);
 }
 
-Result<Journal::Loaded> DatabaseFile::load() {
+Result<Journal::Loaded> DatabaseFile::load(const Open& open) {
     const auto compacted = number("SELECT value FROM mark WHERE name = 'compacted'");
     if (!compacted) return compacted.error();
     auto statement = prepare("SELECT revision, key, value, deleted, time_ms FROM change ORDER BY revision");
@@ -185,7 +185,9 @@ Result<Journal::Loaded> DatabaseFile::load() {
         };
         change.revision = static_cast<Revision>(sqlite3_column_int64(row, 0));
         change.key = text(1);
-        change.value = std::make_shared<const std::string>(text(2));
+        auto value = open ? open(change.key, text(2)) : Result<std::string>(text(2));
+        if (!value) return std::move(value).error().within(path_);
+        change.value = std::make_shared<const std::string>(*std::move(value));
         change.deleted = sqlite3_column_int(row, 3) != 0;
         change.time_ms = sqlite3_column_int64(row, 4);
     }
@@ -235,6 +237,71 @@ Result<void> DatabaseFile::heal() {
     if (auto removed = step(*remove); !removed) return removed;
     doubtful_ = false;
     return {};
+}
+
+Result<DatabaseFile::Rewritten> DatabaseFile::rewrite(
+    const std::string& prefix, Revision after, std::size_t count,
+    const std::function<Result<Rewrite>(const std::string& key, const std::string& value)>& change) {
+    if (auto begun = step(begin_); !begun) return std::move(begun).error();
+    auto out = rewrite_within(prefix, after, count, change);
+    if (!out) {
+        (void)step(rollback_);
+        return out;
+    }
+    if (auto committed = step(commit_); !committed) {
+        (void)step(rollback_);
+        return std::move(committed).error();
+    }
+    return out;
+}
+
+Result<DatabaseFile::Rewritten> DatabaseFile::rewrite_within(
+    const std::string& prefix, Revision after, std::size_t count,
+    const std::function<Result<Rewrite>(const std::string& key, const std::string& value)>& change) {
+    struct Row {
+        Revision revision;
+        std::string key, value;
+    };
+    auto select = prepare(
+        "SELECT revision, key, value FROM change WHERE revision > ?1 AND substr(key, 1, ?2) = ?3 "
+        "ORDER BY revision LIMIT ?4");
+    if (!select) return std::move(select).error();
+    auto* row = select->get();
+    sqlite3_bind_int64(row, 1, static_cast<std::int64_t>(after));
+    sqlite3_bind_int64(row, 2, static_cast<std::int64_t>(prefix.size()));
+    sqlite3_bind_text(row, 3, prefix.data(), static_cast<int>(prefix.size()), SQLITE_STATIC);
+    sqlite3_bind_int64(row, 4, static_cast<std::int64_t>(count));
+    std::vector<Row> rows;
+    int code = SQLITE_OK;
+    while ((code = sqlite3_step(row)) == SQLITE_ROW) {
+        const auto text = [&](int column) {
+            const auto* data = static_cast<const char*>(sqlite3_column_blob(row, column));
+            return std::string(data ? data : "", static_cast<std::size_t>(sqlite3_column_bytes(row, column)));
+        };
+        rows.push_back({static_cast<Revision>(sqlite3_column_int64(row, 0)), text(1), text(2)});
+    }
+    if (code != SQLITE_DONE) return error("read");
+    auto update = prepare("UPDATE change SET value = ?2 WHERE revision = ?1");
+    if (!update) return std::move(update).error();
+    Rewritten out;
+    for (const auto& one : rows) {
+        auto wanted = change(one.key, one.value);
+        if (!wanted) return std::move(wanted).error().within(path_);
+        if (!wanted->value) continue;
+        out.marked = out.marked || wanted->marked;
+        ++out.changed;
+        sqlite3_bind_int64(update->get(), 1, static_cast<std::int64_t>(one.revision));
+        sqlite3_bind_blob(update->get(), 2, wanted->value->data(), static_cast<int>(wanted->value->size()),
+                          SQLITE_STATIC);
+        if (auto stored = step(*update); !stored) return std::move(stored).error();
+    }
+    if (rows.size() == count) out.next = rows.back().revision;
+    return out;
+}
+
+Result<void> DatabaseFile::scrub() {
+    if (auto done = run("VACUUM"); !done) return done;
+    return run("PRAGMA wal_checkpoint(TRUNCATE)");
 }
 
 Result<void> DatabaseFile::compact(Revision revision) {

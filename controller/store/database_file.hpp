@@ -3,7 +3,9 @@
 #include "store/file_lock.hpp"
 #include "store/store.hpp"
 
+#include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,9 +23,29 @@ public:
     DatabaseFile(const DatabaseFile&) = delete;
     DatabaseFile& operator=(const DatabaseFile&) = delete;
 
-    Result<Journal::Loaded> load();
+    /// Turns a stored value into what it stands for.
+    using Open = std::function<Result<std::string>(const std::string& key, std::string value)>;
+    Result<Journal::Loaded> load(const Open& open = nullptr);
     Result<void> append(const std::vector<Change>& batch);
     Result<void> compact(Revision revision);
+
+    /// What becomes of one stored value.
+    struct Rewrite {
+        std::optional<std::string> value;  ///< nothing: it stays
+        bool marked = false;
+    };
+    struct Rewritten {
+        std::size_t changed = 0;
+        bool marked = false;           ///< one of them was
+        std::optional<Revision> next;  ///< go on after this revision; nothing: that was all
+    };
+    /// Replaces the values of up to `count` changes after a revision, of keys that start with `prefix`, in one
+    /// transaction; their revisions stay. All of it or, with an error, nothing.
+    Result<Rewritten> rewrite(
+        const std::string& prefix, Revision after, std::size_t count,
+        const std::function<Result<Rewrite>(const std::string& key, const std::string& value)>& change);
+    /// Writes the file anew, so that nothing is left in it of what was deleted or replaced.
+    Result<void> scrub();
 
 private:
     struct Closer {
@@ -40,6 +62,9 @@ private:
     Result<void> step(Statement& statement);
     Result<std::int64_t> number(const char* sql);
     Result<Statement> prepare(const char* sql);
+    Result<Rewritten> rewrite_within(
+        const std::string& prefix, Revision after, std::size_t count,
+        const std::function<Result<Rewrite>(const std::string& key, const std::string& value)>& change);
     Result<void> insert(const std::vector<Change>& batch);
     Result<void> heal();
     Result<void> delete_up_to(Revision revision);

@@ -8,6 +8,7 @@
 #include "support/test_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <filesystem>
 
 namespace ocim::net {
 namespace {
@@ -15,6 +16,7 @@ namespace {
 using namespace std::chrono_literals;
 using test::RawSocket;
 using test::write_file;
+namespace fs = std::filesystem;
 
 /// One server with a handler that does what the path says. The peers are blocking programs: they run on `pool_`.
 class HttpServerTest : public ::testing::Test {
@@ -93,6 +95,7 @@ protected:
         reply.headers.emplace("X-Split", "one\r\nSet-Cookie: two");
         reply.body = request.method + " " + request.path + "?" + request.query + " " +
                      std::to_string(request.body.size()) + " " + std::string(request.header("x-test"));
+        if (request.peer_refused) reply.body += " refused";
         if (request.peer) {
             reply.body += " peer=" + request.peer->common_name;
             for (const auto& organization : request.peer->organizations) reply.body += "," + organization;
@@ -176,11 +179,27 @@ TEST_F(HttpServerTest, KnowsAClientByItsCertificate) {
     start(With::tls);
     EXPECT_EQ(curl({"-E", directory_.file("admin.pem")}, "/").output, "GET /? 0  peer=admin,system:masters,ops");
     EXPECT_EQ(curl({}, "/").output, "GET /? 0 ") << "a certificate is not required";
-    EXPECT_NE(curl({"-E", directory_.file("stranger.pem")}, "/").exit_code, 0) << "another CA's word counts nothing";
-    EXPECT_NE(curl({"-E", directory_.file("server.pem")}, "/").exit_code, 0) << "a server's certificate is no client";
+    EXPECT_EQ(curl({"-E", directory_.file("stranger.pem")}, "/").output, "GET /? 0  refused")
+        << "another CA's word counts nothing";
+    EXPECT_EQ(curl({"-E", directory_.file("server.pem")}, "/").output, "GET /? 0  refused")
+        << "a server's certificate is no client";
+    EXPECT_EQ(curl({"-E", directory_.file("stranger.pem"), "--tls-max", "1.2"}, "/").output, "GET /? 0  refused");
     EXPECT_EQ(curl({"-E", directory_.file("admin.pem"), "--tls-max", "1.2"}, "/").output,
               "GET /? 0  peer=admin,system:masters,ops");
     EXPECT_NE(curl({"--tls-max", "1.1", "--tlsv1.0", "--ciphers", "DEFAULT@SECLEVEL=0"}, "/").exit_code, 0);
+}
+
+TEST_F(HttpServerTest, ShowsANewCertificateToNewConnections) {
+    start(With::tls);
+    EXPECT_EQ(curl({}, "/").exit_code, 0);
+    const auto before = directory_.file("before.pem");
+    fs::copy_file(directory_.file("ca.pem"), before);
+    const auto renewed = server_->renew(make_identity());  // of a new CA, whose certificate is in ca.pem now
+    ASSERT_TRUE(renewed) << renewed.error().message;
+    EXPECT_EQ(curl({}, "/").exit_code, 0);
+    EXPECT_NE(curl({"--cacert", before}, "/").exit_code, 0) << "the old one is shown to nobody";
+    EXPECT_FALSE(server_->renew({"nonsense", Secret("nonsense")}));
+    EXPECT_EQ(curl({}, "/").exit_code, 0) << "what is no certificate changes nothing";
 }
 
 TEST_F(HttpServerTest, SpeaksOnlyHttp1) {

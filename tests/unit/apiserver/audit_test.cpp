@@ -34,16 +34,18 @@ TEST(AuditRecord, SaysWhoDidWhatAndNeverTheData) {
     record.time = "2026-01-01T00:00:00.000000Z";
     record.audit_id = "id";
     record.user = "admin";
+    record.groups = {"ops"};
     record.verb = "create";
     record.plural = "secrets";
     record.namespace_ = "default";
     record.name = "s";
     record.code = 201;
     record.latency_ms = 3;
-    EXPECT_EQ(apiserver::to_line(record),
-              R"({"time":"2026-01-01T00:00:00.000000Z","auditID":"id","user":"admin","verb":"create",)"
-              R"("resource":"secrets","namespace":"default","name":"s","code":201,"latencyMilliseconds":3})"
-              "\n");
+    EXPECT_EQ(
+        apiserver::to_line(record),
+        R"({"time":"2026-01-01T00:00:00.000000Z","auditID":"id","user":"admin","groups":["ops"],"verb":"create",)"
+        R"("resource":"secrets","namespace":"default","name":"s","code":201,"outcome":"done","latencyMilliseconds":3})"
+        "\n");
 }
 
 TEST(AuditFile, IsPrivateAndGoesOnAfterARestart) {

@@ -72,6 +72,9 @@ protected:
         EXPECT_TRUE(loaded);
         const auto started = co_await registry.start();
         EXPECT_TRUE(started);
+        const auto roles = co_await apiserver::install_policy(registry);
+        EXPECT_TRUE(roles);
+        registry.set_guard(apiserver::escalation_guard(*authorizer));
         const auto crd = api::parse_json(widgets_crd);
         const auto installed = co_await registry.install(crd->value);
         EXPECT_TRUE(installed);
@@ -122,7 +125,7 @@ protected:
     store::Store store{loop.executor(), *journal, loop.clock(), metrics};
     registry::Registry registry{store, loop.clock(), *random, metrics, {}};
     BlockingPool pool{loop.executor(), "test", 1, 8};
-    std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_masters_authorizer();
+    std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_rbac_authorizer(registry);
     apiserver::AuditLog audit{loop.executor(), metrics, *apiserver::AuditFile::open("/dev/null", {})};
     apiserver::Health health;
     bool ready = true;
@@ -330,7 +333,7 @@ TEST_F(ServerTest, KnowsWhoAsks) {
     EXPECT_EQ(
         refusal("DELETE", "/api/v1/namespaces/x"),
         "403 Forbidden namespaces \"x\" is forbidden: User \"alice\" cannot delete resource \"namespaces\" in API "
-        "group \"\" at the cluster scope");
+        "group \"\" in the namespace \"x\"");
     EXPECT_EQ(refusal("GET", "/metrics"), "403 Forbidden forbidden: User \"alice\" cannot get path \"/metrics\"");
     const auto reply = send("POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
                             R"({"spec":{"resourceAttributes":{"verb":"get","resource":"secrets"}}})");

@@ -67,16 +67,16 @@ TEST_F(Files, AreReplacedAsAWholeAndPrivate) {
 
 TEST_F(Files, TheAuthorityIsMadeOnceAndKept) {
     const WallTime now = std::chrono::sys_days(std::chrono::year(2026) / 1 / 1);
-    const auto first = open_access(root, "127.0.0.1", now);
+    const auto first = open_access(root, {"127.0.0.1", {}}, now);
     ASSERT_TRUE(first) << first.error().message;
-    const auto second = open_access(root, "127.0.0.1", now);
+    const auto second = open_access(root, {"127.0.0.1", {}}, now);
     ASSERT_TRUE(second);
     EXPECT_EQ(first->ca.certificate, second->ca.certificate);
     EXPECT_NE(first->admin.certificate, second->admin.certificate) << "certificates are renewed";
     for (const auto* name : {"ca.key", "ca.crt", "server.key", "admin.key"})
         EXPECT_EQ(mode(root / "pki" / name), fs::perms::owner_read | fs::perms::owner_write) << name;
     fs::remove(root / "pki" / "ca.key");
-    const auto broken = open_access(root, "127.0.0.1", now);
+    const auto broken = open_access(root, {"127.0.0.1", {}}, now);
     ASSERT_FALSE(broken) << "a new authority would lock everybody out";
     EXPECT_NE(broken.error().message.find("ca.key is missing"), std::string::npos);
 }

@@ -1,0 +1,54 @@
+#pragma once
+
+#include "apiserver/service_account_tokens.hpp"
+#include "net/http_server.hpp"
+
+#include <map>
+#include <optional>
+#include <string>
+
+/// Who asks.
+namespace ocim::apiserver {
+
+/// Tokens that an administrator wrote down, in kube-apiserver's form of --token-auth-file: lines of
+/// token,user,uid,"group1,group2" in CSV, the groups being optional.
+class StaticTokens {
+public:
+    /// Error: invalid, with the line, never with its content.
+    static Result<StaticTokens> parse(std::string_view csv);
+    const registry::Caller* find(const std::string& token) const;
+
+private:
+    std::map<std::string, registry::Caller> by_hash_;
+};
+
+/// Client certificates (CN the user, O the groups), tokens of ServiceAccounts, static tokens. Lives on the loop
+/// thread.
+class Authenticator {
+public:
+    /// `tokens` may be null: there are none of ServiceAccounts then. It must outlive this.
+    Authenticator(Clock& clock, ServiceAccountTokens* tokens, StaticTokens fixed)
+        : clock_(clock), tokens_(tokens), fixed_(std::move(fixed)) {}
+
+    /// Who sent the request; nothing when its credentials are no good, or when there are none where they are needed.
+    /// Without any one may ask for health and the version only, as system:anonymous.
+    std::optional<registry::Caller> authenticate(const net::ServerRequest& request, std::string_view path);
+    /// The same for a token alone, good for one of `audiences` (none: those of this API). Error (auth): why not.
+    Result<Identity> check_token(const std::string& token, std::vector<std::string> audiences);
+
+    ServiceAccountTokens* tokens() const { return tokens_; }
+
+private:
+    Clock& clock_;
+    ServiceAccountTokens* tokens_;
+    StaticTokens fixed_;
+};
+
+class Authorizer;
+
+/// Puts the caller into the place of whom he names in the headers Impersonate-User, -Group, -Uid and -Extra-…, if he
+/// may. True when he does. Error: 403 when he may not, 400 when it makes no sense.
+Result<bool, api::Status> impersonate(const net::ServerRequest& request, const Authorizer& authorizer,
+                                      registry::Caller& caller);
+
+}  // namespace ocim::apiserver

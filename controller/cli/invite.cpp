@@ -1,0 +1,117 @@
+#include "base/clock.hpp"
+#include "cli/access.hpp"
+#include "cli/arguments.hpp"
+#include "cli/cli.hpp"
+#include "cli/files.hpp"
+#include "cli/kubeconfig.hpp"
+
+#include <boost/asio/io_context.hpp>
+
+#include <sys/stat.h>
+#include <charconv>
+#include <cstdlib>
+#include <iostream>
+
+namespace ocim::cli {
+
+namespace {
+
+constexpr Flag flags[] = {
+    {"user", "NAME", "Who it is for: the name that roles are given to.", "", true},
+    {.name = "group",
+     .value = "GROUP",
+     .help = "A group that the user belongs to; may be given several times.",
+     .repeated = true},
+    {"for", "DURATION", "How long it is good: 720h, 30d. It cannot be taken back before.", "720h"},
+    {"data-dir", "DIR", "The directory of the installation.", "~/.ocim"},
+    {"server", "URL", "Where the colleague reaches the API, if not where this machine does."},
+    {"namespace", "NAMESPACE", "The namespace that kubectl looks into.", "default"},
+    {"output", "FILE", "Write it there, with mode 0600, instead of to stdout."},
+    {"help", "", "Show this text."},
+};
+
+std::string help() {
+    return "Make a kubeconfig for a colleague, with a client certificate of its own.\n"
+           "\n"
+           "What the user may do is said by roles: kubectl create rolebinding NAME --clusterrole=ocim-viewer "
+           "--user=NAME\n"
+           "\n"
+           "Usage: ocim kubeconfig --user NAME [FLAGS]\n"
+           "\n"
+           "Flags:\n" +
+           describe(flags);
+}
+
+/// "720h", "30d", "90m".
+Result<std::chrono::seconds> duration(const std::string& text) {
+    const Error bad{ErrorClass::invalid, "--for " + text + ": give a duration such as 720h, 30d or 90m"};
+    std::int64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    const std::string unit(end, text.data() + text.size());
+    if (error != std::errc() || number <= 0 || number > 1'000'000) return bad;
+    if (unit == "d") return std::chrono::seconds(number * 24 * 3600);
+    if (unit == "h") return std::chrono::seconds(number * 3600);
+    if (unit == "m") return std::chrono::seconds(number * 60);
+    return bad;
+}
+
+std::string with_home(const std::string& path) {
+    const char* home = std::getenv("HOME");
+    return path.starts_with("~/") && home ? home + path.substr(1) : path;
+}
+
+Result<std::string> make(const Arguments& arguments) {
+    const auto lasts = duration(arguments.text("for"));
+    if (!lasts) return lasts.error();
+    const auto directory = with_home(arguments.text("data-dir"));
+    const auto ca = read_ca(directory);
+    if (!ca) return ca.error();
+    auto server = arguments.text("server");
+    if (server.empty()) {
+        const auto own = read_kubeconfig(directory + "/kubeconfig");
+        if (!own) return own.error();
+        server = own->server;
+    }
+    net::CertificateRequest request;
+    request.common_name = arguments.text("user");
+    request.organizations = arguments.all("group");
+    request.valid_for = *lasts;
+    boost::asio::io_context loop{1};
+    const auto now = make_system_clock(loop)->wall();
+    const auto pair = net::issue_certificate(*ca, request, now);
+    if (!pair) return pair.error();
+    return kubeconfig({server, ca->certificate, request.common_name, arguments.text("namespace")}, *pair);
+}
+
+}  // namespace
+
+int kubeconfig_for(std::span<const std::string> words) {
+    for (const auto& word : words)
+        if (word == "--help" || word == "-h") {
+            std::cout << help();
+            return exit_ok;
+        }
+    const auto arguments = Arguments::parse("kubeconfig", words, flags);
+    if (!arguments) {
+        complain(arguments.error().message);
+        return exit_usage;
+    }
+    ::umask(077);
+    const auto made = make(*arguments);
+    if (!made) {
+        complain(made.error().message);
+        return made.error().error_class == ErrorClass::invalid ? exit_usage : exit_failed;
+    }
+    const auto file = arguments->text("output");
+    if (file.empty()) {
+        std::cout << *made;
+        return exit_ok;
+    }
+    if (auto wrote = write_file(file, *made); !wrote) {
+        complain(wrote.error().message);
+        return exit_failed;
+    }
+    return exit_ok;
+}
+
+}  // namespace ocim::cli

@@ -1,0 +1,120 @@
+#include "cli/arguments.hpp"
+#include "cli/cli.hpp"
+#include "cli/encryption.hpp"
+#include "cli/files.hpp"
+#include "store/file_lock.hpp"
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <sys/stat.h>
+#include <iostream>
+
+namespace ocim::cli {
+
+namespace {
+
+constexpr Flag flags[] = {
+    {"data-dir", "DIR", "The directory of the installation.", "", true},
+    {"encryption-key-file", "FILE", "The file with the keys, if it is not DIR/encryption-keys."},
+    {"encryption-passphrase-file", "FILE", "What the keys in it are protected with, if they are."},
+    {"help", "", "Show this text."},
+};
+
+constexpr auto server_limit = std::chrono::minutes(5);
+constexpr auto look_interval = Duration(200);
+
+std::string help() {
+    return "Encrypt every Secret with a new key, and forget the old one.\n"
+           "\n"
+           "The server may run meanwhile: it takes up the new key from the file within a second. The old key stays in\n"
+           "the file until nothing needs it, so this can be broken off at any instant, and run again.\n"
+           "\n"
+           "Usage: ocim secrets rotate-key --data-dir DIR [FLAGS]\n"
+           "\n"
+           "Flags:\n" +
+           describe(flags);
+}
+
+/// Puts a new key in front, unless a rotation is under way already.
+Result<store::KeyRing> begin_rotation(const KeyFile& file) {
+    const auto lock = store::FileLock::take(file.path + ".lock");
+    if (!lock) return lock.error();
+    auto keys = read_keys(file);
+    if (!keys) return std::move(keys).error();
+    if (!*keys) return Error{ErrorClass::invalid, file.path + " is not there: the server makes it at its first start"};
+    auto ring = **std::move(keys);
+    if (ring.size() > 1) return ring;
+    if (auto renewed = ring.renew(); !renewed) return std::move(renewed).error();
+    if (auto wrote = write_keys(file, ring); !wrote) return std::move(wrote).error();
+    return ring;
+}
+
+/// The running server does it; says when it has.
+awaitable<Result<void>> wait_for_server(Clock& clock, KeyFile file, std::string key) {
+    const auto deadline = clock.now() + server_limit;
+    while (clock.now() < deadline) {
+        const auto keys = read_keys(file);
+        if (keys && *keys && (*keys)->size() == 1 && (*keys)->first().id == key) co_return Result<void>();
+        co_await clock.sleep(look_interval);
+    }
+    co_return Error{
+        ErrorClass::transient,
+        "the server has not finished in 5 minutes; its log says why. Nothing is lost: both keys are in " + file.path};
+}
+
+awaitable<Result<void>> rotate(boost::asio::any_io_executor loop, Clock& clock, std::string database, KeyFile file) {
+    auto ring = begin_rotation(file);
+    if (!ring) co_return std::move(ring).error();
+    const auto key = ring->first().id;
+    auto opened = store::open_sealed_journal(std::move(loop), database, *std::move(ring));
+    if (!opened && opened.error().error_class == ErrorClass::conflict) {
+        CO_CHECK(co_await wait_for_server(clock, file, key));
+    } else if (!opened) {
+        co_return std::move(opened).error();
+    } else {
+        CO_TRY(const auto loaded, co_await (*opened)->load());
+        (void)loaded;  // that everything opens is known now
+        CO_TRY(const auto changed, co_await finish_rotation(**opened, file));
+        (void)changed;
+    }
+    std::cout << "Secrets are encrypted with " << key << " now, and with no other key." << std::endl;
+    co_return Result<void>();
+}
+
+}  // namespace
+
+int secrets(std::span<const std::string> words) {
+    for (const auto& word : words)
+        if (word == "--help" || word == "-h") {
+            std::cout << help();
+            return exit_ok;
+        }
+    if (words.empty() || words.front() != "rotate-key") {
+        complain("say what to do with them: ocim secrets rotate-key. See \"ocim secrets --help\".");
+        return exit_usage;
+    }
+    const auto arguments = Arguments::parse("secrets", words.subspan(1), flags);
+    if (!arguments) {
+        complain(arguments.error().message);
+        return exit_usage;
+    }
+    ::umask(077);
+    const auto directory = arguments->text("data-dir");
+    const auto file =
+        KeyFile::of(directory, arguments->text("encryption-key-file"), arguments->text("encryption-passphrase-file"));
+    boost::asio::io_context loop{1};
+    const auto clock = make_system_clock(loop);
+    Result<void> result;
+    auto work = rotate(loop.get_executor(), *clock, directory + "/ocim.db", file);
+    boost::asio::co_spawn(loop, std::move(work), [&](const std::exception_ptr& thrown, Result<void> ended) {
+        result = std::move(ended);
+        if (thrown) std::rethrow_exception(thrown);
+    });
+    loop.run();
+    if (result) return exit_ok;
+    complain(result.error().message);
+    return exit_failed;
+}
+
+}  // namespace ocim::cli
