@@ -75,7 +75,7 @@ class Watches(OcimTest):
         self.put(maps, "b", a="1")
         for reason, query, seen in [("nothing said", {}, ["a", "b"]), ("0", {"resourceVersion": 0}, ["a", "b"]),
                                     ("after the first", {"resourceVersion": version}, ["b"])]:
-            with self.subTest(reason), self.watch(maps, timeoutSeconds=1, **query) as stream:
+            with self.subTest(reason), self.watch(maps, timeoutSeconds=3, **query) as stream:
                 events = iter(stream.next, None)
                 self.assertEqual([short(event)[:2] for event in events], [("ADDED", name) for name in seen])
 
@@ -121,14 +121,14 @@ class Watches(OcimTest):
     def test_ends_in_time_with_a_bookmark(self):
         maps = self.space("ends")
         begin = time.monotonic()
-        with self.watch(maps, timeoutSeconds=4, allowWatchBookmarks="true") as stream:
+        with self.watch(maps, timeoutSeconds=8, allowWatchBookmarks="true") as stream:
             elsewhere = self.write("POST", MAPS.format("default"), {"metadata": {"generateName": "x"}})
             bookmark = stream.next()
             self.assertEqual(bookmark["type"], "BOOKMARK")
             self.assertGreaterEqual(int(bookmark["object"]["metadata"]["resourceVersion"]),
                                     int(elsewhere["metadata"]["resourceVersion"]), "it covers other namespaces")
             self.assertIsNone(stream.next(), "a clean end")
-        self.assertGreater(time.monotonic() - begin, 3.9)
+        self.assertGreater(time.monotonic() - begin, 7.9)
 
     def test_other_shapes(self):
         maps = self.space("shapes")
@@ -158,7 +158,7 @@ class Watches(OcimTest):
         for number in range(3):
             self.put(maps, f"later-{number}", a="1")
         self.write("DELETE", maps + "/before-4")
-        with self.watch(maps, resourceVersion=at, timeoutSeconds=2) as stream:
+        with self.watch(maps, resourceVersion=at, timeoutSeconds=4) as stream:
             rest = [(event["type"], event["object"]["metadata"]["name"]) for event in iter(stream.next, None)]
         self.assertEqual(seen, ["before-0", "before-1", "before-2"])
         self.assertEqual(rest, [("ADDED", "before-3"), ("ADDED", "before-4"), ("ADDED", "later-0"),
@@ -189,9 +189,9 @@ class Watches(OcimTest):
             begin = time.monotonic()
             for number in range(40):
                 self.put(maps, f"m{number:02}", a="x" * 900_000)
-            thread.join(60)
+            thread.join(100)
             self.assertEqual(names, [f"m{number:02}" for number in range(40)], "the other one gets all of it")
-            self.assertLess(time.monotonic() - begin, 60)
+            self.assertLess(time.monotonic() - begin, 100)
             # a stall of 10 s and a fair time for what was sent
             wait_until(lambda: self.sockets() < held, "the connection of who does not read is given up", 90)
             with contextlib.suppress(OSError):
