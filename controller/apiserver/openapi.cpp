@@ -96,6 +96,15 @@ OpenApi::Documents made_v2(const Inventory& inventory, bool protobuf) {
     return out;
 }
 
+/// Calls at the end of the scope, also when whoever asked has gone.
+template <class F>
+struct Making {
+    F end;
+    ~Making() { end(); }
+};
+template <class F>
+Making(F) -> Making<F>;
+
 api::Status busy() {
     api::Status status;
     status.code = 429;
@@ -116,9 +125,16 @@ api::Status not_acceptable(std::string_view types) {
 }  // namespace
 
 awaitable<Result<std::shared_ptr<const OpenApi::Documents>>> OpenApi::documents(Form form) {
-    const auto revision = registry_.discovery();
     auto& kept = made_[form];  // a map's places stay where they are
+    // of many who ask at once one makes them
+    while (kept.being_made) co_await kept.done.wait();
+    const auto revision = registry_.discovery();
     if (kept.documents && kept.of == revision) co_return kept.documents;
+    kept.being_made = true;
+    const Making making{[&kept] {
+        kept.being_made = false;
+        kept.done.notify();
+    }};
     Inventory inventory;
     for (const auto* r : registry_.resources()) inventory.resources.push_back(*r);
     inventory.groups = served_groups(registry_);

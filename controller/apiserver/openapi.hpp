@@ -38,6 +38,8 @@ public:
 private:
     enum class Form { v3, v2_json, v2_protobuf };
     struct Made {
+        bool being_made = false;
+        Signal done;                                 ///< with it, well or not
         std::uint64_t of = 0;                        ///< the state of the registry
         std::shared_ptr<const Documents> documents;  // shared with whoever answers from them while others are made
     };

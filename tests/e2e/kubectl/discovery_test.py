@@ -47,6 +47,12 @@ class Discovery(OcimTest):
         status, _, body = self.get("/apis", Accept=AGGREGATED, If_None_Match=headers["ETag"])
         self.assertEqual((status, body), (304, b""))
 
+    def test_older_clients_ask_for_the_older_version(self):
+        older = AGGREGATED.replace("v=v2;", "v=v2beta1;")
+        status, headers, body = self.get("/apis", Accept=f"{older},application/json")
+        self.assertEqual((status, headers["Content-Type"]), (200, older))
+        self.assertEqual(json.loads(body)["apiVersion"], "apidiscovery.k8s.io/v2beta1")
+
     def test_plain_discovery(self):
         for path, kind in [("/api", "APIVersions"), ("/apis", "APIGroupList"), ("/api/v1/", "APIResourceList"),
                            ("/apis/ocim.opencraft.com", "APIGroup"),
@@ -107,9 +113,13 @@ class Discovery(OcimTest):
                             "type": "object", "properties": {"spec": {
                                 "type": "object", "description": "What the gadget is.",
                                 "properties": {"size": {"type": "integer"}}}}}}}]}}
+        before = json.loads(self.get("/openapi/v3")[2])["paths"]
         self.kubectl("apply", "-f", "-", stdin=json.dumps(crd))
         self.kubectl("wait", "--for=condition=Established", "crd/gadgets.shop.example.org", "--timeout=20s")
         self.assertIn("gadgets.shop.example.org", self.kubectl("api-resources", "-o", "name").split())
+        after = json.loads(self.get("/openapi/v3")[2])["paths"]
+        self.assertEqual({path for path in after if after[path] != before.get(path)}, {"apis/shop.example.org/v1"},
+                         "only what is new has another hash")
         self.assertIn("What the gadget is.", self.kubectl("explain", "gadget.spec"))
         self.kubectl("delete", "crd", "gadgets.shop.example.org")
         self.assertEqual(self.get("/apis/shop.example.org/v1")[0], 404)

@@ -510,6 +510,21 @@ TEST_F(ServerTest, GivesOpenApi2InTheFormThatIsAskedFor) {
     EXPECT_EQ(send("GET", "/openapi/v3/apis/none.example.org/v1").status, 404U);
 }
 
+TEST_F(ServerTest, MakesOpenApiOnceForAllWhoAskTogether) {
+    constexpr std::size_t many = 40;  // more than the pool would take
+    std::vector<FakeResponder> responders(many);
+    TaskGroup tasks(loop.executor());
+    for (auto& responder : responders) {
+        auto asked = request("GET", "/openapi/v3", "", {});
+        tasks.spawn("openapi", server.handler()(std::move(asked), responder));
+    }
+    loop.run(tasks.join());
+    for (const auto& responder : responders) {
+        EXPECT_EQ(responder.said.status, 200U);
+        EXPECT_EQ(responder.said.body, responders.front().said.body);
+    }
+}
+
 TEST_F(ServerTest, CountsRequests) {
     send("GET", widgets);
     send("GET", std::string(widgets) + "/nope");
