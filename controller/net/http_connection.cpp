@@ -189,8 +189,22 @@ awaitable<bool> Connection::answer_expectation(const Parser& parser) {
     co_return true;
 }
 
+/// RFC 9112, 6.1: a body whose end we would find elsewhere than its sender hides another request.
+bool ends_where_we_think(const http::request<http::string_body>& message) {
+    const auto codings = message.equal_range(http::field::transfer_encoding);
+    if (codings.first == codings.second) return true;
+    const auto value = codings.first->value();
+    return std::next(codings.first) == codings.second && message.version() >= 11 &&
+           message.find(http::field::content_length) == message.end() &&
+           wire::lower_case(std::string_view(value.data(), value.size())) == "chunked";
+}
+
 /// False when the request is well-formed HTTP that we do not serve.
 bool Connection::take(Parser& parser) {
+    if (!ends_where_we_think(parser.get())) {
+        refusal_ = {400, "Malformed request: of transfer codings only chunked is understood, without a length"};
+        return false;
+    }
     keep_alive_ = parser.keep_alive();
     auto message = parser.release();
     old_client_ = message.version() < 11;

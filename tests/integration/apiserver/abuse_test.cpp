@@ -156,6 +156,10 @@ TEST_F(AbuseTest, ASecondRequestIsNotSmuggledInABody) {
         "Content-Length: 0\r\nContent-Length: " + std::to_string(second.size()) + "\r\n\r\n",
         "Transfer-Encoding : chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
         "Transfer-Encoding: xchunked\r\n\r\n",
+        "Transfer-Encoding: identity\r\n\r\n",
+        "Transfer-Encoding: chunked, gzip\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
         "Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
     };
     for (const auto& head : heads) {
