@@ -376,6 +376,8 @@ class Stage:
 def remove_machines(data_directory):
     """Machines outlive the controller; without one they are taken away like this."""
     for folder in pathlib.Path(data_directory).glob("local-cloud/*/*"):
+        if not folder.is_dir():
+            continue  # the note about the bridge, which is read below
         bridge = None
         try:
             bridge = json.loads((folder / "machine.json").read_text())["bridge"]

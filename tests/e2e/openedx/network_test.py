@@ -58,6 +58,9 @@ class Networks(unittest.TestCase):
                 errors = [stage.communicate(timeout=120)[1] for stage in stages]
             self.assertEqual(len(set(networks)), 3, f"{networks} {errors}")
             self.assertNotIn("", networks, errors)
+            left = [addresses for addresses in self.bridges().values() for network in networks
+                    if network.removesuffix("0/24") + "1/24" in addresses]
+            self.assertEqual(left, [], "a network without machines goes with its stage")
 
 
 if __name__ == "__main__":
