@@ -87,6 +87,35 @@ class Drift(Scenario):
                       lambda: len(self.machines()[1]) > 0)
         self.wait_served()
 
+    def test_07_the_record_of_a_run(self):
+        """Removed or changed on the machine it comes back from the status; the playbook is not run again."""
+        appserver = self.instance_status()["activeAppServers"][0]
+        address = self.stage.get("appserver", appserver, "-n", "campus")["status"]["addresses"][0]
+        run = self.stage.get("provisioningrun", f"{appserver}-1", "-n", "campus")
+        folder = f"/var/lib/ocim/runs/{run['metadata']['uid']}"
+
+        def record():
+            return self.ssh(address, f"cat {folder}/exit {folder}/commit {folder}/started {folder}/mark").stdout
+
+        def same():
+            now = self.stage.get("provisioningrun", f"{appserver}-1", "-n", "campus")["status"]
+            self.assertEqual(now["phase"], "Succeeded")
+            self.assertEqual(self.stage.get("appserver", appserver, "-n", "campus")["status"]["phase"], "Running")
+            return record() == wanted and self.condition("provisioningrun", f"{appserver}-1")["status"] == "True"
+
+        wanted = record()
+        installed = self.ssh(address, "stat -c %y /opt/site/settings.json").stdout
+        # looked at once a minute: its backend is the machine
+        self.repaired("provisioningrun", lambda: self.ssh(address, "rm -rf /var/lib/ocim/runs"), same, 150)
+        self.repaired("provisioningrun", lambda: self.ssh(address, f"echo 3 >{folder}/exit"), same, 150)
+        self.assertEqual(self.ssh(address, f"ls {folder}/log").returncode, 2, "it did not run again")
+        self.assertEqual(self.ssh(address, "stat -c %y /opt/site/settings.json").stdout, installed)
+        self.ssh(address, f"echo 'i=other o=campus/x u=y' >{folder}/mark")
+        wait_for("a folder that is not ours is told of", lambda: self.condition(
+            "provisioningrun", f"{appserver}-1")["reason"] == "NotOwned", 150)
+        self.assertEqual(self.ssh(address, f"cat {folder}/mark").stdout, "i=other o=campus/x u=y\n")
+        self.wait_served()
+
     def test_07_monitors_are_there_again_after_a_crash(self):
         """The prober lives in Ocim: nobody else reaches it, but nothing of it outlives the process."""
         before = self.stage.get("monitor", "demo-lms", "-n", "campus")["status"]
