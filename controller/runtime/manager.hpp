@@ -20,7 +20,9 @@ public:
         /// A first action waits this long for company, while more arrive up to batch_wait_max.
         Duration batch_wait{50}, batch_wait_max{1'000};
         Duration retry_min{1'000}, retry_max{300'000};
-        Duration probe_busy{3'000}, probe_idle{30'000}, probe_limit{5'000};
+        /// Between two probes of a backend with and without work that waits, such that whoever is in it can say within
+        /// 10 s that it is gone; of a machine with runs in it, when nothing waits; and the bound of one.
+        Duration probe_busy{3'000}, probe_idle{4'000}, probe_idle_machine{30'000}, probe_limit{5'000};
         /// A due key of low priority that waited so long gets every second turn, however many keys of high
         /// priority keep coming.
         Duration starvation_max{10'000};
