@@ -100,11 +100,12 @@ class Operations:
     # --- writing
 
     def test_create(self):
-        """create namespace, configmap, secret, serviceaccount, roles and bindings"""
+        """create namespace, configmap, secret, serviceaccount, quota, roles and bindings"""
         self.client("create", "namespace", "made")
         for words in (["configmap", "c", "--from-literal=a=b"], ["secret", "generic", "s", "--from-literal=a=b"],
                       ["serviceaccount", "sa"], ["role", "r", "--verb=get", "--resource=configmaps"],
                       ["rolebinding", "rb", "--role=r", "--serviceaccount=made:sa"],
+                      ["quota", "q", "--hard=count/leases.coordination.k8s.io=1"],
                       ["clusterrole", "made", "--verb=get", "--resource=configmaps"],
                       ["clusterrolebinding", "made", "--clusterrole=made", "--group=made"]):
             self.client("create", *words, "-n", "made")
@@ -348,9 +349,11 @@ class Operations:
         self.assertEqual(waiting.returncode, 0, out)
 
     def test_auth(self):
-        """auth can-i, auth can-i --list, auth reconcile"""
+        """auth can-i, auth can-i --list, auth reconcile, --as"""
         self.assertEqual(self.client("auth", "can-i", "create", "dnsrecords"), "yes\n")
         self.assertIn("[*]", self.client("auth", "can-i", "--list"))
+        self.assertIn('User "jane" cannot list', self.client_refused("get", "dns", "--as=jane"))
+        self.assertIn("no", self.ocim.run(str(self.PROGRAM), "auth", "can-i", "get", "dns", "--as=jane", check=False).stdout)
         role = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role",
                 "metadata": {"name": "reconciled", "namespace": "default"},
                 "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]}]}
@@ -391,6 +394,17 @@ class New(Operations, ClientTest):
         """auth whoami; events"""
         self.assertIn("system:masters", self.client("auth", "whoami"))
         self.client("events", "-A")
+
+    def test_token(self):
+        """create token, and a request with it"""
+        self.client("create", "serviceaccount", "robot")
+        token = self.client("create", "token", "robot", "--duration=10m").strip()
+        view = ["view", "--raw", "--minify", "-o"]
+        server = self.client("config", *view, "jsonpath={.clusters[0].cluster.server}")
+        authority = str(self.ocim.data / "pki" / "ca.crt")
+        words = ["auth", "whoami", "--token", token, "--server", server, "--certificate-authority", authority]
+        said = self.client(*words, env={"KUBECONFIG": "/dev/null"})
+        self.assertIn("system:serviceaccount:default:robot", said)
 
     def test_warnings(self):
         """--validate=warn prints the server's warnings"""
