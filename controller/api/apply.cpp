@@ -43,12 +43,12 @@ FieldSet ownable(FieldSet set, const Manager& manager) {
 
 const Json* managed_fields_of(const Json& object) { return find(object, {"metadata", "managedFields"}); }
 
-void set_managed_fields(Json& object, const Json& managed_fields) {
+void set_managed_fields(Json& object, Json managed_fields) {
     auto& metadata = make_object(object, {"metadata"});
     if (managed_fields.is_null())
         metadata.stable_erase("managedFields");
     else
-        metadata["managedFields"] = managed_fields;
+        metadata["managedFields"] = std::move(managed_fields);
 }
 
 Json without_managed_fields(const Json& object) {
@@ -94,9 +94,9 @@ void track_update(const Json& current, Json& updated, const TypeNode& type, cons
     const bool from_client = !entries.empty();
     if (!reset && !from_client) entries = reconciled_entries(managed_fields_of(current), type);
     if (taken.empty() && gone.empty() && !reset) {
-        const auto* kept = from_client ? sent : managed_fields_of(current);
-        const Json same = kept ? *kept : Json();
-        set_managed_fields(updated, same);
+        if (from_client) return;  // they are there
+        const auto* kept = managed_fields_of(current);
+        set_managed_fields(updated, kept ? *kept : Json());
         return;
     }
     for (auto& entry : entries) entry.fields = subtract(subtract(std::move(entry.fields), taken), gone);

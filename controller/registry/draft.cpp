@@ -54,12 +54,15 @@ void keep_system_fields(Json& object, const Json& old) {
 }
 
 /// The part of `body` that its sub-resource may change, on top of `old`.
-Json only_subresource(const std::string& subresource, const Json& body, const Json& old) {
+Json only_subresource(const std::string& subresource, Json body, const Json& old) {
+    if (subresource == "scale") return body;  // the object already, with another number
     Json out = old;
     auto& fields = out.get_object();
-    if (const auto* managed = api::find(body, {"metadata", "managedFields"}))
-        fields["metadata"].as_object()["managedFields"] = *managed;
-    if (subresource == "scale") return body;  // the object already, with another number
+    auto& sent = body.get_object();
+    auto* metadata = sent.if_contains("metadata");
+    if (auto* managed =
+            metadata && metadata->is_object() ? metadata->get_object().if_contains("managedFields") : nullptr)
+        fields["metadata"].as_object()["managedFields"] = std::move(*managed);
     if (subresource == "finalize") {
         const auto* finalizers = api::find(body, {"spec", "finalizers"});
         auto& spec = api::make_object(out, {"spec"});
@@ -69,9 +72,8 @@ Json only_subresource(const std::string& subresource, const Json& body, const Js
             spec.erase("finalizers");
         return out;
     }
-    const auto* status = body.get_object().if_contains("status");
-    if (status)
-        fields["status"] = *status;
+    if (auto* status = sent.if_contains("status"))
+        fields["status"] = std::move(*status);
     else
         fields.erase("status");
     return out;
@@ -180,7 +182,7 @@ Outcome<Plan> Registry::State::draft_update(const Request& request, Json body, c
     const auto& subresource = request.options.subresource;
     const bool main = subresource.empty();
 
-    auto object = main ? std::move(body) : only_subresource(subresource, body, old);
+    auto object = main ? std::move(body) : only_subresource(subresource, std::move(body), old);
     keep_system_fields(object, old);
     if (main && resource.status_subresource) {
         if (const auto* status = old.get_object().if_contains("status"))

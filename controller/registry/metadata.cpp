@@ -253,8 +253,27 @@ std::vector<Cause> validate_metadata(const Json& object, const Json* old, NameRu
     return out;
 }
 
+namespace {
+
+bool is_in_order(const json::object& fields) {
+    constexpr std::array first{"apiVersion", "kind", "metadata"};
+    if (fields.size() < first.size()) return false;
+    for (std::size_t i = 0; i < first.size(); ++i)
+        if (std::string_view((fields.begin() + i)->key()) != first[i]) return false;
+    const auto* metadata = fields.at("metadata").if_object();
+    if (!metadata) return true;
+    auto known = known_fields.begin();
+    return std::ranges::all_of(*metadata, [&](const auto& field) {
+        known = std::ranges::find(known, known_fields.end(), std::string_view(field.key()), &Known::name);
+        return known != known_fields.end();
+    });
+}
+
+}  // namespace
+
 void put_in_order(Json& object) {
     auto& fields = object.as_object();
+    if (is_in_order(fields)) return;
     json::object ordered(fields.storage());
     const auto move = [](json::object& from, json::object& to, std::string_view key) {
         if (auto* value = from.if_contains(key)) to.insert_or_assign(key, std::move(*value)), from.erase(key);
