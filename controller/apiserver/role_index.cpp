@@ -61,7 +61,7 @@ void RoleIndex::put_binding(const registry::Follower::Item& item, const api::Jso
     if (const auto* subjects = api::find(object, {"subjects"}); subjects && subjects->is_array())
         for (const auto& subject : subjects->get_array())
             if (auto key = key_of(subject, item.namespace_); !key.empty()) {
-                given_[key][item.namespace_].insert(place);
+                ++given_[key][item.namespace_][binding.role];
                 binding.subjects.push_back(std::move(key));
             }
     bindings_[place] = std::move(binding);
@@ -72,9 +72,9 @@ void RoleIndex::drop_binding(const Place& place) {
     if (found == bindings_.end()) return;
     for (const auto& subject : found->second.subjects) {
         const auto given = given_.find(subject);
-        if (given == given_.end()) continue;  // the same subject twice in one binding
         auto& there = given->second[place.first];
-        there.erase(place);
+        const auto role = there.find(found->second.role);
+        if (--role->second == 0) there.erase(role);
         if (there.empty()) given->second.erase(place.first);
         if (given->second.empty()) given_.erase(given);
     }
@@ -87,8 +87,8 @@ bool RoleIndex::each_of(const std::string& subject, const std::string& namespace
     if (given == given_.end()) return true;
     const auto there = given->second.find(namespace_);
     if (there == given->second.end()) return true;
-    for (const auto& place : there->second) {
-        const auto role = roles_.find(bindings_.at(place).role);
+    for (const auto& [place, bindings] : there->second) {
+        const auto role = roles_.find(place);
         if (role != roles_.end() && !visit(role->second)) return false;
     }
     return true;

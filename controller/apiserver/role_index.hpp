@@ -6,7 +6,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <unordered_map>
 
@@ -32,8 +31,8 @@ private:
         Place role;
         std::vector<std::string> subjects;
     };
-    /// The bindings of one subject, by their namespace.
-    using Given = std::map<std::string, std::set<Place>>;
+    /// The roles of one subject, by the namespace of the bindings that give them, and how many of those do.
+    using Given = std::map<std::string, std::map<Place, std::size_t>>;
 
     void catch_up();
     void take(const registry::Follower::Item& item);

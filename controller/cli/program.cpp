@@ -1,6 +1,7 @@
 #include "cli/program.hpp"
 
 #include "apiserver/server.hpp"
+#include "apiserver/webhooks.hpp"
 #include "cli/access.hpp"
 #include "cli/certificates.hpp"
 #include "cli/files.hpp"
@@ -78,7 +79,8 @@ struct Program::State {
     std::unique_ptr<apiserver::AuditLog> audit;
     apiserver::Health health;
     std::unique_ptr<apiserver::Server> api;
-    std::unique_ptr<net::HttpServer> api_listener, metrics_listener;
+    apiserver::Webhooks webhooks;
+    std::unique_ptr<net::HttpServer> api_listener, metrics_listener, webhook_listener;
 
     /// Why /readyz says no, or empty.
     std::string not_ready = "starting";
@@ -245,6 +247,15 @@ Result<void> Program::State::listen() {
     served = net::serve(loop.get_executor(), *clock, std::move(plain), apiserver::metrics_handler(metrics, health));
     if (!served) return std::move(served).error().within("--metrics-listen");
     metrics_listener = *std::move(served);
+    if (!settings.webhook_listen) return {};
+
+    net::ServerSettings deliveries;
+    deliveries.address = settings.webhook_listen->host;
+    deliveries.port = settings.webhook_listen->port;
+    deliveries.refusal = apiserver::wire_refusal;
+    served = net::serve(loop.get_executor(), *clock, std::move(deliveries), webhooks.handler());
+    if (!served) return std::move(served).error().within("--webhook-listen");
+    webhook_listener = *std::move(served);
     return {};
 }
 
@@ -285,6 +296,7 @@ awaitable<void> Program::State::stop() {
     const auto deadline = clock->now() + drain_limit;
     if (api_listener) co_await api_listener->stop(deadline);
     if (metrics_listener) co_await metrics_listener->stop(deadline);
+    if (webhook_listener) co_await webhook_listener->stop(deadline);
     co_await tasks.stop();
     if (audit) co_await audit->flush();
     if (store) co_await store->stop();

@@ -7,6 +7,7 @@
 #include "cli/encryption.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,7 @@ public:
     struct Settings {
         std::string data_directory;
         Address listen, metrics_listen;
+        std::optional<Address> webhook_listen;
         bool controllers = true;
         std::string token_auth_file, service_account_issuer;  ///< empty: none, and the usual one
         std::vector<std::string> tls_names;                   ///< --tls-san

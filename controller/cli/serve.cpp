@@ -16,6 +16,7 @@ constexpr Flag flags[] = {
     {"data-dir", "DIR", "Where everything is kept. Made when it is not there.", "", true},
     {"listen", "ADDRESS:PORT", "Where the API listens, with TLS. Port 0 takes a free one.", "127.0.0.1:7443"},
     {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
+    {"webhook-listen", "ADDRESS:PORT", "Where signed webhooks are taken, without TLS: for a load balancer in front."},
     {.name = "tls-san",
      .value = "NAME",
      .help = "Another name or address that clients reach the API by; may be repeated.",
@@ -59,6 +60,11 @@ Result<Program::Settings> settings(const Arguments& arguments) {
                                  arguments.text("encryption-passphrase-file"));
     out.token_auth_file = arguments.text("token-auth-file");
     out.service_account_issuer = arguments.text("service-account-issuer");
+    if (arguments.has("webhook-listen")) {
+        auto webhooks = parse_address("webhook-listen", arguments.text("webhook-listen"));
+        if (!webhooks) return std::move(webhooks).error();
+        out.webhook_listen = *std::move(webhooks);
+    }
     out.controllers = !arguments.has("no-controllers");
     const auto format = arguments.text("log-format");
     if (format != "text" && format != "json")

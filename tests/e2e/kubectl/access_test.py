@@ -79,6 +79,11 @@ class Access(OcimTest):
         for name in ("cluster-admin", "admin", "edit", "view", "system:discovery", "system:basic-user", "ocim-admin",
                      "ocim-instance-manager", "ocim-viewer"):
             self.assertIn(f"clusterrole.rbac.authorization.k8s.io/{name}\n", names)
+        # what is written down is what there is
+        sample = pathlib.Path(__file__).resolve().parents[3] / "manifests" / "samples" / "roles.yaml"
+        for role in json.loads(self.kubectl("apply", "--dry-run=server", "-f", str(sample), "-o", "json"))["items"]:
+            stored = json.loads(self.kubectl("get", "clusterrole", role["metadata"]["name"], "-o", "json"))
+            self.assertEqual(role["rules"], stored["rules"])
         wait_until(lambda: "instances" in self.kubectl("get", "clusterrole", "edit", "-o", "yaml"),
                    "edit holds what an instance manager may do")
         self.assertNotIn("secrets", self.kubectl("get", "clusterrole", "view", "-o", "jsonpath={.rules}"))

@@ -1,6 +1,6 @@
 #include "registry/quota.hpp"
 
-#include "fixture.hpp"
+#include "support/world.hpp"
 
 #include <gtest/gtest.h>
 
@@ -35,6 +35,42 @@ TEST(Quota, KnowsHowKindsAreCalled) {
     EXPECT_EQ(counted_by("count/widgets.x.org"), std::pair(std::string("x.org"), std::string("widgets")));
     EXPECT_EQ(counted_by("secrets"), std::pair(std::string(), std::string("secrets")));
     EXPECT_FALSE(counted_by("cpu"));
+}
+
+TEST(Quota, HoldsWhenManyCreateAtOnce) {
+    test::World world;
+    auto& registry = world.registry();
+    TaskGroup tasks(world.loop.executor());
+    int made = 0, refused = 0;
+    std::string why;
+    auto create = [&](const char* plural, std::string object) -> awaitable<void> {
+        const auto* resource = registry.resource("", "v1", plural);
+        api::Parsed body{test::json_of(std::move(object)), {}};
+        auto done = co_await registry.create(*resource, "default", "", std::move(body), WriteOptions());
+        ++(done ? made : refused);
+        if (!done) why = done.error().message;
+    };
+    world.loop.run(
+        create("resourcequotas", "{'metadata':{'name':'q'},'spec':{'hard':{'secrets':'3','configmaps':'9'}}}"));
+    ASSERT_EQ(std::exchange(made, 0), 1);
+    // all of them are accepted or refused before the first is durable
+    for (int i = 0; i < 10; ++i)
+        tasks.spawn("create", create("secrets", "{'metadata':{'name':'s" + std::to_string(i) + "'}}"));
+    world.loop.run(tasks.join());
+    EXPECT_EQ(made, 3);
+    EXPECT_EQ(refused, 7);
+    EXPECT_TRUE(
+        why.ends_with("is forbidden: exceeded quota: q, requested: secrets=1, used: secrets=3, limited: secrets=3"))
+        << why;
+
+    made = 0;
+    world.loop.run(create("configmaps", "{'metadata':{'name':'c'}}"));
+    EXPECT_EQ(made, 1) << "another kind has its own";
+    const auto* secrets = registry.resource("", "v1", "secrets");
+    auto removed = world.loop.run(registry.remove(*secrets, "default", "s0", {}));
+    ASSERT_TRUE(removed);
+    world.loop.run(create("secrets", "{'metadata':{'name':'again'}}"));
+    EXPECT_EQ(made, 2) << "there is room again";
 }
 
 }  // namespace

@@ -1,0 +1,75 @@
+#include "apiserver/webhooks.hpp"
+
+#include "support/test_loop.hpp"
+
+#include <gtest/gtest.h>
+
+using namespace ocim;
+using namespace ocim::apiserver;
+
+namespace {
+
+/// The example of GitHub's documentation.
+constexpr auto secret = "It's a Secret to Everybody";
+constexpr auto body = "Hello, World!";
+constexpr auto signature = "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+
+struct Keeper : net::Responder {
+    awaitable<void> reply(net::ServerReply given) override {
+        said = std::move(given);
+        co_return;
+    }
+    awaitable<void> start_stream(unsigned, std::multimap<std::string, std::string>) override { co_return; }
+    awaitable<bool> write(std::string) override { co_return false; }
+    awaitable<void> finish() override { co_return; }
+    net::ServerReply said{0, {}, {}};
+};
+
+TEST(Webhooks, AreLetInByTheirSignatureOnly) {
+    test::TestLoop loop;
+    Webhooks webhooks;
+    int received = 0;
+    std::vector<Secret> secrets{Secret("another"), Secret(secret)};
+    webhooks.add("/github", {[&] { return secrets; },
+                             [&](net::ServerRequest) -> awaitable<net::ServerReply> {
+                                 ++received;
+                                 co_return net::ServerReply{202};
+                             }});
+    const auto code = [&](const std::string& method, const std::string& path, const std::string& signed_with,
+                          const std::string& content) {
+        net::ServerRequest request;
+        request.method = method;
+        request.path = path;
+        request.body = content;
+        if (!signed_with.empty()) request.headers.emplace("x-hub-signature-256", signed_with);
+        Keeper responder;
+        loop.run(webhooks.handler()(std::move(request), responder));
+        return responder.said.status;
+    };
+    EXPECT_EQ(code("POST", "/github", signature, body), 202U);
+    EXPECT_EQ(received, 1);
+    const struct {
+        const char *reason, *method, *path, *signature, *body;
+        unsigned code;
+    } cases[] = {
+        {"a path that nobody added", "POST", "/gitlab", signature, body, 404},
+        {"below one that is", "POST", "/github/x", signature, body, 404},
+        {"another method", "GET", "/github", signature, body, 405},
+        {"no signature", "POST", "/github", "", body, 401},
+        {"another body", "POST", "/github", signature, "Hello, World?", 401},
+        {"the old way", "POST", "/github", "sha1=757107ea0eb2509fc211221cce984b8a37570b6d", body, 401},
+        {"cut off", "POST", "/github", "sha256=757107ea", body, 401},
+        {"in capitals", "POST", "/github", "sha256=757107EA0EB2509FC211221CCE984B8A37570B6D7586C22C46F4379C8B043E17",
+         body, 401},
+    };
+    for (const auto& c : cases) EXPECT_EQ(code(c.method, c.path, c.signature, c.body), c.code) << c.reason;
+    secrets = {Secret("")};
+    EXPECT_EQ(code("POST", "/github", signature, body), 401U);
+    // HMAC of the same body under an empty key
+    EXPECT_FALSE(is_signed("sha256=e3e3bbf6fd4aafbb6a1b0dcc0a6e6d6bdf1d4a29fd3f6b6a5d3f2f67e1dd5b1f", body, secrets));
+    secrets.clear();
+    EXPECT_EQ(code("POST", "/github", signature, body), 401U) << "without a secret nobody is let in";
+    EXPECT_EQ(received, 1);
+}
+
+}  // namespace
