@@ -107,6 +107,8 @@ struct Composed {
     Verdict verdict;
     std::vector<Finding> findings;
     std::vector<Note> notes;
+    std::vector<Measure> measures;
+    std::vector<Reference> keeps;
     std::optional<Duration> look_again;
     bool complete = true;
 };
@@ -114,6 +116,8 @@ struct Composed {
 class CompositeAdapter : public KindAdapter {
 public:
     virtual std::vector<api::Kind> child_kinds() const = 0;
+    virtual std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const = 0;
+    virtual std::vector<HistogramKind> histograms() const = 0;
     virtual Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const = 0;
 };
 

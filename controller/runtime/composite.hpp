@@ -31,17 +31,23 @@ public:
         }
         return {};
     }
+    std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const override {
+        if constexpr (requires(const typename K::Object& o) { K::further_needs(o, inputs); })
+            if (const auto decoded = api::decode_object<typename K::Object>(object))
+                return K::further_needs(*decoded, inputs);
+        return {};
+    }
+    std::vector<HistogramKind> histograms() const override {
+        if constexpr (requires { K::histograms(); }) return K::histograms();
+        return {};
+    }
     Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const override {
         auto decoded = api::decode_object<typename K::Object>(object);
         if (!decoded) return std::move(decoded).error();
         auto made = K::compose(*decoded, children, inputs);
-        return Composed{std::move(made.children),
-                        api::encode(made.status),
-                        std::move(made.verdict),
-                        std::move(made.findings),
-                        std::move(made.notes),
-                        made.look_again,
-                        made.complete};
+        return Composed{std::move(made.children), api::encode(made.status), std::move(made.verdict),
+                        std::move(made.findings), std::move(made.notes),    std::move(made.measures),
+                        std::move(made.keeps),    made.look_again,          made.complete};
     }
 };
 

@@ -124,7 +124,8 @@ awaitable<Result<std::optional<Verdict>>> CompositeController::apply_existing(Ob
     const auto* reference = controller_reference(*existing);
     const bool owned = reference && api::find_text(*reference, {"uid"}) == api::find_text(*owner, {"metadata", "uid"});
     const bool retained = !reference && annotation(*existing, retained_annotation) == retained_by(key);
-    if (!owned && !retained)
+    const bool adopted = child.adopt && !reference;
+    if (!owned && !retained && !adopted)
         co_return Verdict{Verdict::State::stalled, "NotOwned",
                           in_words(child.object) + " exists already and does not belong to this " +
                               std::string(kind_.name) + ": rename or delete it."};

@@ -27,13 +27,16 @@ bool others_changed(const Change& change) {
 
 }  // namespace
 
-CompositeController::CompositeController(Engine& engine, const CompositeAdapter& adapter)
+CompositeController::CompositeController(Engine& engine, BackendBoard& board, const CompositeAdapter& adapter)
     : Controller(engine, adapter),
+      board_(board),
       composite_(adapter),
       abandoned_(
           engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})),
       states_(engine.metrics, name_) {
     for (const auto& kind : adapter.child_kinds()) kinds_.emplace(kind_id(kind), kind);
+    for (const auto& one : adapter.histograms())
+        histograms_.emplace(one.name, &engine.metrics.histogram(one.name, one.help, {}, one.buckets));
 }
 
 // --- whose child is whose
@@ -61,6 +64,7 @@ void CompositeController::own_changed(const ObjectKey& key, const ObjectPtr& obj
         return;
     }
     states_.forget(key);
+    keep(key, {});
     memory_.erase(key);
 }
 
@@ -136,6 +140,12 @@ awaitable<Result<Controller::Visited>> CompositeController::visit(ObjectKey key)
 std::optional<Verdict> CompositeController::before_compose(const Json& object, const ObjectFacts& facts,
                                                            Inputs& inputs) {
     const auto lacking = resolve(engine_, facts.needs, inputs);
+    if (!lacking) {
+        auto further = composite_.further_needs(object, inputs);
+        const auto unread = resolve(engine_, further, inputs);
+        set_further_needs(ObjectKey::of(object), std::move(further));
+        if (unread && unread->unread) return unread->verdict;
+    }
     // what is gone does not keep an object from being deleted; what was not read yet does
     if (is_deleting(object)) return lacking && lacking->unread ? std::optional(lacking->verdict) : std::nullopt;
     if (auto claimed = lost_claim(object, facts)) return claimed;
@@ -157,6 +167,8 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     standing.verdict = made->verdict;
     standing.findings = made->findings;
     tell(*object, made->notes);
+    measure(made->measures);
+    if (made->complete || !made->keeps.empty()) keep(ObjectKey::of(*object), made->keeps);
     const Visited again{made->look_again};
     if (annotation(*object, paused_annotation) == "true") {
         standing.paused = true;
@@ -211,6 +223,22 @@ void CompositeController::tell(const Json& object, const std::vector<Note>& note
     for (const auto& one : notes)
         if (std::ranges::find(said, one) == said.end()) note(object, one.warning, one.reason, "Compose", one.message);
     said = notes;
+}
+
+void CompositeController::measure(const std::vector<Measure>& measures) {
+    for (const auto& one : measures)
+        if (const auto known = histograms_.find(one.name); known != histograms_.end())
+            known->second->Observe(one.seconds);
+}
+
+void CompositeController::keep(const ObjectKey& key, const std::vector<Reference>& references) {
+    const auto known = memory_.find(key);
+    if (known == memory_.end() ? references.empty() : known->second.keeps == references) return;
+    memory_[key].keeps = references;
+    std::vector<std::pair<api::Kind, ObjectKey>> things;
+    for (const auto& reference : references)
+        things.emplace_back(reference.kind, ObjectKey{reference.namespace_, reference.name});
+    board_.use(name_ + "|" + key.text(), std::move(things));
 }
 
 void CompositeController::note_pause(const Json& object, bool paused) {

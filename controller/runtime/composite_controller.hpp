@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/board.hpp"
 #include "runtime/controller.hpp"
 #include "runtime/state_metrics.hpp"
 
@@ -14,7 +15,7 @@ namespace ocim::runtime {
 /// Drives one composite kind: a visit composes, applies what is wanted, prunes what is not, and reports.
 class CompositeController final : public Controller {
 public:
-    CompositeController(Engine& engine, const CompositeAdapter& adapter);
+    CompositeController(Engine& engine, BackendBoard& board, const CompositeAdapter& adapter);
 
 private:
     struct ChildId {
@@ -26,6 +27,7 @@ private:
     struct Memory {
         std::map<ChildId, std::size_t> applied;  // what was applied last, as a hash
         std::vector<Note> notes;                 // said already
+        std::vector<Reference> keeps;
         bool paused = false;
     };
     /// What came of applying the children.
@@ -49,6 +51,8 @@ private:
     awaitable<Result<void>> prune(ObjectPtr owner, std::set<ChildId> wanted);
     awaitable<Result<Visited>> let_go(ObjectPtr object, bool abandoned);
     void tell(const Json& object, const std::vector<Note>& notes);
+    void measure(const std::vector<Measure>& measures);
+    void keep(const ObjectKey& key, const std::vector<Reference>& references);
     void note_pause(const Json& object, bool paused);
 
     Result<api::Kind> child_kind(const Json& child) const;
@@ -61,11 +65,13 @@ private:
     std::set<ObjectKey> owners_of(const ChildId& id, const Json& object) const;
     std::string retained_by(const ObjectKey& owner) const;
 
+    BackendBoard& board_;
     const CompositeAdapter& composite_;
     std::map<std::string, api::Kind> kinds_;
     std::map<ObjectKey, std::set<ChildId>> children_;  // by owner
     std::map<ObjectKey, Memory> memory_;
     prometheus::Counter& abandoned_;
+    std::map<std::string, prometheus::Histogram*> histograms_;
     StateMetrics states_;
 };
 

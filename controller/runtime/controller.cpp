@@ -89,6 +89,7 @@ void Controller::index(const Change& change) {
     if (!object) {
         references_.set(change.key.text(), {});
         facts_.erase(change.key);
+        further_needs_.erase(change.key);
         statuses_.forget(change.key);
         queue_.forget(change.key.text());
         ClaimIndex::Claimant who;
@@ -100,11 +101,26 @@ void Controller::index(const Change& change) {
         return;
     }
     auto said = adapter_.facts(*object);
-    references_.set(change.key.text(), said ? said->needs : std::vector<Reference>());
+    index_needs(change.key, said);
     for (const auto& other : engine_.claims.set(claimant(*object), said ? said->claims : std::vector<Claim>()))
         if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
     const auto& held = facts_.insert_or_assign(change.key, std::move(said)).first->second;
     own_changed(change.key, object, &held);
+}
+
+void Controller::index_needs(const ObjectKey& key, const Result<ObjectFacts>& said) {
+    auto needs = said ? said->needs : std::vector<Reference>();
+    if (const auto further = further_needs_.find(key); said && further != further_needs_.end())
+        needs.insert(needs.end(), further->second.begin(), further->second.end());
+    references_.set(key.text(), needs);
+}
+
+void Controller::set_further_needs(const ObjectKey& key, std::vector<Reference> further) {
+    const auto said = facts_.find(key);
+    auto& held = further_needs_[key];
+    if (said == facts_.end() || held == further) return;
+    held = std::move(further);
+    index_needs(key, said->second);
 }
 
 const Result<ObjectFacts>* Controller::facts(const ObjectKey& key) const {
@@ -126,7 +142,8 @@ std::optional<Verdict> Controller::lost_claim(const Json& object, const ObjectFa
     const auto lost = engine_.claims.lost(self, facts.claims);
     if (!lost) return std::nullopt;
     return Verdict{Verdict::State::stalled, "Claimed",
-                   lost->claim.field + ": already held by " + held_by(lost->holder, self.key.namespace_) +
+                   lost->claim.field + (lost->claim.value.empty() ? "" : ": \"" + lost->claim.value + "\"") +
+                       ": already held by " + held_by(lost->holder, self.key.namespace_) +
                        ", which is older. Choose another, or delete that one."};
 }
 

@@ -51,6 +51,8 @@ protected:
     /// What the object says of itself; null when it is not in the cache.
     const Result<ObjectFacts>* facts(const ObjectKey& key) const;
     ClaimIndex::Claimant claimant(const Json& object) const;
+    /// The object needs these as well; what was said before of it is forgotten.
+    void set_further_needs(const ObjectKey& key, std::vector<Reference> further);
     std::optional<Verdict> lost_claim(const Json& object, const ObjectFacts& facts) const;
     void note(const Json& object, bool warning, std::string reason, std::string action, std::string text);
 
@@ -70,11 +72,13 @@ private:
     static Instruments instruments(const std::string& name, Engine& engine);
 
     void index(const Change& change);
+    void index_needs(const ObjectKey& key, const Result<ObjectFacts>& said);
     awaitable<void> visit_one(std::string key);
     void settle(const std::string& key, const Result<Visited>& result, Instant began);
 
     Instruments metrics_;
     std::map<ObjectKey, Result<ObjectFacts>> facts_;
+    std::map<ObjectKey, std::vector<Reference>> further_needs_;
     ReferenceIndex references_;
     bool draining_ = false;
     Signal wake_;

@@ -65,6 +65,13 @@ public:
     /// The decoded value of one key of a Secret; nothing when the Secret or the key is not there.
     std::optional<Secret> secret(const std::string& namespace_, const std::string& name, const std::string& key) const;
 
+    /// At admission: who else holds a claim, in words for a person; nothing when nobody does.
+    std::optional<std::string> holder(const std::string& claim) const {
+        return holders_ ? holders_(claim) : std::nullopt;
+    }
+    using Holders = std::function<std::optional<std::string>(const std::string& claim)>;
+    void set_holders(Holders holders) { holders_ = std::move(holders); }
+
     void add(Json object);
     void add(ObjectPtr object);
     /// The same as long as the content of every input is (see content.hpp): its mere version does not matter.
@@ -72,12 +79,14 @@ public:
 
 private:
     std::vector<ObjectPtr> items_;
+    Holders holders_;
 };
 
 /// A name that only one object may hold: the oldest does, later ones are Stalled, Claimed.
 struct Claim {
-    std::string key;    ///< "dns/example-com/www.example.com/A"
-    std::string field;  ///< what to point at: "spec.name"
+    std::string key;      ///< "dns/example-com/www.example.com/A"
+    std::string field;    ///< what to point at: "spec.name"
+    std::string value{};  ///< what is claimed, for people; empty: what the field holds
     bool operator==(const Claim&) const = default;
 };
 
@@ -140,6 +149,8 @@ struct Child {
     std::map<std::string, Generate> generated;
     /// Outlives its owner: carries no ownerReference and is never pruned.
     bool retain = false;
+    /// One that exists and that nobody owns becomes ours: for what people make and a composite answers for.
+    bool adopt = false;
 };
 
 /// The objects that the runtime made for one composite, as they are now.
@@ -169,6 +180,17 @@ private:
     std::vector<Json> items_;
 };
 
+/// How long something took, once it is over: a point of a histogram.
+struct Measure {
+    std::string name;  ///< one of the kind's `histograms`
+    double seconds = 0;
+    bool operator==(const Measure&) const = default;
+};
+struct HistogramKind {
+    std::string name, help;
+    std::vector<double> buckets;
+};
+
 template <class Object>
 struct Composition {
     std::vector<Child> children;
@@ -177,6 +199,9 @@ struct Composition {
     Verdict verdict;
     std::vector<Finding> findings;
     std::vector<Note> notes;
+    std::vector<Measure> measures;
+    /// What must not go as long as this object is there: it carries the in-use finalizer.
+    std::vector<Reference> keeps;
     /// A visit of its own accord, for what no watch tells.
     std::optional<Duration> look_again;
     /// False: this is not all that should exist (an input cannot be read, a placement was just chosen and must be
@@ -200,6 +225,9 @@ concept CompositeKind = api::Object<typename K::Object> && requires(const typena
 };
 // Optional: static std::vector<api::Cause> admit(const Object& object, const Object* old, const Inputs& inputs):
 // refuses at write time what needs() shows to be wrong. Pure. `old` is null at creation.
+// Optional: static std::vector<Reference> further_needs(const Object& object, const Inputs& inputs): what only the
+// inputs name (the Secret of a class). All of it is optional, and in the inputs of compose(). Optional: static
+// std::vector<HistogramKind> histograms(): what it measures.
 
 // --- external kinds: mirror things in a backend
 

@@ -102,7 +102,7 @@ void Manager::add(std::unique_ptr<CompositeAdapter> kind) {
     auto& state = *state_;
     state.followed.push_back(kind->kind());
     for (const auto& child : kind->child_kinds()) state.followed.push_back(child);
-    state.controllers.push_back(std::make_unique<CompositeController>(state.engine, *kind));
+    state.controllers.push_back(std::make_unique<CompositeController>(state.engine, state.board, *kind));
     state.adapters.push_back(std::move(kind));
 }
 
@@ -140,13 +140,19 @@ std::vector<api::Cause> Manager::admit(const api::Kind& kind, const Json& object
     for (const auto& claim : facts->claims) {
         const auto* holder = state.engine.claims.holder(claim.key);
         if (!holder || had.contains(claim.key) || (holder->kind_id == kind_id(kind) && holder->key == key)) continue;
-        const auto* value = value_at(object, claim.field);
+        const auto* value = claim.value.empty() ? value_at(object, claim.field) : nullptr;
+        const auto text = api::to_text(value ? *value : Json(claim.value.empty() ? claim.key : claim.value));
         causes.push_back({"FieldValueDuplicate",
-                          "Duplicate value: " + (value ? api::to_text(*value) : api::to_text(Json(claim.key))) +
-                              ": already held by " + held_by(*holder, key.namespace_),
+                          "Duplicate value: " + text + ": already held by " + held_by(*holder, key.namespace_) +
+                              "; choose another, or delete that one",
                           claim.field});
     }
     Inputs inputs;
+    inputs.set_holders([&](const std::string& claim) -> std::optional<std::string> {
+        const auto* holder = state.engine.claims.holder(claim);
+        if (!holder || (holder->kind_id == kind_id(kind) && holder->key == key)) return std::nullopt;
+        return held_by(*holder, key.namespace_);
+    });
     (void)resolve(state.engine, facts->needs, inputs);  // what is missing is for the conditions to say
     for (auto& cause : controller->adapter().admit(object, old, inputs)) causes.push_back(std::move(cause));
     return causes;
