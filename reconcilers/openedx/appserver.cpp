@@ -1,5 +1,6 @@
 #include "openedx/appserver.hpp"
 
+#include "crd/dnsrecords.hpp"
 #include "crd/instances.hpp"
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/provisioningruns.hpp"
@@ -22,6 +23,8 @@ using Phase = Object::Status::Phase;
 using RunPhase = crd::ProvisioningRun::Status::Phase;
 using Check = std::decay_t<decltype(*crd::ProvisioningRun::Spec{}.check)>;
 using MachinePhase = crd::VirtualMachine::Status::Phase;
+
+constexpr auto provision_duration = "ocim_provision_duration_seconds";
 
 std::string snapshot_name(const Object& object) { return object.metadata.name + "-config"; }
 /// Named by attempt. There is one: another attempt is another AppServer, on a machine of its own.
@@ -161,10 +164,13 @@ private:
         const auto* run_ready = run ? ready_of(*run) : nullptr;
         const bool configured = phase == RunPhase::succeeded;
         const bool broken = phase == RunPhase::failed || phase == RunPhase::cancelled;
+        using Step = crd::ProvisioningRun::Status::FailedStep;
+        const bool unfetched = broken && run->status.failed_step == Step::fetch;
         find("Configured", configured,
-             configured ? "Succeeded"
-             : broken   ? "ConfigurationFailed"
-                        : "Configuring",
+             configured  ? "Succeeded"
+             : unfetched ? "FetchFailed"
+             : broken    ? "ConfigurationFailed"
+                         : "Configuring",
              run_ready ? run_ready->message : "the playbook has not started");
         const bool up = machine && machine->status.phase == MachinePhase::ready;
         const bool rebooted = machine && machine->status.reboot_request == run_name(object_);
@@ -203,7 +209,12 @@ private:
                         "VirtualMachine " + object_.metadata.name + ": " + (ready ? ready->message : "is being made")};
     }
     void running() {
-        if (object_.status.phase != Phase::running) out_.status.provisioned_at = rfc3339(inputs_.now);
+        if (!object_.status.provisioned_at) {
+            out_.status.provisioned_at = rfc3339(inputs_.now);
+            if (const auto made = parse_rfc3339(object_.metadata.creation_timestamp))
+                out_.measures.push_back(
+                    {provision_duration, std::chrono::duration<double>(inputs_.now - *made).count()});
+        }
         out_.status.phase = Phase::running;
         out_.verdict = {Verdict::State::ready, "Running", object_.spec.active ? "runs" : "runs, not active"};
     }
@@ -218,12 +229,14 @@ private:
         if (active && !object_.status.activated_at) out_.status.activated_at = rfc3339(inputs_.now);
         if (!object_.spec.active) out_.status.activated_at.reset();
         find("Active", active,
-             active                ? "InRotation"
-             : object_.spec.active ? "NotInRotation"
-                                   : "NotWanted",
-             active                ? "the load balancer sends visitors here"
-             : object_.spec.active ? "waiting for the load balancer"
-                                   : "spec.active is false");
+             active                 ? "InRotation"
+             : !object_.spec.active ? "NotWanted"
+             : !provisioned         ? "NotRunning"
+                                    : "NotInRotation",
+             active                 ? "the load balancer sends visitors here"
+             : !object_.spec.active ? "spec.active is false"
+             : !provisioned         ? "spec.active is true, but it does not run: nobody is sent here"
+                                    : "waiting for the load balancer");
     }
 
     void find(const char* type, bool holds, std::string reason, std::string message) {
@@ -250,6 +263,18 @@ private:
     Composition<Object> out_;
 };
 
+/// A record that leads, or was seen to lead, to an address of the machine. The next machine may get that address.
+std::optional<std::string> leading_record(const Object& object, const Inputs& inputs) {
+    const auto ours = [&](const std::string& address) {
+        return std::ranges::find(object.status.addresses, address) != object.status.addresses.end();
+    };
+    for (const auto& record : inputs.all<crd::DNSRecord>())
+        if (record.metadata.name.starts_with(object.spec.instance_name + "-vm"))
+            if (std::ranges::any_of(record.spec.values, ours) || std::ranges::any_of(record.status.served, ours))
+                return record.metadata.name;
+    return std::nullopt;
+}
+
 /// Visitors are led away first; then machine and run go together.
 Composition<Object> compose_deletion(const Object& object, const Children& children, const Inputs& inputs) {
     Composition<Object> out;
@@ -257,13 +282,15 @@ Composition<Object> compose_deletion(const Object& object, const Children& child
     out.status.phase = Phase::terminating;
     const auto fragment = inputs.get<crd::LoadBalancerFragment>(object.metadata.namespace_,
                                                                 ObjectNames(object.spec.instance_name).fragment);
-    const bool visited = fragment && !fragment->metadata.deleting() &&
-                         std::ranges::find(fragment->status.active_servers, object.metadata.name) !=
-                             fragment->status.active_servers.end();
-    if (visited)
+    const bool visited = fragment && std::ranges::find(fragment->status.active_servers, object.metadata.name) !=
+                                         fragment->status.active_servers.end();
+    const auto record = leading_record(object, inputs);
+    if (visited || record)
         for (const auto& item : children.items()) out.children.push_back(standing(item));
     out.verdict = {Verdict::State::progressing, "Terminating",
-                   visited ? "waiting for the load balancer to send nobody here" : "the machine is being deleted"};
+                   visited  ? "waiting for LoadBalancerFragment " + fragment->metadata.name + " to send nobody here"
+                   : record ? "waiting for DNSRecord " + *record + " to lead elsewhere"
+                            : "the machine is being deleted"};
     return out;
 }
 
@@ -276,9 +303,17 @@ std::vector<api::Kind> AppServers::child_kinds() {
 std::vector<runtime::Reference> AppServers::needs(const Object& object) {
     const ObjectNames names(object.spec.instance_name);
     const auto& namespace_ = object.metadata.namespace_;
-    return {{crd::Instance::kind, namespace_, object.spec.instance_name, true},
-            {api::secret_kind, namespace_, names.configuration, true},
-            {crd::LoadBalancerFragment::kind, namespace_, names.fragment, true}};
+    std::vector<runtime::Reference> out{{crd::Instance::kind, namespace_, object.spec.instance_name, true},
+                                        {api::secret_kind, namespace_, names.configuration, true},
+                                        {crd::LoadBalancerFragment::kind, namespace_, names.fragment, true}};
+    if (object.metadata.deleting()) out.push_back({crd::DNSRecord::kind, namespace_, "", true});
+    return out;
+}
+
+std::vector<runtime::HistogramKind> AppServers::histograms() {
+    return {{provision_duration,
+             "Seconds from an AppServer's creation until it first ran",
+             {10, 30, 60, 120, 300, 600, 1200, 1800, 3600, 5400, 7200, 10800}}};
 }
 
 std::vector<runtime::Claim> AppServers::claims(const Object&) { return {}; }

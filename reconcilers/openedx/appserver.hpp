@@ -19,6 +19,7 @@ struct AppServers {
     static std::vector<api::Kind> child_kinds();
     static std::vector<runtime::Reference> needs(const Object& object);
     static std::vector<runtime::Claim> claims(const Object& object);
+    static std::vector<runtime::HistogramKind> histograms();
     static runtime::Composition<Object> compose(const Object& object, const runtime::Children& children,
                                                 const runtime::Inputs& inputs);
 };

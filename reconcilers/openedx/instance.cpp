@@ -8,9 +8,10 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
-#include "openedx/names.hpp"
+#include "openedx/identity.hpp"
 #include "openedx/parts.hpp"
 #include "openedx/placement.hpp"
+#include "openedx/retirement.hpp"
 #include "openedx/rollout.hpp"
 #include "openedx/site.hpp"
 
@@ -25,8 +26,6 @@ using runtime::Finding;
 using runtime::Inputs;
 using runtime::Verdict;
 using Object = crd::Instance;
-
-constexpr std::size_t label_max = 63;  // RFC 1035 section 2.3.4
 
 /// One group of children that a condition of the Instance tells of.
 struct Part {
@@ -80,48 +79,6 @@ Finding part_finding(const Part& part, const std::vector<runtime::Child>& wanted
     return {part.condition, "True", "Ready", std::to_string(count) + " ready"};
 }
 
-/// The names that the Instance keeps for good.
-void fill_names(Object::Status& status, const Object& object, const crd::InstanceClass& of_class,
-                const SiteSecrets& secrets) {
-    auto& names = status.names ? *status.names : status.names.emplace();
-    const auto lms = internal_domains(object, of_class).at(Service::lms);
-    if (!names.database) names.database = database_prefix(lms, secrets.id);
-    if (!names.mysql_user) names.mysql_user = mysql_user_prefix(object.spec.subdomain, secrets.id);
-    if (!names.vhost) names.vhost = vhost_name(object.spec.subdomain, secrets.id);
-    if (!names.rabbitmq_provider) names.rabbitmq_provider = *names.vhost + "-provider";
-    if (!names.rabbitmq_consumer) names.rabbitmq_consumer = *names.vhost + "-consumer";
-}
-
-void fill_domains(Object::Status& status, const Object& object, const crd::InstanceClass& of_class) {
-    const auto internal = internal_domains(object, of_class);
-    const auto external = external_domains(object);
-    auto& domains = status.domains.emplace();
-    domains.lms = internal.at(Service::lms);
-    domains.lms_preview = internal.at(Service::lms_preview);
-    domains.studio = internal.at(Service::studio);
-    domains.discovery = internal.at(Service::discovery);
-    domains.ecommerce = internal.at(Service::ecommerce);
-    using Scheme = crd::InstanceClass::Spec::Monitoring::Scheme;
-    const std::string scheme = of_class.spec.monitoring.scheme == Scheme::http ? "http://" : "https://";
-    const auto url = [&](Service service) {
-        const auto own = external.find(service);
-        return scheme + (own != external.end() ? own->second : internal.at(service)) + "/";
-    };
-    auto& urls = status.urls.emplace();
-    urls.lms = url(Service::lms);
-    urls.studio = url(Service::studio);
-    urls.lms_preview = url(Service::lms_preview);
-}
-
-std::vector<crd::AppServer> appservers_of(const Object& object, const Inputs& inputs) {
-    std::vector<crd::AppServer> out;
-    for (auto& appserver : inputs.all<crd::AppServer>())
-        if (appserver.metadata.namespace_ == object.metadata.namespace_ &&
-            appserver.spec.instance_name == object.metadata.name)
-            out.push_back(std::move(appserver));
-    return out;
-}
-
 std::vector<crd::AppServer> serving_of(const std::vector<crd::AppServer>& all) {
     std::vector<crd::AppServer> out;
     for (const auto& appserver : all)
@@ -146,34 +103,8 @@ runtime::Child appserver_child(const Object& object, const PlannedAppServer& pla
     return made;
 }
 
-bool any_of_kind(const Children& children, const api::Kind& kind) {
-    return std::ranges::any_of(children.items(),
-                               [&](const auto& item) { return api::find_text(item, {"kind"}) == kind.name; });
-}
-
 void append(std::vector<runtime::Child>& to, std::vector<runtime::Child> more) {
     for (auto& item : more) to.push_back(std::move(item));
-}
-
-/// Children go in stages: what leads visitors here and watches, then the servers, then the data.
-Composition<Object> compose_deletion(const Object& object, const Children& children) {
-    Composition<Object> out;
-    out.status = object.status;
-    const bool visited = any_of_kind(children, crd::LoadBalancerFragment::kind) ||
-                         any_of_kind(children, crd::DNSRecord::kind) || any_of_kind(children, crd::Monitor::kind);
-    const bool served = any_of_kind(children, crd::AppServer::kind);
-    for (const auto& item : children.items()) {
-        const auto kind = api::find_text(item, {"kind"});
-        const bool is_server = kind == crd::AppServer::kind.name;
-        const bool leads_here = kind == crd::LoadBalancerFragment::kind.name || kind == crd::DNSRecord::kind.name ||
-                                kind == crd::Monitor::kind.name;
-        if (!leads_here && (is_server ? visited : visited || served)) out.children.push_back(standing(item));
-    }
-    out.verdict = {Verdict::State::progressing, "Deleting",
-                   visited  ? "waiting for names, load balancer and monitors to go"
-                   : served ? "waiting for AppServers to go"
-                            : "waiting for databases and broker"};
-    return out;
 }
 
 class Composer {
@@ -184,128 +115,258 @@ public:
     }
 
     Composition<Object> compose() {
-        fill_domains(out_.status, object_, class_);
-        out_.children.push_back(generated_secrets(object_));
         if (!settle()) return std::move(out_);
+        fill_urls(out_.status, object_, class_);
         const auto* generated = children_.find(api::secret_kind, ObjectNames(object_.metadata.name).secrets);
         const auto secrets = read_secrets(*generated);
+        if (const auto& mine = object_.spec.databases; mine && mine->mode)
+            if (declared_persistent(object_, class_) != persistent(object_, class_)) return hold(mode_changed());
         const auto made = openedx::configuration(object_, class_, *secrets, inputs_);
-        if (!made) {
-            stall("ConfigurationInvalid", made.error().message);
-            return std::move(out_);
-        }
+        if (!made) return hold(made.error());
         out_.status.configuration_hash = made->hash;
 
         const auto all = appservers_of(object_, inputs_);
-        InstanceView view{object_, class_, inputs_, *secrets, serving_of(all)};
+        follow_rotation(all);
+        InstanceView view{object_, class_, inputs_, *secrets, serving_of(all), !rotation().empty()};
         append(out_.children, data_children(view));
         out_.children.push_back(basic_auth_secret(view));
         out_.children.push_back(configuration_secret(view, *made));
         if (object_.spec.archived) return archived();
-        append(out_.children, traffic_children(view));
+        const auto balancer = known_balancer();
+        if (!balancer) return hold(balancer.error());
+        if (const auto readable = all_readable(); !readable) return hold(readable.error());
+        append(out_.children, traffic_children(view, *balancer));
         append(out_.children, monitor_children(view));
         roll_out(all, made->hash);
-        out_.status.active_app_servers.clear();
-        for (const auto& appserver : view.serving) out_.status.active_app_servers.push_back(appserver.metadata.name);
-        conclude();
+        conclude(view);
         return std::move(out_);
     }
 
 private:
     /// What is chosen once is stored before anything is made from it. False: come back when it is.
     bool settle() {
-        const auto lms = internal_domains(object_, class_).at(Service::lms);
-        const auto before = object_.status.placement.value_or(Placement{});
-        auto placed = place(object_, class_, before, lms, persistent(object_, class_), inputs_);
-        if (!placed) return stall("NoBackend", placed.error().message);
-        out_.status.placement = *placed;
+        recall(out_.status, object_, children_);
+        choose_domains(out_.status, object_, class_);
+        if (out_.status.domains != object_.status.domains)  // from then on they are claimed
+            return wait("ReservingNames", "the names of the site are being reserved");
+        out_.children.push_back(generated_secrets(object_));
+        if (!place_all()) return false;
         const auto* generated = children_.find(api::secret_kind, ObjectNames(object_.metadata.name).secrets);
         if (!generated) return wait("MakingSecrets", "the site's secrets are being made");
         const auto secrets = read_secrets(*generated);
-        if (!secrets) return stall("SecretsDamaged", secrets.error().message);
-        fill_names(out_.status, object_, class_, *secrets);
+        if (!secrets) {
+            out_ = hold(secrets.error());
+            return false;
+        }
+        choose_names(out_.status, object_, *secrets);
         if (out_.status.placement != object_.status.placement || out_.status.names != object_.status.names)
             return wait("Placing", "backends and names are chosen");
         return true;
+    }
+    bool place_all() {
+        const auto before = out_.status.placement.value_or(Placement{});
+        const bool chosen = object_.status.placement && object_.status.placement->cloud;
+        const bool keeps = before.mysql || (!chosen && declared_persistent(object_, class_));
+        auto placed = place(object_, class_, before, *out_.status.domains->lms, keeps, inputs_);
+        if (placed) {
+            out_.status.placement = *std::move(placed);
+            return true;
+        }
+        const bool later = placed.error().error_class == ErrorClass::unreachable;
+        out_ = hold(later ? Verdict::State::progressing : Verdict::State::stalled,
+                    later ? "WaitingForBackend" : "NoBackend", placed.error().message);
+        return false;
     }
     bool wait(const char* reason, const char* message) {
         out_.complete = false;
         out_.verdict = {Verdict::State::progressing, reason, message};
         return false;
     }
-    bool stall(const char* reason, std::string message) {
+
+    /// Something is not known: what exists stays exactly as it is, and nothing more is made.
+    Composition<Object> hold(Verdict::State state, const char* reason, std::string message) {
+        for (const auto& item : children_.items()) {
+            const auto same = [&](const runtime::Child& child) {
+                return api::find_text(child.object, {"kind"}) == api::find_text(item, {"kind"}) &&
+                       api::find_text(child.object, {"metadata", "name"}) == api::find_text(item, {"metadata", "name"});
+            };
+            if (std::ranges::none_of(out_.children, same)) out_.children.push_back(standing(item));
+        }
         out_.complete = false;
-        out_.verdict = {Verdict::State::stalled, reason, std::move(message)};
-        return false;
+        if (object_.status.placement) {
+            for (const auto& part : parts) out_.findings.push_back(part_finding(part, out_.children, children_));
+            out_.findings.push_back(available());
+        }
+        out_.verdict = {state, reason, std::move(message)};
+        return std::move(out_);
+    }
+    Composition<Object> hold(const Error& error) {
+        if (error.error_class == ErrorClass::not_found)
+            return hold(Verdict::State::progressing, "DependencyNotReady", error.message);
+        return hold(Verdict::State::stalled, "ConfigurationInvalid", error.message);
+    }
+
+    Error mode_changed() const {
+        const bool kept = persistent(object_, class_);
+        return Error{ErrorClass::invalid,
+                     std::string("spec.databases.mode cannot be changed: this site's databases are ") +
+                         (kept ? "Persistent" : "Ephemeral") +
+                         "; set it back, or make another "
+                         "Instance"};
+    }
+    Result<crd::LoadBalancer> known_balancer() const {
+        const auto name = object_.status.placement->load_balancer.value_or("");
+        auto found = inputs_.get<crd::LoadBalancer>("", name);
+        if (found) return *std::move(found);
+        return Error{ErrorClass::not_found, "LoadBalancer " + name +
+                                                ", which leads visitors here, does not exist or cannot be read; put it "
+                                                "back: until then names and traffic stay as they are"};
+    }
+    /// An AppServer that cannot be read may be one that serves.
+    Result<void> all_readable() const {
+        for (const auto* item : inputs_.all(crd::AppServer::kind)) {
+            if (api::find_text(*item, {"spec", "instanceName"}) != object_.metadata.name) continue;
+            const auto decoded = api::decode_object<crd::AppServer>(*item);
+            if (!decoded)
+                return Error{ErrorClass::not_found,
+                             "AppServer " + std::string(api::find_text(*item, {"metadata", "name"})) +
+                                 " cannot be read, so traffic stays as it is: " + decoded.error().message +
+                                 "; correct or delete it"};
+        }
+        return {};
     }
 
     void roll_out(const std::vector<crd::AppServer>& all, const std::string& hash) {
         const bool data_ready = part_finding(parts[0], out_.children, children_).status == "True" &&
                                 part_finding(parts[1], out_.children, children_).status == "True";
         plan_ = plan_rollout(object_, all, hash, data_ready, inputs_.now);
-        const bool counted = plan_.made == object_.status.app_servers_made.value_or(0);
+        // the count is stored before a new one is made, and a failure before what failed is taken away
+        const auto remembered = object_.status.rollout.value_or(Attempts{});
+        if (plan_.made != object_.status.app_servers_made.value_or(0) || plan_.attempts != remembered)
+            out_.complete = false;
+        tell_rollout();
         out_.status.app_servers_made = plan_.made;
+        if (plan_.attempts != Attempts{}) out_.status.rollout = plan_.attempts;
         for (const auto& planned : plan_.appservers) {
             out_.children.push_back(appserver_child(object_, planned));
             out_.status.latest_app_server = planned.name;
         }
-        if (!plan_.appservers.empty()) {
-            const auto latest = std::ranges::max_element(
-                all, {}, [](const auto& a) { return std::pair(a.metadata.creation_timestamp, a.metadata.name); });
-            if (latest != all.end()) out_.status.latest_app_server = latest->metadata.name;
-        }
-        if (!counted) out_.complete = false;  // the count is stored before the new one is made
+        for (const auto& appserver : all)
+            if (!appserver.spec.configuration_hash && !appserver.metadata.deleting())
+                out_.children.push_back(adopted(
+                    *inputs_.find(crd::AppServer::kind, appserver.metadata.namespace_, appserver.metadata.name)));
+        const auto latest = std::ranges::max_element(
+            all, {}, [](const auto& a) { return std::pair(a.metadata.creation_timestamp, a.metadata.name); });
+        if (latest != all.end()) out_.status.latest_app_server = latest->metadata.name;
         if (plan_.look_again_at)
             out_.look_again = std::chrono::duration_cast<Duration>(*plan_.look_again_at - inputs_.now) + Duration(1000);
     }
-
-    Composition<Object> archived() {
-        out_.status.active_app_servers.clear();
-        for (const auto& part : parts) out_.findings.push_back(part_finding(part, out_.children, children_));
-        const bool gone = !any_of_kind(children_, crd::AppServer::kind) &&
-                          !any_of_kind(children_, crd::LoadBalancerFragment::kind) &&
-                          !any_of_kind(children_, crd::DNSRecord::kind);
-        out_.findings.push_back(
-            {"Archived", gone ? "True" : "False", "Archived", "servers, names and monitors are off"});
-        out_.verdict = gone
-                           ? Verdict{Verdict::State::ready, "Archived", "the site is off; its data is kept"}
-                           : Verdict{Verdict::State::progressing, "Archiving", "servers and names are being taken off"};
-        return std::move(out_);
+    void tell_rollout() {
+        const auto before = object_.status.rollout.value_or(Attempts{});
+        if (plan_.made > object_.status.app_servers_made.value_or(0) && !plan_.appservers.empty())
+            out_.notes.push_back({false, "AppServerMade",
+                                  "AppServer " + plan_.appservers.back().name + " is made for configuration " +
+                                      plan_.appservers.back().configuration_hash});
+        if (plan_.attempts.last_failed == before.last_failed || !plan_.attempts.last_failed) return;
+        out_.notes.push_back({true, "AppServerFailed", failure()});
+        if (plan_.given_up)
+            out_.notes.push_back(
+                {true, "GaveUp", std::to_string(object_.spec.rollout.attempts) + " attempts failed; " + way_out()});
+    }
+    std::string failure() const {
+        return "AppServer " + plan_.attempts.last_failed.value_or("") + ": " + plan_.attempts.message.value_or("");
+    }
+    static std::string way_out() {
+        return "change the configuration, raise spec.rollout.attempts, or ask once more with kubectl annotate and "
+               "ocim.opencraft.com/reconcile-at";
     }
 
-    void conclude() {
-        Verdict verdict{Verdict::State::ready, "Serving", ""};
+    /// Who the load balancer sends visitors to, as it says itself.
+    void follow_rotation(const std::vector<crd::AppServer>& all) {
+        std::vector<std::string> listed;
+        const auto fragment = children_.get<crd::LoadBalancerFragment>(ObjectNames(object_.metadata.name).fragment);
+        if (fragment)
+            for (const auto& name : fragment->status.active_servers)
+                if (std::ranges::any_of(all, [&](const auto& item) { return item.metadata.name == name; }))
+                    listed.push_back(name);
+        std::ranges::sort(listed);
+        const auto& before = object_.status.active_app_servers;
+        for (const auto& name : listed)
+            if (std::ranges::find(before, name) == before.end())
+                out_.notes.push_back({false, "InRotation", "the load balancer sends visitors to AppServer " + name});
+        for (const auto& name : before)
+            if (std::ranges::find(listed, name) == listed.end())
+                out_.notes.push_back(
+                    {false, "OutOfRotation", "the load balancer sends no visitors to AppServer " + name + " any more"});
+        out_.status.active_app_servers = std::move(listed);
+    }
+    const std::vector<std::string>& rotation() const { return out_.status.active_app_servers; }
+
+    Composition<Object> archived() {
+        auto remains = remains_of(object_, children_, inputs_);
+        append(out_.children, std::move(remains.standing));
+        if (remains.unsettled) out_.look_again = Duration(1000);
+        for (const auto& part : parts) out_.findings.push_back(part_finding(part, out_.children, children_));
+        out_.findings.push_back({"Available", "False", "Archived", "the site is archived"});
+        const bool gone = !remains.visited && !remains.served;
+        const std::string left = remains.visited  ? "names, load balancer and monitors are being taken off"
+                                 : remains.served ? "AppServers are being deleted"
+                                                  : "servers, names and monitors are off; the data is kept";
+        out_.findings.push_back({"Archived", gone ? "True" : "False", gone ? "Archived" : "Archiving", left});
+        if (gone && !was_archived()) out_.notes.push_back({false, "Archived", left});
+        out_.verdict = {gone ? Verdict::State::ready : Verdict::State::progressing, gone ? "Archived" : "Archiving",
+                        left};
+        return std::move(out_);
+    }
+    bool was_archived() const {
+        return std::ranges::any_of(object_.status.conditions,
+                                   [](const auto& item) { return item.type == "Archived" && item.status == "True"; });
+    }
+
+    Finding available() const {
+        const auto& fragment = ObjectNames(object_.metadata.name).fragment;
+        const auto* found = children_.find(crd::LoadBalancerFragment::kind, fragment);
+        const auto state = found ? readiness(*found) : Readiness{};
+        if (rotation().empty()) return {"Available", "False", "NoActiveAppServer", why_not_serving()};
+        if (!state.ready && state.reason.starts_with("Backend"))
+            return {"Available", "Unknown", state.reason, "LoadBalancerFragment " + fragment + ": " + state.message};
+        return {"Available", "True", "Serving", std::to_string(rotation().size()) + " active: " + rotation().front()};
+    }
+    void conclude(const InstanceView& view) {
+        runs_ = view.serving.empty() ? "" : view.serving.front().metadata.name;
+        Verdict verdict{Verdict::State::ready, "Serving", out_.status.urls->lms.value_or("") + " is served"};
+        const auto lower = [&](std::string reason, const std::string& message) {
+            if (verdict.state == Verdict::State::ready)
+                verdict = {Verdict::State::progressing, std::move(reason), message};
+        };
         for (const auto& part : parts) {
             auto finding = part_finding(part, out_.children, children_);
-            if (finding.status != "True" && verdict.state == Verdict::State::ready)
-                verdict = {
-                    Verdict::State::progressing,
+            if (finding.status != "True")
+                lower(
                     std::string(part.condition).replace(std::string_view(part.condition).find("Ready"), 5, "NotReady"),
-                    finding.message};
+                    finding.message);
             out_.findings.push_back(std::move(finding));
         }
-        const auto& active = out_.status.active_app_servers;
-        Finding serving{"Available", "True", "Serving", ""};
-        if (active.empty()) {
-            serving = {"Available", "False", "NoActiveAppServer", why_not_serving()};
-            if (verdict.state == Verdict::State::ready)
-                verdict = {Verdict::State::progressing, "NoActiveAppServer", serving.message};
-        } else {
-            serving.message = std::to_string(active.size()) + " active: " + active.front();
-            if (verdict.state == Verdict::State::ready)
-                verdict.message = out_.status.urls->lms.value_or("") + " is served";
-        }
-        if (plan_.given_up && active.empty())
-            verdict = {Verdict::State::stalled, "ConfigurationFailed",
-                       std::to_string(object_.spec.rollout.attempts) + " AppServers failed, the last one with: " +
-                           *plan_.given_up + "; change the configuration, or raise spec.rollout.attempts"};
+        auto serving = available();
+        if (serving.status != "True") lower(serving.reason, serving.message);
         out_.findings.push_back(std::move(serving));
+        if (plan_.given_up && rotation().empty())
+            verdict = {Verdict::State::stalled, "ConfigurationFailed",
+                       std::to_string(object_.spec.rollout.attempts) + " attempts failed, the last one: " + failure() +
+                           "; " + way_out()};
         out_.verdict = std::move(verdict);
     }
     std::string why_not_serving() const {
-        const auto& latest = out_.status.latest_app_server;
+        if (!runs_.empty())
+            return "AppServer " + runs_ +
+                   " runs, but the load balancer does not send visitors there yet; see kubectl "
+                   "describe loadbalancerfragment " +
+                   ObjectNames(object_.metadata.name).fragment;
+        if (plan_.next_attempt_at)
+            return failure() + "; the next attempt is made at " + rfc3339(*plan_.next_attempt_at);
         if (object_.spec.rollout.strategy == Object::Spec::Rollout::Strategy::manual)
             return "no AppServer is active and running; make one and set its spec.active";
+        const auto& latest = out_.status.latest_app_server;
         if (!latest) return "the first AppServer waits for databases and broker";
         return "AppServer " + *latest + " is not serving yet; see kubectl describe appserver " + *latest;
     }
@@ -316,6 +377,7 @@ private:
     const crd::InstanceClass& class_;
     Composition<Object> out_;
     Plan plan_;
+    std::string runs_;  // the newest AppServer that is to serve and runs
 };
 
 }  // namespace
@@ -327,55 +389,40 @@ std::vector<api::Kind> Instances::child_kinds() {
 
 std::vector<runtime::Reference> Instances::needs(const Object& object) {
     auto out = placement_needs();
-    // optional, because an Instance must be able to go when its class is gone
-    out.push_back({crd::InstanceClass::kind, "", object.spec.class_name, true});
+    // all of them, because no external name may lie in the domain of any
+    out.push_back({crd::InstanceClass::kind, "", "", true});
     out.push_back({crd::AppServer::kind, object.metadata.namespace_, "", true});
-    // the class's mail relay has its credentials there; which Secret that is only the class says
-    out.push_back({api::secret_kind, "ocim-system", "", true});
     if (object.spec.configuration)
         for (const auto& from : object.spec.configuration->extra_vars_from)
             out.push_back({api::secret_kind, object.metadata.namespace_, from.secret_ref.name, true});
     return out;
 }
 
+std::vector<runtime::Reference> Instances::further_needs(const Object& object, const Inputs& inputs) {
+    const auto of_class = inputs.get<crd::InstanceClass>("", object.spec.class_name);
+    return of_class ? secrets_of_class(*of_class) : std::vector<runtime::Reference>();
+}
+
 std::vector<runtime::Claim> Instances::claims(const Object& object) {
     std::vector<runtime::Claim> out{
         {"subdomain/" + object.spec.class_name + "/" + object.spec.subdomain, "spec.subdomain"}};
-    for (const auto& [service, domain] : external_domains(object)) out.push_back({"domain/" + domain, "spec.domains"});
-    return out;
-}
-
-std::vector<api::Cause> Instances::admit(const Object& object, const Object* old, const Inputs& inputs) {
-    std::vector<api::Cause> out;
-    if (old) return out;  // both fields are immutable
-    const auto of_class = inputs.get<crd::InstanceClass>("", object.spec.class_name);
-    if (!of_class) return out;  // may be applied later; the object says so in its conditions
-    const auto& subdomain = object.spec.subdomain;
-    const auto refuse = [&](const std::string& why) {
-        out.push_back({"FieldValueInvalid", "Invalid value: \"" + subdomain + "\": " + why, "spec.subdomain"});
-    };
-    const auto& reserved = of_class->spec.reserved_subdomains;
-    if (std::ranges::find(reserved, subdomain) != reserved.end())
-        refuse("is reserved by InstanceClass " + object.spec.class_name + "; choose another");
-    for (const auto& [service, domain] : internal_domains(object, *of_class)) {
-        const auto label = domain.substr(0, domain.find('.'));
-        if (label.size() <= label_max) continue;
-        refuse("makes the name \"" + label + "\", which has " + std::to_string(label.size()) +
-               " characters; a DNS label has 63 at most");
-        break;
-    }
+    for (const auto& [service, domain] : internal_domains(object))
+        if (!domain.empty()) out.push_back({"domain/" + domain, "spec.subdomain", domain});
+    for (const auto& [service, domain] : external_domains(object))
+        out.push_back({"domain/" + domain, field_of(service), domain});
     return out;
 }
 
 Composition<Object> Instances::compose(const Object& object, const Children& children, const Inputs& inputs) {
-    if (object.metadata.deleting()) return compose_deletion(object, children);
+    if (object.metadata.deleting()) return compose_deletion(object, children, inputs);
     const auto of_class = inputs.get<crd::InstanceClass>("", object.spec.class_name);
     if (!of_class) {
         Composition<Object> out;
         out.status = object.status;
         out.complete = false;
         out.verdict = {Verdict::State::progressing, "DependencyNotReady",
-                       "InstanceClass " + object.spec.class_name + " does not exist or cannot be read"};
+                       "spec.className: InstanceClass " + object.spec.class_name +
+                           " does not exist or cannot be read; make it, or correct it"};
         return out;
     }
     return Composer(object, children, inputs, *of_class).compose();

@@ -12,8 +12,11 @@ struct Instances {
 
     static std::vector<api::Kind> child_kinds();
     static std::vector<runtime::Reference> needs(const Object& object);
+    /// The Secrets that the class names.
+    static std::vector<runtime::Reference> further_needs(const Object& object, const runtime::Inputs& inputs);
+    /// Every host name of the site, once the status says which they are.
     static std::vector<runtime::Claim> claims(const Object& object);
-    /// A reserved sub-domain, or one whose names would be too long.
+    /// Names that are reserved, too long, or somebody else's; what cannot change.
     static std::vector<api::Cause> admit(const Object& object, const Object* old, const runtime::Inputs& inputs);
     static runtime::Composition<Object> compose(const Object& object, const runtime::Children& children,
                                                 const runtime::Inputs& inputs);

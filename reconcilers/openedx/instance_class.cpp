@@ -1,6 +1,8 @@
 #include "openedx/instance_class.hpp"
 
 #include "crd/instances.hpp"
+#include "openedx/placement.hpp"
+#include "openedx/site.hpp"
 
 #include <algorithm>
 
@@ -8,13 +10,43 @@ namespace ocim::openedx {
 
 using runtime::Verdict;
 
+namespace {
+
+constexpr auto system_namespace = "ocim-system";
+
+/// Every Secret that the class names, not needed for deciding: what lacks is said by name and key.
+std::vector<runtime::Reference> secrets_of(const crd::InstanceClass& object) {
+    auto out = secrets_of_class(object);
+    out.push_back({api::secret_kind, system_namespace, object.spec.compute.ssh_key_ref.name, true});
+    return out;
+}
+
+std::optional<Verdict> incomplete(const crd::InstanceClass& object, const runtime::Inputs& inputs) {
+    const auto lacks = [&](const char* field, const std::string& secret,
+                           const std::string& key) -> std::optional<Verdict> {
+        const auto found = inputs.secret(system_namespace, secret, key);
+        if (found && !found->reveal().empty()) return std::nullopt;
+        return Verdict{Verdict::State::stalled, "SecretIncomplete",
+                       "spec." + std::string(field) + ": Secret " + system_namespace + "/" + secret + " has no key \"" +
+                           key + "\"; add it"};
+    };
+    if (auto lack = lacks("compute.sshKeyRef", object.spec.compute.ssh_key_ref.name, "ssh-privatekey")) return lack;
+    if (const auto& relay = object.spec.smtp_relay)
+        for (const auto* key : {"username", "password"})
+            if (auto lack = lacks("smtpRelay.credentialsRef", relay->credentials_ref.name, key)) return lack;
+    if (const auto& relic = object.spec.new_relic)
+        return lacks("newRelic.licenseKeyRef", relic->license_key_ref.name, relic->license_key_ref.key);
+    return std::nullopt;
+}
+
+}  // namespace
+
 std::vector<api::Kind> InstanceClasses::child_kinds() { return {}; }
 
 std::vector<runtime::Reference> InstanceClasses::needs(const Object& object) {
-    std::vector<runtime::Reference> out{{crd::Instance::kind, "", "", true},
-                                        {api::secret_kind, "ocim-system", object.spec.compute.ssh_key_ref.name, false}};
-    if (object.spec.smtp_relay)
-        out.push_back({api::secret_kind, "ocim-system", object.spec.smtp_relay->credentials_ref.name, false});
+    auto out = placement_needs();
+    out.push_back({crd::Instance::kind, "", "", true});
+    for (auto& secret : secrets_of(object)) out.push_back(std::move(secret));
     return out;
 }
 
@@ -23,17 +55,24 @@ std::vector<runtime::Claim> InstanceClasses::claims(const Object&) { return {}; 
 runtime::Composition<crd::InstanceClass> InstanceClasses::compose(const Object& object, const runtime::Children&,
                                                                   const runtime::Inputs& inputs) {
     runtime::Composition<Object> out;
-    const auto instances = inputs.all<crd::Instance>();
-    const auto ours = std::ranges::count_if(
-        instances, [&](const auto& instance) { return instance.spec.class_name == object.metadata.name; });
-    out.status.instances = static_cast<std::int32_t>(ours);
-    const auto& key = object.spec.compute.ssh_key_ref.name;
-    if (inputs.secret("ocim-system", key, "ssh-privatekey")) {
-        out.verdict = {Verdict::State::ready, "Ready", "Instances can be made of it"};
-    } else {
-        out.verdict = {Verdict::State::stalled, "SecretIncomplete",
-                       "spec.compute.sshKeyRef: Secret ocim-system/" + key + " has no key \"ssh-privatekey\"; add it"};
+    std::vector<std::string> users;
+    for (const auto& instance : inputs.all<crd::Instance>())
+        if (instance.spec.class_name == object.metadata.name) users.push_back(instance.metadata.key());
+    out.status.instances = static_cast<std::int32_t>(users.size());
+    if (!users.empty()) out.keeps = secrets_of(object);
+    if (object.metadata.deleting()) {
+        out.complete = users.empty();
+        out.verdict = {Verdict::State::progressing, "InUse",
+                       "being deleted, once nothing is made of it: " + std::to_string(users.size()) +
+                           " Instances are, " +
+                           (users.empty() ? "" : users.front() + " among them; delete them first")};
+        return out;
     }
+    out.verdict = {Verdict::State::ready, "Ready", "Instances can be made of it"};
+    if (const auto lacking = unmatched(object, inputs); !lacking.empty())
+        out.verdict = {Verdict::State::progressing, "NoBackend",
+                       lacking.front() + "; make one, or change the selector"};
+    if (const auto refused = incomplete(object, inputs)) out.verdict = *refused;
     return out;
 }
 

@@ -32,6 +32,13 @@ void grant_everywhere(User& user, const std::string& database_prefix, Rights rig
     for (const auto& row : site_databases) grant(user, database_prefix + "_" + std::string(row.database), rights);
 }
 
+Grant may_make_accounts() {
+    Grant global;
+    global.database = "*";
+    global.privileges = {Privilege::create_user};
+    return global;
+}
+
 void grant_by_table(User& user, std::string_view suffix, const std::string& database_prefix) {
     for (const auto& row : site_databases) {
         const auto database = database_prefix + "_" + std::string(row.database);
@@ -51,7 +58,7 @@ std::vector<std::string> site_users() {
 }
 
 crd::DatabaseTenant::Spec site_tenant(const std::string& database_prefix, const std::string& user_prefix,
-                                      const std::string& secret) {
+                                      const std::string& secret, Sharing sharing) {
     Spec spec;
     for (const auto& row : site_databases) {
         decltype(Spec::databases)::value_type database;
@@ -67,10 +74,7 @@ crd::DatabaseTenant::Spec site_tenant(const std::string& database_prefix, const 
         } else if (suffix == "read_only") {
             grant_everywhere(user, database_prefix, Rights::read);
         } else if (suffix == "admin") {
-            Grant global;
-            global.database = "*";
-            global.privileges = {Privilege::create_user};
-            user.grants.push_back(std::move(global));
+            if (sharing == Sharing::dedicated) user.grants.push_back(may_make_accounts());
         } else {
             grant_by_table(user, suffix, database_prefix);
         }

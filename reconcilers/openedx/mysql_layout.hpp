@@ -35,8 +35,14 @@ inline constexpr std::array site_databases{
 /// Every user's suffix, each once: the services', then migrate, read_only and admin.
 std::vector<std::string> site_users();
 
+/// Whose the database server is.
+enum class Sharing {
+    shared,     ///< of several tenants: nobody's site may make accounts, since CREATE USER opens everybody's
+    dedicated,  ///< of whoever runs this site: its admin user may
+};
+
 /// The tenant's spec without its server and policies. `secret` holds each user's password under the user's name.
 crd::DatabaseTenant::Spec site_tenant(const std::string& database_prefix, const std::string& user_prefix,
-                                      const std::string& secret);
+                                      const std::string& secret, Sharing sharing);
 
 }  // namespace ocim::openedx

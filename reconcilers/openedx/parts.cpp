@@ -1,5 +1,6 @@
 #include "openedx/parts.hpp"
 
+#include "crd/databaseservers.hpp"
 #include "crd/databasetenants.hpp"
 #include "crd/dnsrecords.hpp"
 #include "crd/loadbalancerfragments.hpp"
@@ -17,10 +18,6 @@ namespace {
 
 constexpr std::int32_t record_ttl_seconds = 1200;  // as long as the sites that exist have it
 constexpr std::int32_t web_port = 80;              // where every AppServer answers; TLS ends at the load balancer
-
-bool deletes_data(const crd::Instance& instance) {
-    return instance.spec.deletion_policy == crd::Instance::Spec::DeletionPolicy::delete_;
-}
 
 template <class T>
 T object_of(const crd::Instance& instance, std::string name) {
@@ -60,7 +57,7 @@ std::vector<std::string> balanced_domains(const InstanceView& view) {
                 if (std::ranges::find(out, found->second) == out.end()) out.push_back(found->second);
     };
     add(external_domains(view.instance));
-    add(internal_domains(view.instance, view.of_class));
+    add(internal_domains(view.instance));
     return out;
 }
 
@@ -87,6 +84,10 @@ runtime::Child fragment(const InstanceView& view) {
 
 }  // namespace
 
+bool deletes_data(const crd::Instance& instance) {
+    return instance.spec.deletion_policy == crd::Instance::Spec::DeletionPolicy::delete_;
+}
+
 runtime::Child standing(const api::Json& object) {
     api::json::object metadata{{"name", api::find_text(object, {"metadata", "name"})},
                                {"namespace", api::find_text(object, {"metadata", "namespace"})}};
@@ -96,7 +97,14 @@ runtime::Child standing(const api::Json& object) {
     // as it is: owned, or kept beyond its owner
     const auto* owners = api::find(object, {"metadata", "ownerReferences"});
     const bool owned = owners && owners->is_array() && !owners->get_array().empty();
-    return runtime::Child{named, "nothing: its owner is being deleted", true, {}, !owned};
+    return runtime::Child{named, "nothing: it is not made anew", true, {}, !owned};
+}
+
+runtime::Child adopted(const api::Json& object) {
+    auto out = standing(object);
+    out.retain = false;
+    out.adopt = true;
+    return out;
 }
 
 runtime::Child generated_secrets(const crd::Instance& instance) {
@@ -136,10 +144,14 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
             const auto user = *site.mysql_user + "_" + suffix;
             passwords[user] = runtime::base64(mysql_password(view.secrets.mysql_key, user));
         }
+        // kept with the data: what the databases are called does not follow from a class that may have changed
+        passwords[secret_keys::database_prefix] = runtime::base64(*site.database);
         out.push_back(secret_child(view.instance, names.mysql, std::move(passwords)));
         out.back().retain = !deletes_data(view.instance);
         auto tenant = object_of<crd::DatabaseTenant>(view.instance, names.mysql);
-        tenant.spec = site_tenant(*site.database, *site.mysql_user, names.mysql);
+        const auto server = view.inputs.get<crd::DatabaseServer>("", *placement.mysql);
+        const auto sharing = server && !server->spec.shared ? Sharing::dedicated : Sharing::shared;
+        tenant.spec = site_tenant(*site.database, *site.mysql_user, names.mysql, sharing);
         tenant.spec.server_ref.name = *placement.mysql;
         using Policy = crd::DatabaseTenant::Spec::DeletionPolicy;
         tenant.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
@@ -163,16 +175,13 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
     return out;
 }
 
-std::vector<runtime::Child> traffic_children(const InstanceView& view) {
+std::vector<runtime::Child> traffic_children(const InstanceView& view, const crd::LoadBalancer& balancer) {
     using Type = crd::DNSRecord::Spec::Type;
     std::vector<runtime::Child> out{fragment(view)};
-    const auto internal = internal_domains(view.instance, view.of_class);
-    const auto balancer =
-        view.inputs.get<crd::LoadBalancer>("", view.instance.status.placement->load_balancer.value_or(""));
-    if (balancer)
-        for (const auto service : services)
-            out.push_back(record(view, std::string(short_name(service)), internal.at(service), Type::cname,
-                                 balancer->spec.domain));
+    const auto internal = internal_domains(view.instance);
+    for (const auto service : services)
+        out.push_back(
+            record(view, std::string(short_name(service)), internal.at(service), Type::cname, balancer.spec.domain));
     for (std::size_t index = 0; index < view.serving.size(); ++index) {
         const auto name = "vm" + std::to_string(index + 1);
         const auto& address = view.serving[index].status.addresses.front();
@@ -186,7 +195,7 @@ std::vector<runtime::Child> monitor_children(const InstanceView& view) {
     const auto& placement = *view.instance.status.placement;
     if (!placement.monitoring || !view.of_class.spec.monitoring.enabled) return {};
     const auto& settings = view.of_class.spec.monitoring;
-    const auto internal = internal_domains(view.instance, view.of_class);
+    const auto internal = internal_domains(view.instance);
     const auto external = external_domains(view.instance);
     std::set<std::string> emails;
     if (view.of_class.spec.notifications)
@@ -205,7 +214,7 @@ std::vector<runtime::Child> monitor_children(const InstanceView& view) {
         monitor.spec.interval_seconds = settings.interval_seconds;
         monitor.spec.connect_to = settings.connect_to;
         monitor.spec.alert_emails.assign(emails.begin(), emails.end());
-        monitor.spec.enabled = !view.serving.empty();
+        monitor.spec.enabled = view.visited;
         out.push_back(child(monitor));
     }
     return out;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "crd/appservers.hpp"
+#include "crd/loadbalancers.hpp"
 #include "openedx/site.hpp"
 
 #include <vector>
@@ -15,6 +16,7 @@ struct InstanceView {
     const runtime::Inputs& inputs;
     const SiteSecrets& secrets;
     std::vector<crd::AppServer> serving;  ///< active and running with an address, newest first
+    bool visited = false;                 ///< the load balancer sends visitors to one of them
 };
 
 /// A child of any generated kind, in the Instance's namespace.
@@ -25,6 +27,10 @@ runtime::Child child(const T& object) {
 
 /// A child that is there and stays as it is, neither changed nor made anew: for the stages of a deletion.
 runtime::Child standing(const api::Json& object);
+/// One that a person made and the Instance answers for from now on.
+runtime::Child adopted(const api::Json& object);
+
+bool deletes_data(const crd::Instance& instance);
 
 runtime::Child generated_secrets(const crd::Instance& instance);
 runtime::Child basic_auth_secret(const InstanceView& view);
@@ -33,7 +39,7 @@ runtime::Child configuration_secret(const InstanceView& view, const Configuratio
 /// Databases and broker; nothing when they are on the machine itself.
 std::vector<runtime::Child> data_children(const InstanceView& view);
 /// What leads visitors to the site: its fragment and names.
-std::vector<runtime::Child> traffic_children(const InstanceView& view);
+std::vector<runtime::Child> traffic_children(const InstanceView& view, const crd::LoadBalancer& balancer);
 std::vector<runtime::Child> monitor_children(const InstanceView& view);
 
 }  // namespace ocim::openedx

@@ -40,19 +40,48 @@ std::string text_of(const Labels& selector) {
     return out.empty() ? "any labels" : out;
 }
 
-/// The least loaded backend of its kind, or why there is none.
 template <class Backend>
-Result<std::string> choose(const std::string& namespace_, const Labels& selector, const runtime::Inputs& inputs) {
-    const auto all = inputs.all<Backend>();
+const api::Condition* ready_of(const Backend& backend) {
+    for (const auto& item : backend.status.conditions)
+        if (item.type == "Ready") return &item;
+    return nullptr;
+}
+
+/// Candidates that are not Ready, in words. Choosing one would be for good, and the site would never come up.
+template <class Backend>
+Error not_ready(const std::vector<const Backend*>& candidates) {
+    std::string out = "waiting for a backend that is Ready to be placed on:";
+    for (const auto* backend : candidates) {
+        const auto* ready = ready_of(*backend);
+        out += " " + std::string(Backend::kind.name) + " " + backend->metadata.name + ": " +
+               (ready ? ready->reason + ", " + ready->message : "has not reported yet") + ";";
+    }
+    out.pop_back();
+    return Error{ErrorClass::unreachable, std::move(out)};
+}
+
+/// The least loaded of those that are Ready, or why there is none.
+template <class Backend>
+Result<std::string> least_loaded(const std::vector<const Backend*>& candidates) {
     const Backend* best = nullptr;
     const auto load = [](const Backend& backend) {
         return std::tuple(std::int64_t{backend.status.objects.value_or(0)}, backend.metadata.name);
     };
-    for (const auto& backend : all)
-        if (admits(selector, backend.metadata) && open_to(backend, namespace_) &&
-            (!best || load(backend) < load(*best)))
-            best = &backend;
+    for (const auto* backend : candidates) {
+        const auto* ready = ready_of(*backend);
+        if (ready && ready->status == "True" && (!best || load(*backend) < load(*best))) best = backend;
+    }
     if (best) return best->metadata.name;
+    return not_ready(candidates);
+}
+
+template <class Backend>
+Result<std::string> choose(const std::string& namespace_, const Labels& selector, const runtime::Inputs& inputs) {
+    const auto all = inputs.all<Backend>();
+    std::vector<const Backend*> candidates;
+    for (const auto& backend : all)
+        if (admits(selector, backend.metadata) && open_to(backend, namespace_)) candidates.push_back(&backend);
+    if (!candidates.empty()) return least_loaded(candidates);
     return Error{ErrorClass::invalid, "no " + std::string(Backend::kind.name) + " with " + text_of(selector) +
                                           " accepts new tenants of namespace " + namespace_ + " (of " +
                                           std::to_string(all.size()) +
@@ -60,20 +89,31 @@ Result<std::string> choose(const std::string& namespace_, const Labels& selector
                                           "of the InstanceClass"};
 }
 
-/// The zone with the longest domain that `name` lies in.
+/// The zone with the longest domain that `name` lies in; of several for one domain the least loaded.
 Result<std::string> choose_zone(const std::string& name, const std::string& namespace_, const runtime::Inputs& inputs) {
-    std::string best, best_domain;
-    for (const auto& zone : inputs.all<crd::DNSZone>()) {
+    const auto all = inputs.all<crd::DNSZone>();
+    std::vector<const crd::DNSZone*> candidates;
+    for (const auto& zone : all) {
         const auto& domain = zone.spec.domain;
         const bool inside = name == domain || name.ends_with("." + domain);
-        if (inside && open_to(zone, namespace_) && domain.size() > best_domain.size()) {
-            best = zone.metadata.name;
-            best_domain = domain;
-        }
+        if (!inside || !open_to(zone, namespace_)) continue;
+        if (!candidates.empty() && domain.size() < candidates.front()->spec.domain.size()) continue;
+        if (!candidates.empty() && domain.size() > candidates.front()->spec.domain.size()) candidates.clear();
+        candidates.push_back(&zone);
     }
-    if (!best.empty()) return best;
+    if (!candidates.empty()) return least_loaded(candidates);
     return Error{ErrorClass::invalid, "no DNSZone that accepts new tenants of namespace " + namespace_ + " holds " +
                                           name + "; make a DNSZone for a suffix of it"};
+}
+
+template <class Backend, class Selector>
+void note_unmatched(const std::optional<Selector>& selector, const char* field, const runtime::Inputs& inputs,
+                    std::vector<std::string>& out) {
+    const auto labels = labels_of(selector);
+    const auto all = inputs.all<Backend>();
+    if (std::ranges::any_of(all, [&](const auto& backend) { return admits(labels, backend.metadata); })) return;
+    out.push_back("spec.placement." + std::string(field) + ": there is no " + std::string(Backend::kind.name) +
+                  " with " + text_of(labels));
 }
 
 }  // namespace
@@ -85,6 +125,20 @@ std::vector<runtime::Reference> placement_needs() {
             {crd::RabbitMQServer::kind, "", "", true},
             {crd::MonitoringService::kind, "", "", true},
             {crd::DNSZone::kind, "", "", true}};
+}
+
+std::vector<std::string> unmatched(const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {
+    const auto& placement = of_class.spec.placement;
+    std::vector<std::string> out;
+    note_unmatched<crd::Cloud>(placement.cloud, "cloud", inputs, out);
+    note_unmatched<crd::LoadBalancer>(placement.load_balancer, "loadBalancer", inputs, out);
+    if (of_class.spec.databases.mode == crd::InstanceClass::Spec::Databases::Mode::persistent) {
+        note_unmatched<crd::DatabaseServer>(placement.mysql, "mysql", inputs, out);
+        note_unmatched<crd::RabbitMQServer>(placement.rabbitmq, "rabbitmq", inputs, out);
+    }
+    if (of_class.spec.monitoring.enabled)
+        note_unmatched<crd::MonitoringService>(placement.monitoring, "monitoring", inputs, out);
+    return out;
 }
 
 Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass& of_class, const Placement& placed,

@@ -3,12 +3,18 @@
 #include "runtime/backend_spec.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ocim::openedx {
 namespace {
 
+using namespace std::chrono_literals;
 using crd::AppServer;
 using Phase = AppServer::Status::Phase;
+
+constexpr Duration retry_min = 30s, retry_max = 30min;  // between attempts: a machine each, so not in a hurry
+constexpr auto reconcile_at = "ocim.opencraft.com/reconcile-at";
+constexpr auto fetch_failed = "FetchFailed";  // as appserver.cpp says it
 
 const api::Condition* condition(const AppServer& appserver, std::string_view type) {
     for (const auto& item : appserver.status.conditions)
@@ -16,14 +22,8 @@ const api::Condition* condition(const AppServer& appserver, std::string_view typ
     return nullptr;
 }
 
-std::string failure_of(const AppServer& appserver) {
-    const auto* ready = condition(appserver, "Ready");
-    return appserver.metadata.name + ": " + (ready ? ready->message : "failed");
-}
-
 /// The number at the end of "<instance>-<number>"; 0 for a name of another form.
-std::int32_t number_of(const AppServer& appserver) {
-    const auto& name = appserver.metadata.name;
+std::int32_t number_in(const std::string& name) {
     std::int32_t out = 0;
     for (auto letter : name.substr(name.rfind('-') + 1)) {
         if (letter < '0' || letter > '9' || out > 100'000'000) return 0;
@@ -31,6 +31,7 @@ std::int32_t number_of(const AppServer& appserver) {
     }
     return out;
 }
+std::int32_t number_of(const AppServer& appserver) { return number_in(appserver.metadata.name); }
 
 bool in_rotation(const AppServer& appserver) {
     const auto* active = condition(appserver, "Active");
@@ -50,19 +51,121 @@ std::vector<AppServer> automatic(const std::vector<AppServer>& all) {
 Plan keep_all(const crd::Instance& instance, const std::vector<AppServer>& mine) {
     Plan plan;
     plan.made = instance.status.app_servers_made.value_or(0);
+    plan.attempts = instance.status.rollout.value_or(Attempts{});
     for (const auto& appserver : mine)
         plan.appservers.push_back({appserver.metadata.name, *appserver.spec.configuration_hash, appserver.spec.active});
     return plan;
 }
 
-/// When the AppServer that `current` replaced is no longer needed to go back to.
-std::optional<WallTime> fallback_until(const crd::Instance& instance, const AppServer& current) {
-    if (!current.status.activated_at) return std::nullopt;
-    const auto since = parse_rfc3339(*current.status.activated_at);
-    const auto keep = runtime::parse_duration(instance.spec.rollout.keep_fallback_for);
-    if (!since || !keep) return std::nullopt;
-    return *since + *keep;
+std::optional<WallTime> time_of(const std::optional<std::string>& text) {
+    if (!text) return std::nullopt;
+    const auto time = parse_rfc3339(*text);
+    return time ? std::optional(*time) : std::nullopt;
 }
+
+WallTime failed_at(const AppServer& appserver, WallTime otherwise) {
+    const auto* stalled = condition(appserver, "Stalled");
+    return time_of(stalled ? stalled->last_transition_time : "").value_or(otherwise);
+}
+
+std::optional<WallTime> until(std::optional<WallTime> since, const std::string& duration) {
+    const auto length = runtime::parse_duration(duration);
+    if (!since || !length) return std::nullopt;
+    return *since + *length;
+}
+
+/// What was remembered, and what failed since.
+Attempts counted(const crd::Instance& instance, const std::vector<AppServer>& mine, const std::string& hash,
+                 WallTime now) {
+    auto out = instance.status.rollout.value_or(Attempts{});
+    if (out.configuration_hash != hash) {
+        out = {};
+        out.configuration_hash = hash;
+    }
+    for (auto it = mine.rbegin(); it != mine.rend(); ++it) {
+        if (*it->spec.configuration_hash != hash || progress(*it) != Progress::failed) continue;
+        if (number_of(*it) <= number_in(out.last_failed.value_or(""))) continue;
+        const auto* configured = condition(*it, "Configured");
+        out.failures = out.failures.value_or(0) + 1;
+        // what could not be fetched says nothing of the configuration
+        if (!configured || configured->reason != fetch_failed) out.attempts = out.attempts.value_or(0) + 1;
+        out.last_failed = it->metadata.name;
+        out.failed_at = rfc3339(failed_at(*it, now));
+        const auto* ready = condition(*it, "Ready");
+        out.message = ready && !ready->message.empty() ? ready->message : "failed";
+    }
+    // a person asks for another try
+    const auto asked = instance.metadata.annotations.find(reconcile_at);
+    const auto failed = time_of(out.failed_at);
+    if (asked != instance.metadata.annotations.end() && failed)
+        if (const auto when = parse_rfc3339(asked->second); when && *when > *failed) out.failures = out.attempts = 0;
+    return out;
+}
+
+/// When the next attempt is due: later and later.
+std::optional<WallTime> next_attempt(const Attempts& attempts) {
+    const auto failures = attempts.failures.value_or(0);
+    const auto since = time_of(attempts.failed_at);
+    if (failures == 0 || !since) return std::nullopt;
+    return *since + std::min(retry_min * (std::int64_t{1} << std::min(failures - 1, 10)), retry_max);
+}
+
+/// Sorts AppServers into those that stay and those that go.
+class Planner {
+public:
+    Planner(const crd::Instance& instance, const std::vector<AppServer>& mine, const std::string& hash, WallTime now)
+        : rollout_(instance.spec.rollout), mine_(mine), hash_(hash), now_(now) {
+        // The newest that runs with the wanted configuration serves; until it is in rotation, so do those that served.
+        for (const auto& appserver : mine)
+            if (!current_ && wanted(appserver) && can_serve(appserver)) current_ = &appserver;
+        switched_ = current_ && in_rotation(*current_);
+        if (switched_) fallback_until_ = until(time_of(current_->status.activated_at), rollout_.keep_fallback_for);
+    }
+
+    void fill(Plan& plan) {
+        for (const auto& appserver : mine_) {
+            PlannedAppServer planned{appserver.metadata.name, *appserver.spec.configuration_hash, false};
+            planned.active = &appserver == current_ || (!switched_ && appserver.spec.active);
+            if (planned.active || stays(appserver)) plan.appservers.push_back(std::move(planned));
+        }
+        plan.look_again_at = look_again_at_;
+    }
+    bool switched() const { return switched_; }
+    bool waits() const {
+        return current_ || std::ranges::any_of(mine_, [&](const auto& appserver) {
+                   return wanted(appserver) && progress(appserver) == Progress::working;
+               });
+    }
+
+private:
+    bool wanted(const AppServer& appserver) const { return *appserver.spec.configuration_hash == hash_; }
+    bool stays(const AppServer& appserver) {
+        switch (progress(appserver)) {
+            case Progress::working: return wanted(appserver);
+            case Progress::failed: {
+                const bool newest = !std::exchange(failed_seen_, true);
+                return newest && lasts(until(failed_at(appserver, now_), rollout_.retain_failed_for));
+            }
+            case Progress::running:
+                if (!switched_) return true;
+                return !std::exchange(fallback_seen_, true) && lasts(fallback_until_);
+        }
+        return true;
+    }
+    bool lasts(std::optional<WallTime> end) {
+        if (!end || now_ >= *end) return false;
+        look_again_at_ = look_again_at_ ? std::min(*look_again_at_, *end) : *end;
+        return true;
+    }
+
+    const crd::Instance::Spec::Rollout& rollout_;
+    const std::vector<AppServer>& mine_;
+    const std::string& hash_;
+    WallTime now_;
+    const AppServer* current_ = nullptr;
+    bool switched_ = false, fallback_seen_ = false, failed_seen_ = false;
+    std::optional<WallTime> fallback_until_, look_again_at_;
+};
 
 }  // namespace
 
@@ -87,48 +190,21 @@ Plan plan_rollout(const crd::Instance& instance, const std::vector<AppServer>& a
     Plan plan;
     plan.made = instance.status.app_servers_made.value_or(0);
     for (const auto& appserver : all) plan.made = std::max(plan.made, number_of(appserver));
-
-    // The newest that runs with the wanted configuration serves; until it is in rotation, so do those that served.
-    const auto current = std::ranges::find_if(mine, [&](const auto& appserver) {
-        return *appserver.spec.configuration_hash == hash && can_serve(appserver);
-    });
-    const bool switched = current != mine.end() && in_rotation(*current);
-    const auto keep_until = switched ? fallback_until(instance, *current) : std::nullopt;
-    bool fallback_kept = false;
-    std::int32_t failed = 0;
-    bool one_working = false;
-    for (auto it = mine.begin(); it != mine.end(); ++it) {
-        const bool wanted_configuration = *it->spec.configuration_hash == hash;
-        const auto state = progress(*it);
-        if (wanted_configuration && state == Progress::failed) ++failed;
-        if (wanted_configuration && state == Progress::working) one_working = true;
-        PlannedAppServer planned{it->metadata.name, *it->spec.configuration_hash, false};
-        if (it == current) {
-            planned.active = true;
-        } else if (!switched && it->spec.active) {
-            planned.active = true;
-        } else if (switched) {
-            const bool newer = it < current;
-            const bool fallback =
-                !newer && !fallback_kept && state == Progress::running && keep_until && now < *keep_until;
-            if (fallback) {
-                fallback_kept = true;
-                plan.look_again_at = keep_until;
-            } else if (!newer) {
-                continue;  // replaced: it goes
-            }
-        } else if (!wanted_configuration && state != Progress::running) {
-            continue;  // never served and nobody wants its configuration any more
-        }
-        plan.appservers.push_back(std::move(planned));
-    }
-    if (current != mine.end() || one_working) return plan;
-    if (failed >= instance.spec.rollout.attempts) {
-        const auto last = std::ranges::find_if(mine, [](const auto& a) { return progress(a) == Progress::failed; });
-        plan.given_up = failure_of(*last);
+    plan.attempts = counted(instance, mine, hash, now);
+    Planner planner(instance, mine, hash, now);
+    planner.fill(plan);
+    if (planner.switched()) plan.attempts.failures = plan.attempts.attempts = 0;
+    if (planner.waits()) return plan;
+    if (plan.attempts.attempts.value_or(0) >= instance.spec.rollout.attempts) {
+        plan.given_up = true;
         return plan;
     }
     if (!data_ready) return plan;
+    if (const auto due = next_attempt(plan.attempts); due && now < *due) {
+        plan.next_attempt_at = due;
+        plan.look_again_at = plan.look_again_at ? std::min(*plan.look_again_at, *due) : *due;
+        return plan;
+    }
     ++plan.made;
     plan.appservers.push_back({instance.metadata.name + "-" + std::to_string(plan.made), hash, false});
     return plan;

@@ -25,13 +25,20 @@ struct PlannedAppServer {
     bool operator==(const PlannedAppServer&) const = default;
 };
 
+/// What is remembered of the attempts at one configuration, because AppServers that failed do not stay.
+using Attempts = std::decay_t<decltype(*crd::Instance::Status{}.rollout)>;
+
 struct Plan {
     std::vector<PlannedAppServer> appservers;
     /// AppServers ever made, to be stored before a new one is applied.
     std::int32_t made = 0;
-    /// Every attempt at this configuration failed; the last failure, in words.
-    std::optional<std::string> given_up;
-    /// When a fallback's time is over.
+    /// To be stored before an AppServer that failed is taken away.
+    Attempts attempts;
+    /// Every attempt at this configuration failed.
+    bool given_up = false;
+    /// When the next attempt is made, where one failed.
+    std::optional<WallTime> next_attempt_at;
+    /// When something of this changes of its own accord.
     std::optional<WallTime> look_again_at;
 };
 

@@ -30,6 +30,11 @@ Result<BrokerAccess> broker_at(const std::string& url) {
     return out;
 }
 
+Error gone(const std::string& kind, const std::string& name, const std::string& what) {
+    return Error{ErrorClass::not_found,
+                 kind + " " + name + ", which " + what + ", does not exist or cannot be read; put it back"};
+}
+
 Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteSecrets& secrets,
                           const runtime::Inputs& inputs) {
     const auto& placement = instance.status.placement;
@@ -37,17 +42,13 @@ Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteS
     if (!placement || !names) return {};
     if (placement->mysql) {
         const auto server = inputs.get<crd::DatabaseServer>("", *placement->mysql);
-        if (!server)
-            return Error{ErrorClass::invalid,
-                         "DatabaseServer " + *placement->mysql + ", which holds the databases, is gone"};
+        if (!server) return gone("DatabaseServer", *placement->mysql, "holds the databases");
         site.mysql = MySqlAccess{server->spec.mysql.host, server->spec.mysql.port, names->database.value_or(""),
                                  names->mysql_user.value_or(""), secrets.mysql_key};
     }
     if (placement->rabbitmq) {
         const auto server = inputs.get<crd::RabbitMQServer>("", *placement->rabbitmq);
-        if (!server)
-            return Error{ErrorClass::invalid,
-                         "RabbitMQServer " + *placement->rabbitmq + ", which holds the vhost, is gone"};
+        if (!server) return gone("RabbitMQServer", *placement->rabbitmq, "holds the vhost");
         auto access = broker_at(server->spec.instance_url);
         if (!access) return std::move(access).error();
         access->vhost = names->vhost.value_or("");
@@ -69,7 +70,7 @@ Result<void> add_extra(Site& site, const crd::Instance& instance, const runtime:
         const auto& name = from.secret_ref.name;
         const auto place = "spec.configuration.extraVarsFrom: Secret " + name;
         const auto* secret = inputs.find(api::secret_kind, instance.metadata.namespace_, name);
-        if (!secret) return Error{ErrorClass::invalid, place + " does not exist; make it"};
+        if (!secret) return Error{ErrorClass::not_found, place + " does not exist; make it"};
         const auto* data = api::find(*secret, {"data"});
         if (!data || !data->is_object()) continue;
         for (const auto& [key, encoded] : data->get_object()) {
@@ -87,13 +88,69 @@ Result<void> add_extra(Site& site, const crd::Instance& instance, const runtime:
     return {};
 }
 
-std::optional<MailRelay> mail_relay(const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {
-    if (!of_class.spec.smtp_relay) return std::nullopt;
-    const auto& relay = *of_class.spec.smtp_relay;
-    MailRelay out{relay.host, relay.port, {}, {}, relay.sender_domain.value_or("")};
-    const auto& secret = relay.credentials_ref.name;
-    out.username = inputs.secret(system_namespace, secret, "username").value_or(Secret());
-    out.password = inputs.secret(system_namespace, secret, "password").value_or(Secret());
+/// A key of a Secret that the class names. One that is not there is never an empty credential.
+Result<Secret> of_class_secret(const crd::InstanceClass& of_class, const std::string& field, const std::string& secret,
+                               const std::string& key, const runtime::Inputs& inputs) {
+    auto found = inputs.secret(system_namespace, secret, key);
+    if (found && !found->reveal().empty()) return *std::move(found);
+    return Error{ErrorClass::not_found, "InstanceClass " + of_class.metadata.name + ", spec." + field + ": Secret " +
+                                            system_namespace + "/" + secret + " has no key \"" + key + "\"; add it"};
+}
+
+Result<void> add_class_secrets(Site& site, const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {
+    if (const auto& relay = of_class.spec.smtp_relay) {
+        const auto& secret = relay->credentials_ref.name;
+        auto username = of_class_secret(of_class, "smtpRelay.credentialsRef", secret, "username", inputs);
+        if (!username) return std::move(username).error();
+        auto password = of_class_secret(of_class, "smtpRelay.credentialsRef", secret, "password", inputs);
+        if (!password) return std::move(password).error();
+        site.mail_relay = MailRelay{relay->host, relay->port, *std::move(username), *std::move(password),
+                                    relay->sender_domain.value_or("")};
+    }
+    if (const auto& relic = of_class.spec.new_relic) {
+        const auto& from = relic->license_key_ref;
+        auto key = of_class_secret(of_class, "newRelic.licenseKeyRef", from.name, from.key, inputs);
+        if (!key) return std::move(key).error();
+        site.new_relic_key = *std::move(key);
+    }
+    return {};
+}
+
+api::json::object names_in(const std::map<Service, std::string>& domains) {
+    api::json::object out;
+    for (const auto& [service, name] : domains) out[short_name(service)] = name;
+    return out;
+}
+
+/// What people declared of a site, without what we make of it. A field that is added later goes in only where it is
+/// set, so that the hash of those who do not use it stays.
+api::json::object declared(const Site& site, const SiteSecrets& secrets, const std::string& request) {
+    api::json::object out{{"displayName", site.display_name},
+                          {"email", site.email},
+                          {"release", site.release},
+                          {"platform", site.platform_repository + " " + site.platform_commit},
+                          {"internal", names_in(site.internal)},
+                          {"external", names_in(site.external)},
+                          // of high-entropy secrets: tells nobody anything
+                          {"secrets", secrets.master.derived("configuration hash")}};
+    if (site.mysql)
+        out["mysql"] = api::json::object{{"host", site.mysql->host},
+                                         {"port", site.mysql->port},
+                                         {"database", site.mysql->database_prefix},
+                                         {"user", site.mysql->user_prefix}};
+    if (site.broker)
+        out["broker"] = api::json::object{{"host", site.broker->host},
+                                          {"port", site.broker->port},
+                                          {"tls", site.broker->tls},
+                                          {"vhost", site.broker->vhost}};
+    if (site.mail_relay)
+        out["mailRelay"] = api::json::object{{"host", site.mail_relay->host},
+                                             {"port", site.mail_relay->port},
+                                             {"senderDomain", site.mail_relay->sender_domain}};
+    if (site.new_relic_key) out["newRelic"] = true;
+    if (!site.admins.empty()) out["admins"] = api::json::array(site.admins.begin(), site.admins.end());
+    if (!site.extra.empty()) out["extra"] = api::json::array(site.extra.begin(), site.extra.end());
+    if (!request.empty()) out["request"] = request;
     return out;
 }
 
@@ -133,7 +190,16 @@ Result<SiteSecrets> read_secrets(const api::Json& secret) {
                        *read(secret_keys::provider_password), *read(secret_keys::consumer_password)};
 }
 
-std::map<Service, std::string> internal_domains(const crd::Instance& instance, const crd::InstanceClass& of_class) {
+std::map<Service, std::string> internal_domains(const crd::Instance& instance) {
+    const auto domains = instance.status.domains.value_or(crd::Instance::Status::Domains{});
+    return {{Service::lms, domains.lms.value_or("")},
+            {Service::lms_preview, domains.lms_preview.value_or("")},
+            {Service::studio, domains.studio.value_or("")},
+            {Service::discovery, domains.discovery.value_or("")},
+            {Service::ecommerce, domains.ecommerce.value_or("")}};
+}
+
+std::map<Service, std::string> domains_of_class(const crd::Instance& instance, const crd::InstanceClass& of_class) {
     const auto lms = instance.spec.subdomain + "." + of_class.spec.base_domain;
     const auto& prefixes = of_class.spec.domain_prefixes;
     return {{Service::lms, lms},
@@ -141,6 +207,11 @@ std::map<Service, std::string> internal_domains(const crd::Instance& instance, c
             {Service::studio, prefixes.studio + lms},
             {Service::discovery, prefixes.discovery + lms},
             {Service::ecommerce, prefixes.ecommerce + lms}};
+}
+
+std::string field_of(Service service) {
+    const std::string part(service == Service::lms_preview ? "lmsPreview" : short_name(service));
+    return "spec.domains." + part;
 }
 
 std::map<Service, std::string> external_domains(const crd::Instance& instance) {
@@ -158,7 +229,22 @@ std::map<Service, std::string> external_domains(const crd::Instance& instance) {
     return out;
 }
 
+std::vector<runtime::Reference> secrets_of_class(const crd::InstanceClass& of_class) {
+    std::vector<runtime::Reference> out;
+    if (const auto& relay = of_class.spec.smtp_relay)
+        out.push_back({api::secret_kind, system_namespace, relay->credentials_ref.name, true});
+    if (const auto& relic = of_class.spec.new_relic)
+        out.push_back({api::secret_kind, system_namespace, relic->license_key_ref.name, true});
+    return out;
+}
+
 bool persistent(const crd::Instance& instance, const crd::InstanceClass& of_class) {
+    const auto& placement = instance.status.placement;
+    if (placement && placement->cloud) return placement->mysql.has_value();
+    return declared_persistent(instance, of_class);
+}
+
+bool declared_persistent(const crd::Instance& instance, const crd::InstanceClass& of_class) {
     using Own = crd::Instance::Spec::Databases::Mode;
     using Default = crd::InstanceClass::Spec::Databases::Mode;
     if (instance.spec.databases && instance.spec.databases->mode)
@@ -182,10 +268,11 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     site.platform_commit = first_of(own_platform.commit, class_platform.commit, site.release);
     site.configuration_repository = first_of(own_configuration.repository, defaults.configuration.repository);
     site.configuration_version = first_of(own_configuration.version, defaults.configuration.version);
-    site.internal = internal_domains(instance, of_class);
+    site.internal = internal_domains(instance);
     site.external = external_domains(instance);
     site.ephemeral_databases = !persistent(instance, of_class);
-    site.mail_relay = mail_relay(of_class, inputs);
+    if (own.admins) site.admins = own.admins->github_users;
+    if (auto added = add_class_secrets(site, of_class, inputs); !added) return std::move(added).error();
     if (const auto* extra = defaults.configuration.extra_vars.if_object()) site.extra.push_back(*extra);
     if (auto added = add_backends(site, instance, secrets, inputs); !added) return std::move(added).error();
     if (auto added = add_extra(site, instance, inputs); !added) return std::move(added).error();
@@ -208,8 +295,10 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
         {"requirements", first_of(own_configuration.requirements, defaults.configuration.requirements)}};
     Configuration out;
     out.variables = variables(site, secrets.master).document();
-    // of high-entropy secrets among other things: tells nobody anything
-    out.hash = sha256_hex(api::to_text(settings) + "\n" + out.variables).substr(0, 16);
+    auto hashed = declared(site, secrets, own.rollout.request.value_or(""));
+    hashed["settings"] = settings;
+    out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
+    settings["domains"] = names_in(site.internal);
     // how a server is looked at makes it no other server: not in the hash
     api::json::object check{{"host", site.domain(Service::lms)},
                             {"expectedStatus", defaults.health_check.expected_status},

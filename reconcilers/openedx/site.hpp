@@ -28,6 +28,7 @@ inline constexpr auto master_key = "masterKey";
 inline constexpr auto mysql_key = "mysqlKey";
 inline constexpr auto provider_password = "rabbitmqProviderPassword";
 inline constexpr auto consumer_password = "rabbitmqConsumerPassword";
+inline constexpr auto database_prefix = "databasePrefix";  ///< in the Secret of the databases' passwords
 }  // namespace secret_keys
 
 /// The generated secrets of one Instance, read back.
@@ -39,18 +40,29 @@ struct SiteSecrets {
 /// Error: invalid, naming the key, when the Secret lacks one (a person changed it).
 Result<SiteSecrets> read_secrets(const api::Json& secret);
 
-/// Internal names of every service.
-std::map<Service, std::string> internal_domains(const crd::Instance& instance, const crd::InstanceClass& of_class);
+/// Internal names of every service, as the status holds them for good.
+std::map<Service, std::string> internal_domains(const crd::Instance& instance);
+/// Those that a new Instance of the class gets.
+std::map<Service, std::string> domains_of_class(const crd::Instance& instance, const crd::InstanceClass& of_class);
 std::map<Service, std::string> external_domains(const crd::Instance& instance);
+/// "spec.domains.lmsPreview".
+std::string field_of(Service service);
+
+/// What an Instance of the class reads in ocim-system.
+std::vector<runtime::Reference> secrets_of_class(const crd::InstanceClass& of_class);
+
+/// Whether its databases outlive its machines: as it was made, or, before that, as it is declared.
 bool persistent(const crd::Instance& instance, const crd::InstanceClass& of_class);
+bool declared_persistent(const crd::Instance& instance, const crd::InstanceClass& of_class);
 
 /// What a new AppServer gets, taken together as one snapshot: `settings` are JSON text for the AppServer itself,
-/// `variables` the YAML document for its playbook.
+/// `variables` the YAML document for its playbook. `hash` is of what people declare, not of what we make of it: a new
+/// version of the program, or a rotated password of the class, makes no new AppServers.
 struct Configuration {
     std::string settings, variables, hash;
 };
 
-/// Error: invalid, naming the field or the Secret.
+/// Error: invalid, naming the field or the Secret; not_found, when something that it refers to is not there.
 Result<Configuration> configuration(const crd::Instance& instance, const crd::InstanceClass& of_class,
                                     const SiteSecrets& secrets, const runtime::Inputs& inputs);
 

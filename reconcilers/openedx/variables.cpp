@@ -91,8 +91,13 @@ private:
         set("COMMON_JWT_SECRET_KEY", "{{ EDXAPP_JWT_SECRET_KEY }}");
         set("COMMON_JWT_AUDIENCE", "lms-key");
         set_each({"COMMON_SECURITY_UPDATES", "SECURITY_UNATTENDED_UPGRADES", "SECURITY_UPGRADE_ON_ANSIBLE"}, true);
-        set_each({"SECURITY_UPDATE_ALL_PACKAGES", "COMMON_ENABLE_NEWRELIC", "COMMON_ENABLE_NEWRELIC_APP"}, false);
-        set("NEWRELIC_LICENSE_KEY", "");
+        set("SECURITY_UPDATE_ALL_PACKAGES", false);
+        set_each({"COMMON_ENABLE_NEWRELIC", "COMMON_ENABLE_NEWRELIC_APP"}, site_.new_relic_key.has_value());
+        set_literal("NEWRELIC_LICENSE_KEY", site_.new_relic_key ? site_.new_relic_key->reveal() : "");
+        json::array admins;
+        for (const auto& name : site_.admins)
+            admins.push_back(json::object{{"name", name}, {"github", true}, {"type", "admin"}});
+        if (!admins.empty()) set("COMMON_USER_INFO", std::move(admins));
     }
 
     void platform() {

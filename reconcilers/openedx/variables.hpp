@@ -48,6 +48,8 @@ struct Site {
     std::optional<MySqlAccess> mysql;
     std::optional<BrokerAccess> broker;
     std::optional<MailRelay> mail_relay;
+    std::optional<Secret> new_relic_key;
+    std::vector<std::string> admins;  ///< GitHub users whose keys open the machine
     bool ephemeral_databases = false;
     std::vector<api::json::object> extra;  ///< merged last, in this order
 

@@ -48,9 +48,6 @@ class Crash(Scenario):
                 self.wait_served()
                 self.check_nothing_is_doubled()
                 self.patch("instance", "demo", {"spec": {"deletionPolicy": "Delete"}})
-                for kind, name in (("databasetenant", "demo-mysql"), ("rabbitmqvhost", "demo-rabbitmq")):
-                    wait_for("the policy arrives", lambda kind=kind, name=name: self.stage.get(
-                        kind, name, "-n", "campus")["spec"]["deletionPolicy"] == "Delete", 60)
                 self.stage.kubectl("delete", "instance", "demo", "-n", "campus", "--wait=false")
                 left -= self.kill_while(lambda: self.stage.get("instance", "demo", "-n", "campus") is None, max(1, left // 2))
                 wait_for("it is gone", lambda: self.stage.get("instance", "demo", "-n", "campus") is None, READY)

@@ -74,15 +74,14 @@ class Life(Scenario):
     def test_05_deleting_with_data_leaves_nothing(self):
         names = self.instance_status()["names"]
         self.patch("instance", "demo", {"spec": {"deletionPolicy": "Delete"}})
-        for kind, name in (("databasetenant", "demo-mysql"), ("rabbitmqvhost", "demo-rabbitmq")):
-            wait_for("the policy arrives", lambda kind=kind, name=name: self.stage.get(
-                kind, name, "-n", "campus")["spec"]["deletionPolicy"] == "Delete", 60)
         self.stage.kubectl("delete", "instance", "demo", "-n", "campus", "--timeout=300s", seconds=330)
         self.assertEqual(self.databases(), set())
         users = self.stage.sql(f"SELECT User FROM mysql.user WHERE User LIKE '{names['mysqlUser']}%'").stdout.split()
         self.assertEqual(users, [])
         self.assertNotIn(names["vhost"], [v["name"] for v in self.stage.rabbitmq_api("vhosts")])
         self.assertFalse([u for u in self.stage.rabbitmq_api("users") if u["name"].startswith(names["vhost"])])
+        self.assertEqual([s["metadata"]["name"] for s in self.stage.get("secrets", "-n", "campus")["items"]
+                          if s["metadata"]["name"].startswith("demo-")], [])
         self.assertEqual(self.machines(), ([], []))
 
 

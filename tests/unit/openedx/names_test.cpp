@@ -69,7 +69,7 @@ TEST(Secrets, AKeyThatAnybodyCouldComputeIsRefused) {
 }
 
 TEST(MySqlLayout, HasElevenDatabasesAndThirteenUsers) {
-    const auto spec = site_tenant("demo_abcdefgh", "demo_abcdefgh", "demo-mysql");
+    const auto spec = site_tenant("demo_abcdefgh", "demo_abcdefgh", "demo-mysql", Sharing::shared);
     EXPECT_EQ(spec.databases.size(), 11u);
     EXPECT_EQ(spec.users.size(), 13u);
     std::set<std::string> names;
@@ -82,14 +82,14 @@ TEST(MySqlLayout, HasElevenDatabasesAndThirteenUsers) {
 
 TEST(MySqlLayout, ReadersOnlyRead) {
     using Privilege = crd::parts::DatabaseTenantSpecUserGrant::Privilege;
-    for (const auto& user : site_tenant("d", "u", "s").users) {
+    for (const auto& user : site_tenant("d", "u", "s", Sharing::shared).users) {
         if (user.name != "u_read_only" && user.name != "u_reports") continue;
         for (const auto& grant : user.grants) EXPECT_EQ(grant.privileges, std::vector{Privilege::select}) << user.name;
     }
 }
 
 TEST(MySqlLayout, TheApiUserReadsReportsAndOwnsItsDatabase) {
-    for (const auto& user : site_tenant("d", "u", "s").users) {
+    for (const auto& user : site_tenant("d", "u", "s", Sharing::shared).users) {
         if (user.name != "u_api") continue;
         ASSERT_EQ(user.grants.size(), 2u);
         EXPECT_EQ(user.grants[0].database, "d_analytics_api");

@@ -26,6 +26,24 @@ AppServer made(int number, const std::string& hash, std::optional<Phase> phase, 
     condition.status = in_rotation ? "True" : "False";
     out.status.conditions.push_back(condition);
     if (in_rotation) out.status.activated_at = "2026-11-22T11:00:00Z";
+    if (progress(out) == Progress::failed) {
+        api::Condition stalled;
+        stalled.type = "Stalled";
+        stalled.status = "True";
+        stalled.last_transition_time = "2026-11-22T11:58:00Z";
+        out.status.conditions.push_back(stalled);
+    }
+    return out;
+}
+
+AppServer failed(int number, const std::string& hash, const std::string& at, const std::string& reason) {
+    auto out = made(number, hash, Phase::configuration_failed);
+    out.status.conditions.back().last_transition_time = at;
+    api::Condition configured;
+    configured.type = "Configured";
+    configured.status = "False";
+    configured.reason = reason;
+    out.status.conditions.push_back(configured);
     return out;
 }
 
@@ -55,14 +73,35 @@ TEST(Rollout, Table) {
         {"one that is being made is waited for", {made(1, "a", Phase::configuring)}, true, {{"demo-1", "a", false}}},
         {"one that has not reported yet too", {made(1, "a", std::nullopt)}, true, {{"demo-1", "a", false}}},
         {"it runs: it serves", {made(1, "a", Phase::running)}, true, {{"demo-1", "a", true}}},
-        {"a failure is tried once more, on a new machine, and kept for looking at",
+        {"a failure is tried once more a little later, on a new machine, and kept for looking at",
          {made(1, "a", Phase::configuration_failed)},
          true,
          {{"demo-1", "a", false}, {"demo-2", "a", false}}},
-        {"and no more than spec.rollout.attempts",
+        {"not at once",
+         {failed(1, "a", "2026-11-22T11:59:40Z", "ConfigurationFailed")},
+         true,
+         {{"demo-1", "a", false}}},
+        {"and no more than spec.rollout.attempts; only the newest failure is kept",
          {made(2, "a", Phase::error), made(1, "a", Phase::configuration_failed)},
          true,
-         {{"demo-2", "a", false}, {"demo-1", "a", false}}},
+         {{"demo-2", "a", false}}},
+        {"what could not be fetched does not count",
+         {failed(2, "a", "2026-11-22T11:40:00Z", "FetchFailed"), failed(1, "a", "2026-11-22T11:38:00Z", "FetchFailed")},
+         true,
+         {{"demo-2", "a", false}, {"demo-3", "a", false}}},
+        {"a failure is not kept for ever",
+         {made(3, "a", Phase::running, true, true), failed(2, "a", "2026-11-19T11:00:00Z", "ConfigurationFailed")},
+         true,
+         {{"demo-3", "a", true}}},
+        {"back to a configuration whose server runs: the ones that failed meanwhile go, but the newest",
+         {failed(3, "b", "2026-11-22T11:00:00Z", "ConfigurationFailed"),
+          failed(2, "b", "2026-11-22T10:00:00Z", "ConfigurationFailed"), made(1, "a", Phase::running, true, true)},
+         true,
+         {{"demo-3", "b", false}, {"demo-1", "a", true}}},
+        {"and the one that was being made",
+         {made(2, "b", Phase::configuring), made(1, "a", Phase::running, true, true)},
+         true,
+         {{"demo-1", "a", true}}},
         {"a new configuration gets its own; the old one goes on serving",
          {made(1, "old", Phase::running, true, true)},
          true,
@@ -79,10 +118,10 @@ TEST(Rollout, Table) {
          {made(3, "a", Phase::running, true, true), made(2, "b", Phase::running), made(1, "c", Phase::running)},
          true,
          {{"demo-3", "a", true}, {"demo-2", "b", false}}},
-        {"a failed one of the same configuration goes once another serves",
+        {"the newest failure stays for a while, though another serves",
          {made(2, "a", Phase::running, true, true), made(1, "a", Phase::configuration_failed)},
          true,
-         {{"demo-2", "a", true}}},
+         {{"demo-2", "a", true}, {"demo-1", "a", false}}},
         {"one on its way out does not count", {deleted}, true, {{"demo-2", "a", false}}},
         {"what a person made is left alone", {persons}, true, {{"demo-8", "a", false}}},
     };
@@ -103,15 +142,58 @@ TEST(Rollout, TheFallbackGoesWhenItsTimeIsOver) {
     EXPECT_EQ(after.appservers, (Planned{{"demo-2", "a", true}}));
 }
 
-TEST(Rollout, GivesUpWithTheLastFailureInWords) {
-    auto failed = made(2, "a", Phase::configuration_failed);
+TEST(Rollout, RemembersFailuresWhoseServersAreGone) {
+    auto of = instance(2);
+    auto broken = made(2, "a", Phase::configuration_failed);
     api::Condition ready;
     ready.type = "Ready";
     ready.message = "task \"migrate\" failed (exit code 2)";
-    failed.status.conditions.push_back(ready);
-    const auto plan = plan_rollout(instance(2), {failed, made(1, "a", Phase::configuration_failed)}, "a", true, now);
-    EXPECT_EQ(plan.given_up, "demo-2: task \"migrate\" failed (exit code 2)");
-    EXPECT_EQ(plan_rollout(instance(2), {failed}, "b", true, now).given_up, std::nullopt) << "another configuration";
+    broken.status.conditions.push_back(ready);
+    auto plan = plan_rollout(of, {broken, made(1, "a", Phase::configuration_failed)}, "a", true, now);
+    EXPECT_TRUE(plan.given_up);
+    EXPECT_EQ(plan.attempts.attempts, 2);
+    EXPECT_EQ(plan.attempts.last_failed, "demo-2");
+    EXPECT_EQ(plan.attempts.message, "task \"migrate\" failed (exit code 2)");
+    of.status.rollout = plan.attempts;
+    EXPECT_TRUE(plan_rollout(of, {}, "a", true, now + 72h).given_up) << "also when nothing is left of them";
+    EXPECT_TRUE(plan_rollout(of, {broken}, "a", true, now).attempts == plan.attempts) << "none is counted twice";
+    EXPECT_FALSE(plan_rollout(of, {broken}, "b", true, now).given_up) << "another configuration";
+    of.metadata.annotations["ocim.opencraft.com/reconcile-at"] = "2026-11-22T11:59:00Z";
+    EXPECT_FALSE(plan_rollout(of, {}, "a", true, now).given_up) << "a person asks for another try";
+    of.spec.rollout.attempts = 3;
+    of.metadata.annotations.clear();
+    EXPECT_FALSE(plan_rollout(of, {}, "a", true, now).given_up) << "or allows more";
+}
+
+TEST(Rollout, AttemptsAreSpacedLaterAndLater) {
+    const struct {
+        const char* reason;
+        int failures;
+        Duration delay;
+    } cases[] = {{"first", 1, 30s}, {"second", 2, 60s}, {"fourth", 4, 240s}, {"bounded", 30, 30min}};
+    for (const auto& c : cases) {
+        auto of = instance(40);
+        of.status.rollout.emplace();
+        of.status.rollout->configuration_hash = "a";
+        of.status.rollout->failures = c.failures;
+        of.status.rollout->failed_at = rfc3339(now);
+        const auto plan = plan_rollout(of, {}, "a", true, now);
+        EXPECT_EQ(plan.next_attempt_at, now + c.delay) << c.reason;
+        EXPECT_EQ(plan.look_again_at, now + c.delay) << c.reason;
+        EXPECT_TRUE(plan.appservers.empty()) << c.reason;
+        EXPECT_EQ(plan_rollout(of, {}, "a", true, now + c.delay).appservers.size(), 1u) << c.reason;
+    }
+}
+
+TEST(Rollout, SuccessForgetsFailures) {
+    auto of = instance(2);
+    of.status.rollout.emplace();
+    of.status.rollout->configuration_hash = "a";
+    of.status.rollout->failures = of.status.rollout->attempts = 1;
+    of.status.rollout->last_failed = "demo-1";
+    const auto plan = plan_rollout(of, {made(2, "a", Phase::running, true, true)}, "a", true, now);
+    EXPECT_EQ(plan.attempts.failures, 0);
+    EXPECT_EQ(plan.attempts.last_failed, "demo-1");
 }
 
 TEST(Rollout, NumbersAreNeverUsedTwice) {

@@ -46,12 +46,22 @@ TEST(Variables, FollowTheTable) {
     ephemeral.ephemeral_databases = true;
     auto relayed = site();
     relayed.mail_relay = MailRelay{"smtp.example.com", 587, Secret("me"), Secret("pw"), "mail.example.com"};
+    auto watched = site();
+    watched.new_relic_key = Secret("licence");
+    watched.admins = {"octocat", "dana"};
     const struct {
         const char* reason;
         Site of;
         const char* name;
         Json wanted;
     } cases[] = {
+        {"nobody logs in by default", site(), "COMMON_USER_INFO", nullptr},
+        {"admins are GitHub's users", watched, "COMMON_USER_INFO",
+         api::json::array{api::json::object{{"name", "octocat"}, {"github", true}, {"type", "admin"}},
+                          api::json::object{{"name", "dana"}, {"github", true}, {"type", "admin"}}}},
+        {"New Relic is off without a key", site(), "COMMON_ENABLE_NEWRELIC", false},
+        {"and on with one", watched, "COMMON_ENABLE_NEWRELIC_APP", true},
+        {"which it gets", watched, "NEWRELIC_LICENSE_KEY", "licence"},
         {"the internal name without an external one", site(), "EDXAPP_LMS_BASE", "demo.example.com"},
         {"the external name goes first", external, "EDXAPP_LMS_BASE", "courses.example.edu"},
         {"deployment is the internal name always", external, "COMMON_DEPLOYMENT", "demo.example.com"},

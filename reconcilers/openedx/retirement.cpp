@@ -1,0 +1,107 @@
+#include "openedx/retirement.hpp"
+
+#include "crd/databasetenants.hpp"
+#include "crd/dnsrecords.hpp"
+#include "crd/loadbalancerfragments.hpp"
+#include "crd/monitors.hpp"
+#include "crd/rabbitmqvhosts.hpp"
+#include "openedx/parts.hpp"
+#include "openedx/site.hpp"
+
+#include <algorithm>
+
+namespace ocim::openedx {
+namespace {
+
+using api::Json;
+using runtime::Verdict;
+
+constexpr Duration settle_delay{1000};
+
+bool is_kind(const Json& object, const api::Kind& kind) { return api::find_text(object, {"kind"}) == kind.name; }
+
+bool leads_here(const Json& object) {
+    return is_kind(object, crd::LoadBalancerFragment::kind) || is_kind(object, crd::DNSRecord::kind) ||
+           is_kind(object, crd::Monitor::kind);
+}
+
+bool is_owned(const Json& object) {
+    const auto* owners = api::find(object, {"metadata", "ownerReferences"});
+    return owners && owners->is_array() && !owners->get_array().empty();
+}
+
+/// A child as it is, but kept or not as the Instance says now: the policy may have changed a moment before deletion.
+/// Nothing when that is so already.
+std::optional<runtime::Child> with_policy(const crd::Instance& instance, const Json& item) {
+    const bool deletes = deletes_data(instance);
+    if (is_kind(item, crd::DatabaseTenant::kind) || is_kind(item, crd::RabbitMQVhost::kind)) {
+        const auto* wanted = deletes ? "Delete" : "Retain";
+        if (api::find_text(item, {"spec", "deletionPolicy"}) == wanted) return std::nullopt;
+        auto out = standing(item);
+        out.create_only = false;
+        auto& spec = out.object.as_object()["spec"];
+        spec = item.at("spec");
+        spec.as_object()["deletionPolicy"] = wanted;
+        return out;
+    }
+    const ObjectNames names(instance.metadata.name);
+    const auto name = api::find_text(item, {"metadata", "name"});
+    if (!is_kind(item, api::secret_kind) || (name != names.secrets && name != names.mysql)) return std::nullopt;
+    if (is_owned(item) == deletes) return std::nullopt;
+    auto out = standing(item);
+    out.retain = !deletes;
+    return out;
+}
+
+}  // namespace
+
+std::vector<crd::AppServer> appservers_of(const crd::Instance& instance, const runtime::Inputs& inputs) {
+    std::vector<crd::AppServer> out;
+    for (auto& appserver : inputs.all<crd::AppServer>())
+        if (appserver.metadata.namespace_ == instance.metadata.namespace_ &&
+            appserver.spec.instance_name == instance.metadata.name)
+            out.push_back(std::move(appserver));
+    return out;
+}
+
+Remains remains_of(const crd::Instance& instance, const runtime::Children& children, const runtime::Inputs& inputs) {
+    Remains out;
+    out.visited = std::ranges::any_of(children.items(), leads_here);
+    for (const auto& item : children.items()) {
+        if (!is_kind(item, crd::AppServer::kind)) continue;
+        out.served = true;
+        if (out.visited) out.standing.push_back(standing(item));
+    }
+    for (const auto& appserver : appservers_of(instance, inputs)) {
+        if (!appserver.metadata.owner_references.empty()) continue;
+        const auto* item = inputs.find(crd::AppServer::kind, appserver.metadata.namespace_, appserver.metadata.name);
+        out.served = out.unsettled = true;
+        out.standing.push_back(adopted(*item));
+    }
+    return out;
+}
+
+runtime::Composition<crd::Instance> compose_deletion(const crd::Instance& instance, const runtime::Children& children,
+                                                     const runtime::Inputs& inputs) {
+    runtime::Composition<crd::Instance> out;
+    out.status = instance.status;
+    auto remains = remains_of(instance, children, inputs);
+    out.children = std::move(remains.standing);
+    for (const auto& item : children.items()) {
+        if (leads_here(item) || is_kind(item, crd::AppServer::kind)) continue;
+        if (auto changed = with_policy(instance, item)) {
+            out.children.push_back(*std::move(changed));
+            remains.unsettled = true;
+        } else if (remains.visited || remains.served) {
+            out.children.push_back(standing(item));
+        }
+    }
+    if (remains.unsettled) out.look_again = settle_delay;
+    out.verdict = {Verdict::State::progressing, "Deleting",
+                   remains.visited  ? "waiting for names, load balancer and monitors to go"
+                   : remains.served ? "waiting for AppServers to go"
+                                    : "waiting for databases and broker"};
+    return out;
+}
+
+}  // namespace ocim::openedx

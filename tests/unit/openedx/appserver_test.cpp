@@ -1,0 +1,186 @@
+#include "openedx/appserver.hpp"
+
+#include "campus.hpp"
+#include "openedx/instance_class.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ocim::openedx {
+namespace {
+
+using test::Json;
+using test::set_condition;
+using State = runtime::Verdict::State;
+
+const WallTime now = *parse_rfc3339("2026-11-22T12:10:00Z");
+
+crd::AppServer appserver() {
+    crd::AppServer out;
+    out.metadata.name = "demo-1";
+    out.metadata.namespace_ = "campus";
+    out.metadata.creation_timestamp = "2026-11-22T12:00:00Z";
+    out.spec.instance_name = "demo";
+    out.status.configuration_secret = "demo-1-config";
+    out.status.addresses = {"192.0.2.1"};
+    return out;
+}
+
+Json of_campus(const std::string& kind, const std::string& name, const std::string& spec) {
+    auto out = test::backend(kind, name, spec);
+    out.at("metadata").as_object()["namespace"] = "campus";
+    return out;
+}
+
+/// Its machine, up and rebooted, its snapshot, and its run, which ended in `phase`.
+runtime::Children children(const std::string& phase, const std::string& failed_step = "") {
+    runtime::Children out;
+    out.add(test::secret("campus", "demo-1-config", {{"settings.json", R"({"cloud":"c","repository":"r"})"}}));
+    auto machine = of_campus("VirtualMachine", "demo-1", "{'cloudRef':{'name':'c'},'keyName':'k'}");
+    machine.at("status").as_object()["phase"] = "Ready";
+    machine.at("status").as_object()["rebootRequest"] = "demo-1-1";
+    machine.at("status").as_object()["addresses"] = api::json::array{"192.0.2.1"};
+    out.add(std::move(machine));
+    auto run = of_campus("ProvisioningRun", "demo-1-1",
+                         "{'machineRef':{'name':'demo-1'},'ansible':{'repository':'r','version':'v','playbook':'p'},"
+                         "'variablesRef':{'name':'s','key':'k'}}");
+    run.at("status").as_object()["phase"] = phase;
+    if (!failed_step.empty()) run.at("status").as_object()["failedStep"] = failed_step;
+    out.add(std::move(run));
+    return out;
+}
+
+runtime::Inputs inputs(std::initializer_list<Json> objects) {
+    runtime::Inputs out;
+    out.now = now;
+    for (const auto& item : objects) out.add(item);
+    return out;
+}
+
+const runtime::Finding* finding(const runtime::Composition<crd::AppServer>& made, const std::string& type) {
+    for (const auto& item : made.findings)
+        if (item.type == type) return &item;
+    return nullptr;
+}
+
+TEST(AppServer, SaysWhyNobodyIsSentThere) {
+    auto listed = of_campus("LoadBalancerFragment", "demo-http", "{'loadBalancerRef':{'name':'lb'},'domains':['a']}");
+    listed.at("status").as_object()["activeServers"] = api::json::array{"demo-1"};
+    const auto unlisted =
+        of_campus("LoadBalancerFragment", "demo-http", "{'loadBalancerRef':{'name':'lb'},'domains':['a']}");
+    const struct {
+        const char* reason;
+        bool active;
+        const char* run;
+        Json fragment;
+        const char* expected;
+    } cases[] = {
+        {"not wanted", false, "Succeeded", unlisted, "NotWanted"},
+        {"wanted, but it failed: waiting would not help", true, "Failed", unlisted, "NotRunning"},
+        {"wanted and running", true, "Succeeded", unlisted, "NotInRotation"},
+        {"in rotation", true, "Succeeded", listed, "InRotation"},
+    };
+    for (const auto& c : cases) {
+        auto object = appserver();
+        object.spec.active = c.active;
+        const auto made = AppServers::compose(object, children(c.run), inputs({c.fragment}));
+        EXPECT_EQ(finding(made, "Active")->reason, c.expected) << c.reason;
+    }
+}
+
+TEST(AppServer, TellsAFailureToFetchFromOthers) {
+    for (const auto& [step, reason] : {std::pair{"Fetch", "FetchFailed"}, {"Playbook", "ConfigurationFailed"}})
+        EXPECT_EQ(finding(AppServers::compose(appserver(), children("Failed", step), inputs({})), "Configured")->reason,
+                  reason);
+}
+
+TEST(AppServer, MeasuresOnceHowLongItTook) {
+    auto object = appserver();
+    const auto first = AppServers::compose(object, children("Succeeded"), inputs({}));
+    EXPECT_EQ(first.measures, (std::vector<runtime::Measure>{{"ocim_provision_duration_seconds", 600}}));
+    object.status = first.status;
+    EXPECT_TRUE(AppServers::compose(object, children("Succeeded"), inputs({})).measures.empty());
+    ASSERT_EQ(AppServers::histograms().size(), 1u);
+    EXPECT_EQ(AppServers::histograms()[0].name, "ocim_provision_duration_seconds");
+}
+
+TEST(AppServer, GoesOnceNothingLeadsThere) {
+    const auto record = [](const char* spec, const char* served) {
+        auto out =
+            of_campus("DNSRecord", "demo-vm1",
+                      "{'zoneRef':{'name':'z'},'name':'vm1.demo','type':'A','values':['" + std::string(spec) + "']}");
+        out.at("status").as_object()["served"] = api::json::array{served};
+        return out;
+    };
+    auto fragment = of_campus("LoadBalancerFragment", "demo-http", "{'loadBalancerRef':{'name':'lb'},'domains':['a']}");
+    fragment.at("status").as_object()["activeServers"] = api::json::array{"demo-1"};
+    auto deleting = fragment;
+    deleting.at("metadata").as_object()["deletionTimestamp"] = "2026-11-22T12:09:00Z";
+    const struct {
+        const char* reason;
+        std::vector<Json> there;
+        bool stays;
+    } cases[] = {
+        {"nothing", {}, false},
+        {"the load balancer lists it", {fragment}, true},
+        {"a fragment that is being deleted still leads there", {deleting}, true},
+        {"a record leads there", {record("192.0.2.1", "192.0.2.1")}, true},
+        {"a record was changed, but the zone does not serve that yet", {record("192.0.2.2", "192.0.2.1")}, true},
+        {"another one's record", {record("192.0.2.2", "192.0.2.2")}, false},
+    };
+    for (const auto& c : cases) {
+        auto object = appserver();
+        object.metadata.deletion_timestamp = "2026-11-22T12:09:30Z";
+        auto given = inputs({});
+        for (const auto& item : c.there) given.add(item);
+        EXPECT_EQ(!AppServers::compose(object, children("Succeeded"), given).children.empty(), c.stays) << c.reason;
+    }
+}
+
+TEST(InstanceClass, StaysAsLongAsInstancesAreMadeOfIt) {
+    test::Campus campus;
+    auto& relay = campus.of_class.spec.smtp_relay.emplace();
+    relay.host = "smtp.example.test";
+    relay.credentials_ref.name = "smtp";
+    campus.of_class.metadata.deletion_timestamp = "2026-11-22T12:00:00Z";
+    auto given = campus.inputs();
+    EXPECT_TRUE(InstanceClasses::compose(campus.of_class, {}, given).complete) << "nobody uses it";
+    given.add(api::encode_object(campus.instance));
+    const auto used = InstanceClasses::compose(campus.of_class, {}, given);
+    EXPECT_FALSE(used.complete);
+    EXPECT_EQ(used.verdict.message,
+              "being deleted, once nothing is made of it: 1 Instances are, campus/demo among them; delete them first");
+    ASSERT_EQ(used.keeps.size(), 2u);
+    EXPECT_EQ(used.keeps[0].name, "smtp");
+    EXPECT_EQ(used.keeps[1].name, "ssh");
+}
+
+TEST(InstanceClass, SaysWhatIsLacking) {
+    const struct {
+        const char* reason;
+        void (*change)(test::Campus&);
+        const char* expected;
+        const char* message;
+    } cases[] = {
+        {"nothing",
+         [](test::Campus& c) { c.others.push_back(test::secret("ocim-system", "ssh", {{"ssh-privatekey", "k"}})); },
+         "Ready", "Instances can be made of it"},
+        {"the key", [](test::Campus&) {}, "SecretIncomplete",
+         "spec.compute.sshKeyRef: Secret ocim-system/ssh has no key \"ssh-privatekey\"; add it"},
+        {"a backend that its selector matches",
+         [](test::Campus& c) {
+             c.others.push_back(test::secret("ocim-system", "ssh", {{"ssh-privatekey", "k"}}));
+             c.of_class.spec.placement.cloud.emplace().match_labels = {{"tier", "nosuch"}};
+         },
+         "NoBackend", "spec.placement.cloud: there is no Cloud with tier=nosuch; make one, or change the selector"},
+    };
+    for (const auto& c : cases) {
+        test::Campus campus;
+        c.change(campus);
+        const auto made = InstanceClasses::compose(campus.of_class, {}, campus.inputs());
+        EXPECT_EQ(made.verdict.reason, c.expected) << c.reason;
+        EXPECT_EQ(made.verdict.message, c.message) << c.reason;
+    }
+}
+
+}  // namespace
+}  // namespace ocim::openedx
