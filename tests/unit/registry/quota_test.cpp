@@ -37,8 +37,29 @@ TEST(Quota, KnowsHowKindsAreCalled) {
     EXPECT_FALSE(counted_by("cpu"));
 }
 
+/// A disk that takes its time, so that writes are accepted while others are not durable yet.
+class SlowJournal final : public store::Journal {
+public:
+    SlowJournal(Clock& clock, std::unique_ptr<store::Journal> journal) : clock_(clock), journal_(std::move(journal)) {}
+    awaitable<Result<Loaded>> load() override { co_return co_await journal_->load(); }
+    awaitable<Result<void>> append(std::vector<store::Change> batch) override {
+        co_await clock_.sleep(Duration(10));
+        co_return co_await journal_->append(std::move(batch));
+    }
+    awaitable<Result<void>> compact(store::Revision revision) override {
+        co_return co_await journal_->compact(revision);
+    }
+
+private:
+    Clock& clock_;
+    std::unique_ptr<store::Journal> journal_;
+};
+
 TEST(Quota, HoldsWhenManyCreateAtOnce) {
-    test::World world;
+    const auto disk = store::make_memory_disk();
+    test::World world({}, [&](test::TestLoop& loop) {
+        return std::make_unique<SlowJournal>(loop.clock(), store::open_memory_journal(disk));
+    });
     auto& registry = world.registry();
     TaskGroup tasks(world.loop.executor());
     int made = 0, refused = 0;
