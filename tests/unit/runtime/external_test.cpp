@@ -205,7 +205,8 @@ TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
                                         nullptr);
     ASSERT_EQ(causes.size(), 1U);
     EXPECT_EQ(causes[0].field, "spec.title");
-    EXPECT_EQ(causes[0].message, R"(Duplicate value: "dune": already held by Book "first"; choose another, or delete that one)");
+    EXPECT_EQ(causes[0].message,
+              R"(Duplicate value: "dune": already held by Book "first"; choose another, or delete that one)");
     EXPECT_TRUE(manager_->admit(Book::kind, *found("second"), found("second")).empty())
         << "what is Stalled already can still be written";
     server_.remove("Book", "ns", "first");
