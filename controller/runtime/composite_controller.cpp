@@ -191,6 +191,9 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     }
     const bool nothing_wanted = wanted.empty();
     CO_TRY(const auto applied, co_await apply_all(object, std::move(made->children)));
+    // what it lacked may be what it has just made, and nobody else will tell it of that
+    if (!made->complete && children_of(*object).size() > children.items().size())
+        add(ObjectKey::of(*object), Priority::high);
     if (made->complete && !applied.error) { CO_CHECK(co_await prune(object, std::move(wanted))); }
     if (is_deleting(*object) && made->complete && nothing_wanted) {
         const auto left = children_of(*object);

@@ -236,12 +236,13 @@ struct Library {
     struct Spec {
         std::string shelf, needs, waits_for;
         std::vector<std::string> titles;
-        std::optional<bool> retain_key, choose;
+        std::optional<bool> retain_key, choose, read_key;
         bool operator==(const Spec&) const = default;
         static constexpr std::array wire_names{std::string_view("shelf"),     std::string_view("needs"),
                                                std::string_view("waitsFor"),  std::string_view("titles"),
-                                               std::string_view("retainKey"), std::string_view("choose")};
-        BOOST_DESCRIBE_CLASS(Spec, (), (shelf, needs, waits_for, titles, retain_key, choose), (), ())
+                                               std::string_view("retainKey"), std::string_view("choose"),
+                                               std::string_view("readKey")};
+        BOOST_DESCRIBE_CLASS(Spec, (), (shelf, needs, waits_for, titles, retain_key, choose, read_key), (), ())
     };
     struct Status {
         std::string chosen;
@@ -276,6 +277,10 @@ struct LibraryKind {
         if (!deleting || !books.empty()) out.children.push_back(key(library));
         if (deleting) {
             out.verdict = {Verdict::State::progressing, "Deleting", ""};
+            return out;
+        }
+        if (library.spec.read_key.value_or(false) && !children.find(api::secret_kind, library.metadata.name + "-key")) {
+            out.complete = false;
             return out;
         }
         if (library.spec.choose.value_or(false) && library.status.chosen.empty()) {

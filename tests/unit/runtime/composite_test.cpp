@@ -168,6 +168,18 @@ TEST_F(CompositeTest, WhatIsInAnotherNamespaceIsNeverItsChild) {
     EXPECT_TRUE(server_.get("Book", "an-other", "town-dune"));
 }
 
+TEST_F(CompositeTest, WhatItMakesForItselfIsWorthAnotherVisit) {
+    shelf();
+    // as a crash left it: what was chosen is stored, what follows from it is not
+    server_.put(
+        json("{'apiVersion':'test.opencraft.com/v1','kind':'Library','metadata':{'namespace':'ns','name':'town'},"
+             "'spec':{'shelf':'oak','titles':['dune'],'readKey':true},'status':{'chosen':''}}"));
+    start();
+    wait(5s);
+    EXPECT_EQ(stands(town()), "True Complete");
+    EXPECT_EQ(stands("town-dune"), "True Shelved");
+}
+
 TEST_F(CompositeTest, APersonsObjectOfTheSameNameIsLeftAlone) {
     shelf();
     book("town-dune", "'title':'theirs'");
