@@ -130,6 +130,7 @@ runtime::Child configuration_secret(const InstanceView& view, const Configuratio
     return secret_child(view.instance, ObjectNames(view.instance.metadata.name).configuration,
                         {{"settings.json", runtime::base64(configuration.settings)},
                          {"variables.yml", runtime::base64(configuration.variables)},
+                         {"secret-variables.json", runtime::base64(configuration.secret_variables)},
                          {"hash", runtime::base64(configuration.hash)}});
 }
 

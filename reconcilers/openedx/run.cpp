@@ -18,6 +18,7 @@ using Phase = Object::Status::Phase;
 
 constexpr auto system_namespace = "ocim-system";
 constexpr auto private_key = "ssh-privatekey";  // as kubernetes.io/ssh-auth names it
+constexpr auto secret_variables = "secret-variables.json";
 constexpr std::size_t last_lines_max = 20;
 constexpr std::int64_t tail_bytes_max = 8192;  // as run_look.sh shows it
 
@@ -64,7 +65,11 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
     if (!document) return {};
     auto parsed = api::parse_yaml(document->reveal());
     if (!parsed || !parsed->value.is_object()) return {};
-    auto out = Variables{parsed->value.get_object(), {}}.secrets();
+    std::vector<std::string> wholly;
+    if (const auto names = inputs.secret(object.metadata.namespace_, object.spec.variables_ref.name, secret_variables))
+        if (const auto list = api::parse_json(names->reveal()))
+            (void)api::decode(list->value, wholly, secret_variables);  // a damaged list names none
+    auto out = Variables{parsed->value.get_object(), {}}.secrets(wholly);
     if (auto password = url_password(object.spec.ansible.repository)) out.push_back(*std::move(password));
     return out;
 }

@@ -82,6 +82,8 @@ Result<void> add_extra(Site& site, const crd::Instance& instance, const runtime:
             // the reader's own words could quote the secret
             if (!parsed || !parsed->value.is_object())
                 return Error{ErrorClass::invalid, place + ", key " + std::string(key) + ": is not a YAML mapping"};
+            for (const auto& [variable, value] : parsed->value.get_object())
+                site.secret_variables.emplace_back(variable);
             site.extra.push_back(parsed->value.get_object());
         }
     }
@@ -295,6 +297,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
         {"requirements", first_of(own_configuration.requirements, defaults.configuration.requirements)}};
     Configuration out;
     out.variables = variables(site, secrets.master).document();
+    out.secret_variables = api::to_text(api::json::array(site.secret_variables.begin(), site.secret_variables.end()));
     auto hashed = declared(site, secrets, own.rollout.request.value_or(""));
     hashed["settings"] = settings;
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);

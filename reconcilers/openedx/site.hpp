@@ -60,6 +60,7 @@ bool declared_persistent(const crd::Instance& instance, const crd::InstanceClass
 /// version of the program, or a rotated password of the class, makes no new AppServers.
 struct Configuration {
     std::string settings, variables, hash;
+    std::string secret_variables;  ///< names, as a JSON list: what these hold is never shown
 };
 
 /// Error: invalid, naming the field or the Secret; not_found, when something that it refers to is not there.

@@ -372,14 +372,14 @@ std::string ascii_only(std::string_view text) {
     return out;
 }
 
-void collect_secrets(std::string_view name, const json::value& value, std::vector<Secret>& out) {
+void collect_secrets(std::string_view name, const json::value& value, bool secret, std::vector<Secret>& out) {
     constexpr std::size_t length_min = 6;  // masking shorter texts would make a log unreadable
     if (const auto* fields = value.if_object())
-        for (const auto& [inner, field] : *fields) collect_secrets(inner, field, out);
+        for (const auto& [inner, field] : *fields) collect_secrets(inner, field, secret, out);
     if (const auto* items = value.if_array())
-        for (const auto& item : *items) collect_secrets(name, item, out);
+        for (const auto& item : *items) collect_secrets(name, item, secret, out);
     const auto* text = value.if_string();
-    if (!text || text->size() < length_min || !names_a_secret(name)) return;
+    if (!text || text->size() < length_min || !(secret || names_a_secret(name))) return;
     out.emplace_back(std::string(*text));
     // as Ansible shows it: in JSON, with what is beyond ASCII as it is or escaped
     const auto json = api::to_text(value);
@@ -418,9 +418,10 @@ std::string Variables::document() const {
     return out;
 }
 
-std::vector<Secret> Variables::secrets() const {
+std::vector<Secret> Variables::secrets(const std::vector<std::string>& wholly) const {
     std::vector<Secret> out;
-    for (const auto& [name, value] : values) collect_secrets(name, value, out);
+    for (const auto& [name, value] : values)
+        collect_secrets(name, value, std::ranges::find(wholly, name) != wholly.end(), out);
     // one that holds another goes first
     std::ranges::sort(out, std::ranges::greater(), [](const Secret& secret) { return secret.reveal().size(); });
     return out;

@@ -51,7 +51,8 @@ struct Site {
     std::optional<Secret> new_relic_key;
     std::vector<std::string> admins;  ///< GitHub users whose keys open the machine
     bool ephemeral_databases = false;
-    std::vector<api::json::object> extra;  ///< merged last, in this order
+    std::vector<api::json::object> extra;       ///< merged last, in this order
+    std::vector<std::string> secret_variables;  ///< those of them that came from Secrets
 
     /// The name that people use: external if there is one.
     const std::string& domain(Service service) const;
@@ -66,8 +67,9 @@ struct Variables {
     /// A YAML document for `ansible-playbook -e @FILE`, one variable a line. Literal ones carry the tag !unsafe, so
     /// that "{{" in a name is not a template.
     std::string document() const;
-    /// The texts in it that are secret, for masking them in a log.
-    std::vector<Secret> secrets() const;
+    /// The texts in it that are secret, for masking them in a log: by the name of what holds them, and all that the
+    /// variables in `wholly` hold.
+    std::vector<Secret> secrets(const std::vector<std::string>& wholly = {}) const;
 };
 
 Variables variables(const Site& site, const MasterKey& key);

@@ -54,8 +54,11 @@ Run finished(int code) {
 runtime::Inputs inputs() {
     runtime::Inputs out;
     out.installation = "prod";
-    api::json::object data{
-        {"variables.yml", runtime::base64("A: 1\nDB_PASSWORD: hidden-word\nUSERS: [{name: ada, Pwd: in-a-list}]\n")}};
+    const std::string document =
+        "A: 1\nDB_PASSWORD: hidden-word\nUSERS: [{name: ada, Pwd: in-a-list}]\nDSN: {hosts: "
+        "[\"mysql://root:word@db\"]}\n";
+    api::json::object data{{"variables.yml", runtime::base64(document)},
+                           {"secret-variables.json", runtime::base64("[\"DSN\"]")}};
     api::json::object metadata{{"name", "demo-1-config"}, {"namespace", "campus"}};
     out.add(api::json::object{
         {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"data", std::move(data)}});
@@ -223,11 +226,11 @@ TEST(ProvisioningRun, NoSecretInTaskNamesAndUrls) {
     auto failed = finished(2);
     failed.step = "playbook";
     failed.failed_task = "make account with hidden-word";
-    failed.current_task = "add in-a-list";
+    failed.current_task = "add in-a-list to mysql://root:word@db";
     const auto report = Runs::report(run_object(), inputs(), with(failed));
     EXPECT_EQ(report.verdict.message, "task \"make account with ********\" failed (exit code 2)");
     EXPECT_EQ(report.status.failed_task, "make account with ********");
-    EXPECT_EQ(report.status.current_task, "add ********");
+    EXPECT_EQ(report.status.current_task, "add ******** to ********") << "what a Secret gave has no telling name";
 
     auto object = run_object();
     object.spec.ansible.repository = "https://user:to%40ken@git.example.com/a.git";
