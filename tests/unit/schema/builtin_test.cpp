@@ -22,11 +22,12 @@ TEST(Builtin, HoldsEveryKindThatTheServerBringsItself) {
         const auto group = json::value_to<std::string>(spec.at("group"));
         kinds.insert((group.empty() ? "" : group + "/") + json::value_to<std::string>(spec.at("names").at("kind")));
     }
-    EXPECT_EQ(kinds, (std::set<std::string>{
-                         "Namespace", "Secret", "ConfigMap", "ServiceAccount", "Event", "events.k8s.io/Event",
-                         "coordination.k8s.io/Lease", "apiextensions.k8s.io/CustomResourceDefinition",
-                         "rbac.authorization.k8s.io/Role", "rbac.authorization.k8s.io/ClusterRole",
-                         "rbac.authorization.k8s.io/RoleBinding", "rbac.authorization.k8s.io/ClusterRoleBinding"}));
+    EXPECT_EQ(kinds,
+              (std::set<std::string>{"Namespace", "Secret", "ConfigMap", "ServiceAccount", "ResourceQuota", "Event",
+                                     "events.k8s.io/Event", "coordination.k8s.io/Lease",
+                                     "apiextensions.k8s.io/CustomResourceDefinition", "rbac.authorization.k8s.io/Role",
+                                     "rbac.authorization.k8s.io/ClusterRole", "rbac.authorization.k8s.io/RoleBinding",
+                                     "rbac.authorization.k8s.io/ClusterRoleBinding"}));
 }
 
 /// kubectl explain shows these.
