@@ -6,6 +6,7 @@
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/message.h>
 #include <openssl/evp.h>
+#include <algorithm>
 #include <map>
 
 namespace ocim::apiserver {
@@ -57,7 +58,9 @@ const pb::Message* prototype(const std::string& api_version, const std::string& 
 Json object_of(const pb::Message& message);
 
 WallTime wall_time(std::int64_t seconds, std::int32_t nanos) {
-    return WallTime(std::chrono::seconds(seconds) + std::chrono::microseconds(nanos / 1000));
+    // what RFC 3339 can say: the years 1 to 9999
+    constexpr std::int64_t first = -62'135'596'800, last = 253'402'300'799;
+    return WallTime(std::chrono::seconds(std::clamp(seconds, first, last)) + std::chrono::microseconds(nanos / 1000));
 }
 
 /// A nested message; null stands for "leave it out".

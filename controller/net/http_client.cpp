@@ -372,8 +372,12 @@ Result<std::unique_ptr<HttpClient>> make_http_client(asio::any_io_executor loop,
 
     auto address = parse_address(settings.base_url);
     if (!address) return std::move(address).error();
-    return std::unique_ptr<HttpClient>(
-        std::make_unique<CpprestClient>(std::move(loop), clock, metrics, std::move(settings), *std::move(address)));
+    try {
+        return std::unique_ptr<HttpClient>(
+            std::make_unique<CpprestClient>(std::move(loop), clock, metrics, std::move(settings), *std::move(address)));
+    } catch (const std::exception& error) {  // of what it takes for a URL itself it does not make a client always
+        return Error{ErrorClass::invalid, std::string("url: ") + error.what()};
+    }
 }
 
 }  // namespace ocim::net

@@ -231,6 +231,10 @@ bool Connection::take(Parser& parser) {
         refusal_ = {400, "Malformed request: it needs one Host header"};
         return false;
     }
+    if (request_.headers.count("content-length") > 1) {  // RFC 9112, 6.3: who else reads it may take another one
+        refusal_ = {400, "Malformed request: Content-Length is said more than once"};
+        return false;
+    }
     return true;
 }
 

@@ -119,6 +119,8 @@ TEST_F(AbuseTest, MalformedRequestsAreRefused) {
         {"a NUL in a header", "GET /api HTTP/1.1" + rest + std::string("X-A: b\0c\r\n\r\n", 11), 400, 499},
         {"a NUL in the target", std::string("GET /ap\0i HTTP/1.1", 18) + rest + "\r\n", 400, 499},
         {"no host", "GET /api HTTP/1.1\r\nAuthorization: Bearer admin-token\r\n\r\n", 400, 400},
+        {"two lengths, though they agree",
+         "POST /api HTTP/1.1" + rest + "Content-Length: 0\r\nContent-Length: 0\r\n\r\n", 400, 400},
         {"two hosts", "GET /api HTTP/1.1" + rest + "Host: y\r\n\r\n", 400, 400},
         {"no target", "GET  HTTP/1.1" + rest + "\r\n", 400, 499},
         {"no path", "GET http://x/api HTTP/1.1" + rest + "\r\n", 200, 499},

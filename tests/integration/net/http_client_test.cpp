@@ -237,6 +237,15 @@ TEST_F(HttpClientTest, BelievesOnlyTheAuthorityItIsGiven) {
 
 // --- against bad servers
 
+TEST_F(HttpClientTest, WhatIsNoUrlIsRefused) {
+    for (const auto* url : {"", "/only/a/path", "ftp://example.org", "http://", "http://u:p@example.org",
+                            "http://:01:/", "http://example.org:99999", "http://example.org/?a=b"}) {
+        const auto made = make_http_client(loop_.executor(), loop_.clock(), metrics_, {.base_url = url});
+        ASSERT_FALSE(made) << url;
+        EXPECT_EQ(made.error().error_class, ErrorClass::invalid) << url;
+    }
+}
+
 TEST_F(HttpClientTest, NobodyThereIsUnreachable) {
     struct {
         const char* reason;
