@@ -74,7 +74,9 @@ public:
         std::error_code error;
         fs::create_directories(path_, error);
         for (const auto& entry : fs::directory_iterator(path_, error)) {
-            if (!entry.is_directory()) continue;  // the note about the bridge
+            if (!entry.is_directory()) continue;                              // the note about the bridge
+            if (entry.path().filename().string().starts_with('.')) continue;  // one that is being made
+            if (fs::is_empty(entry.path(), error)) continue;                  // nobody's
             auto machine = read_one(entry.path());
             if (!machine) return std::move(machine).error();
             out.emplace(entry.path().filename(), *std::move(machine));
@@ -125,13 +127,16 @@ public:
         return write_machine_file(directory(key), *file);
     }
 
-    /// Writes the file of a new machine, with the lowest free address; nothing to do when it is there.
+    /// Writes the file of a new machine, with the lowest free address; nothing to do when it is there. Its folder
+    /// appears as a whole, and never where somebody else has one (conflict).
     Result<void> create(const Action& action, const Subnet& subnet, const std::string& bridge,
                         std::int64_t memory_bytes_max, std::int64_t processes) const {
         if (auto there = read_machine_file(directory(action.key))) return {};
         std::set<std::string> taken;
         std::error_code error;
         fs::create_directories(path_, error);
+        const auto made = path_ / (".new-" + action.key);
+        fs::remove_all(made, error);
         for (const auto& entry : fs::directory_iterator(path_, error))
             if (auto other = read_machine_file(entry.path())) taken.insert(other->address);
         std::uint32_t offset = 2;
@@ -140,15 +145,21 @@ public:
             return Error{ErrorClass::rate_limited,
                          "no address is free in the cloud's subnet; delete a machine, or give "
                          "the cloud a larger spec.local.subnet"};
-        fs::create_directories(directory(action.key), error);
-        if (error) return Error{ErrorClass::transient, "cannot make " + directory(action.key) + ": " + error.message()};
+        fs::create_directory(made, error);
+        if (error) return Error{ErrorClass::transient, "cannot make " + made.string() + ": " + error.message()};
         constexpr std::int64_t mebibyte = 1024 * 1024;
         const auto wanted = action.plan.ram_mib > 0 ? action.plan.ram_mib * mebibyte : memory_bytes_max;
-        return write_machine_file(
-            directory(action.key),
-            {action.key, action.mark, subnet.address(offset), subnet.address(1), subnet.bits, bridge,
-             action.plan.ssh_user, action.plan.public_key, action.plan.key_name, std::min(wanted, memory_bytes_max),
-             processes, action.plan.reboot_request, action.plan.stopped});
+        auto written =
+            write_machine_file(made.string(), {action.key, action.mark, subnet.address(offset), subnet.address(1),
+                                               subnet.bits, bridge, action.plan.ssh_user, action.plan.public_key,
+                                               action.plan.key_name, std::min(wanted, memory_bytes_max), processes,
+                                               action.plan.reboot_request, action.plan.stopped});
+        if (!written) return written;
+        fs::rename(made, directory(action.key), error);
+        if (!error) return {};
+        std::error_code ignored;
+        fs::remove_all(made, ignored);
+        return Error{ErrorClass::conflict, "cannot make " + directory(action.key) + ": " + error.message()};
     }
 
 private:
