@@ -76,7 +76,8 @@ ManagedEntry& entry_for(ManagedEntries& entries, const Manager& manager) {
 
 ManagedEntries reconciled_entries(const Json* managed_fields, const TypeNode& type) {
     auto entries = read_entries(managed_fields);
-    for (auto& entry : entries) entry.fields = reconciled(entry.fields, type);
+    // a client may have written anything there
+    for (auto& entry : entries) entry.fields = subtract_whole(reconciled(entry.fields, type), never_owned());
     return entries;
 }
 

@@ -314,6 +314,19 @@ TEST(Apply, LeavingOutAllMetadataThatOneOwnedKeepsTheIdentity) {
     EXPECT_EQ(find(*again, {"metadata", "annotations"}), nullptr);
 }
 
+TEST(Apply, WhatAClientWroteAsOwnedDoesNotTakeTheKindAway) {
+    const auto object = parsed(R"({"apiVersion":"lab.example.com/v1","kind":"Widget","metadata":{"name":"a"},
+        "spec":{"color":"red"}})");
+    auto made = apply({}, object, test::widget_type(), applier("m1"), false);
+    ASSERT_TRUE(made);
+    auto& entry = made->at("metadata").at("managedFields").at(0).as_object();
+    entry["fieldsV1"] = parsed(R"({"f:kind":{"f:x":{}},"f:metadata":{"f:name":{}},"f:spec":{"f:color":{}}})");
+    const auto again = apply(*made, object, test::widget_type(), applier("m1", second), false);
+    ASSERT_TRUE(again);
+    EXPECT_EQ(find_text(*again, {"kind"}), "Widget");
+    EXPECT_EQ(find_text(*again, {"metadata", "name"}), "a");
+}
+
 TEST(Apply, StatusIsASeparateThing) {
     auto object = widget(R"({"color":"red"})");
     object.get_object()["status"] = parsed(R"({"phase":"Up"})");
