@@ -66,9 +66,13 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
     auto parsed = api::parse_yaml(document->reveal());
     if (!parsed || !parsed->value.is_object()) return {};
     std::vector<std::string> wholly;
-    if (const auto names = inputs.secret(object.metadata.namespace_, object.spec.variables_ref.name, secret_variables))
-        if (const auto list = api::parse_json(names->reveal()))
-            (void)api::decode(list->value, wholly, secret_variables);  // a damaged list names none
+    if (const auto names =
+            inputs.secret(object.metadata.namespace_, object.spec.variables_ref.name, secret_variables)) {
+        const auto list = api::parse_json(names->reveal());
+        // which are secret cannot be told any more: then all are
+        if (!list || !api::decode(list->value, wholly, secret_variables))
+            for (const auto& [variable, value] : parsed->value.get_object()) wholly.emplace_back(variable);
+    }
     auto out = Variables{parsed->value.get_object(), {}}.secrets(wholly);
     if (auto password = url_password(object.spec.ansible.repository)) out.push_back(*std::move(password));
     return out;

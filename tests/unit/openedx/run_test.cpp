@@ -51,14 +51,14 @@ Run finished(int code) {
     return out;
 }
 
-runtime::Inputs inputs() {
+runtime::Inputs inputs(const std::string& secret_variables = "[\"DSN\"]") {
     runtime::Inputs out;
     out.installation = "prod";
     const std::string document =
         "A: 1\nDB_PASSWORD: hidden-word\nUSERS: [{name: ada, Pwd: in-a-list}]\nDSN: {hosts: "
         "[\"mysql://root:word@db\"]}\n";
     api::json::object data{{"variables.yml", runtime::base64(document)},
-                           {"secret-variables.json", runtime::base64("[\"DSN\"]")}};
+                           {"secret-variables.json", runtime::base64(secret_variables)}};
     api::json::object metadata{{"name", "demo-1-config"}, {"namespace", "campus"}};
     out.add(api::json::object{
         {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"data", std::move(data)}});
@@ -231,6 +231,11 @@ TEST(ProvisioningRun, NoSecretInTaskNamesAndUrls) {
     EXPECT_EQ(report.verdict.message, "task \"make account with ********\" failed (exit code 2)");
     EXPECT_EQ(report.status.failed_task, "make account with ********");
     EXPECT_EQ(report.status.current_task, "add ******** to ********") << "what a Secret gave has no telling name";
+
+    for (const auto* damaged : {"[\"DSN", "{}", "[1]", ""})
+        EXPECT_EQ(Runs::report(run_object(), inputs(damaged), with(failed)).status.current_task,
+                  "add ******** to ********")
+            << damaged << ": which are secret is not known, so all are";
 
     auto object = run_object();
     object.spec.ansible.repository = "https://user:to%40ken@git.example.com/a.git";
