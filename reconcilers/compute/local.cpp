@@ -73,15 +73,13 @@ public:
         Snapshot out;
         std::error_code error;
         fs::create_directories(path_, error);
-        for (const auto& entry : fs::directory_iterator(path_, error)) {
-            if (!entry.is_directory()) continue;                              // the note about the bridge
-            if (entry.path().filename().string().starts_with('.')) continue;  // one that is being made
-            if (fs::is_empty(entry.path(), error)) continue;                  // nobody's
-            auto machine = read_one(entry.path());
+        const auto folders = machine_folders(path_.string());
+        if (!folders) return folders.error();
+        for (const auto& folder : *folders) {
+            auto machine = read_one(folder);
             if (!machine) return std::move(machine).error();
-            out.emplace(entry.path().filename(), *std::move(machine));
+            out.emplace(fs::path(folder).filename(), *std::move(machine));
         }
-        if (error) return Error{ErrorClass::transient, "cannot read " + path_.string() + ": " + error.message()};
         return out;
     }
 

@@ -6,11 +6,14 @@
 #include <unistd.h>
 #include <cerrno>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <sstream>
 
 namespace ocim::compute {
 namespace {
+
+namespace fs = std::filesystem;
 
 Error refused(const std::string& what, const std::string& path) {
     return Error{ErrorClass::transient, what + " " + path + ": " + std::strerror(errno)};
@@ -78,6 +81,26 @@ Result<void> write_machine_file(const std::string& directory, const MachineFile&
     if (!written) return failure;
     if (::rename(temporary.c_str(), path.c_str()) != 0) return refused("cannot rename onto", path);
     return {};
+}
+
+Result<std::vector<std::string>> machine_folders(const std::string& directory) {
+    std::vector<std::string> out;
+    std::error_code error;
+    const auto unknown = [&](const std::string& path) {
+        return Error{ErrorClass::transient, "cannot read " + path + ": " + error.message()};
+    };
+    fs::directory_iterator entry(directory, error);
+    for (; !error && entry != fs::directory_iterator(); entry.increment(error)) {
+        const auto& path = entry->path();
+        if (path.filename().string().starts_with('.')) continue;  // one that is being made, and the note of the bridge
+        const bool folder = fs::is_directory(path, error);
+        const bool holds = folder && !error && !fs::is_empty(path, error);
+        if (error == std::errc::no_such_file_or_directory) error.clear();  // gone since
+        if (error) return unknown(path.string());
+        if (holds) out.push_back(path.string());
+    }
+    if (error) return unknown(directory);
+    return out;
 }
 
 }  // namespace ocim::compute

@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace ocim::compute {
 
@@ -25,5 +26,9 @@ struct MachineFile {
 Result<MachineFile> read_machine_file(const std::string& directory);
 /// As a whole: a temporary beside it, synced, renamed over it.
 Result<void> write_machine_file(const std::string& directory, const MachineFile& machine);
+
+/// The folders of machines in `directory`, those without anything in them left out: they are nobody's. One that cannot
+/// be looked into is an error: its machine would be taken for gone.
+Result<std::vector<std::string>> machine_folders(const std::string& directory);
 
 }  // namespace ocim::compute
