@@ -19,6 +19,7 @@ using Phase = Object::Status::Phase;
 constexpr auto system_namespace = "ocim-system";
 constexpr auto private_key = "ssh-privatekey";  // as kubernetes.io/ssh-auth names it
 constexpr auto secret_variables = "secret-variables.json";
+constexpr auto username_key = "username", password_key = "password";  // as kubernetes.io/basic-auth names them
 constexpr std::size_t last_lines_max = 20;
 constexpr std::int64_t tail_bytes_max = 8192;  // as run_look.sh shows it
 
@@ -78,17 +79,32 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
     return out;
 }
 
+std::optional<Secret> credential(const Object& object, const Inputs& inputs, const std::string& key) {
+    return inputs.secret(object.metadata.namespace_, object.spec.check->basic_auth_secret_ref->name, key);
+}
+
 std::optional<RunCheck> check_of(const Object& object, const Inputs& inputs) {
     if (!object.spec.check) return std::nullopt;
     const auto& check = *object.spec.check;
     RunCheck out{check.port, check.path.value_or(""), check.host.value_or(""), check.expected_status, {}};
-    if (check.basic_auth_secret_ref) {
-        const auto part = [&](const char* key) {
-            return inputs.secret(object.metadata.namespace_, check.basic_auth_secret_ref->name, key).value_or(Secret());
-        };
-        out.authorization = Secret(part("username").reveal() + ":" + part("password").reveal());
-    }
+    if (!check.basic_auth_secret_ref) return out;
+    const auto user = credential(object, inputs, username_key), password = credential(object, inputs, password_key);
+    if (user && password) out.authorization = Secret(user->reveal() + ":" + password->reveal());
     return out;
+}
+
+/// What a run cannot begin without and a Secret does not hold, in words; "" when everything is there.
+std::string lacking(const Object& object, const Inputs& inputs) {
+    const auto says = [](const char* field, const std::string& secret, const std::string& key) {
+        return std::string(field) + ": Secret " + secret + " has no key \"" + key + "\"; add it";
+    };
+    const auto& variables = object.spec.variables_ref;
+    if (!variables_of(object, inputs)) return says("spec.variablesRef", variables.name, variables.key);
+    if (!object.spec.check || !object.spec.check->basic_auth_secret_ref) return "";
+    for (const auto* key : {username_key, password_key})
+        if (!credential(object, inputs, key))
+            return says("spec.check.basicAuthSecretRef", object.spec.check->basic_auth_secret_ref->name, key);
+    return "";
 }
 
 /// The files that say how a run ended, from its status. A playbook is never run again because its record is gone.
@@ -208,8 +224,7 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
         return {std::move(restore)};
     }
     if (!found || found->state == Run::State::prepared) {
-        const auto variables = variables_of(object, inputs);
-        if (!variables) return {};  // report() says so
+        if (!lacking(object, inputs).empty()) return {};  // report() says so
         RunAction start{Verb::start, object.metadata.uid, mark};
         const auto& ansible = object.spec.ansible;
         start.repository = ansible.repository;
@@ -218,7 +233,7 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
         start.requirements = ansible.requirements.value_or("");
         start.line_timeout_seconds = object.spec.line_timeout_seconds;
         start.total_timeout_seconds = object.spec.total_timeout_seconds;
-        start.variables = *variables;
+        start.variables = *variables_of(object, inputs);
         start.check = check_of(object, inputs);
         return {std::move(start)};
     }
@@ -259,10 +274,8 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
     if (!found || found->state == Run::State::prepared) {
         out.status.phase = Phase::pending;
         out.verdict = {Verdict::State::progressing, "Pending", "the run will be started"};
-        if (!variables_of(object, inputs))
-            out.verdict = {Verdict::State::stalled, "SecretIncomplete",
-                           "spec.variablesRef: Secret " + object.spec.variables_ref.name + " has no key \"" +
-                               object.spec.variables_ref.key + "\""};
+        if (auto what = lacking(object, inputs); !what.empty())
+            out.verdict = {Verdict::State::stalled, "SecretIncomplete", std::move(what)};
         return out;
     }
     // what a playbook prints and names its tasks is made of its variables

@@ -121,6 +121,46 @@ TEST(ProvisioningRun, DiffTable) {
     for (const auto& c : cases) EXPECT_EQ(verbs(c.object, c.seen), c.expected) << c.reason;
 }
 
+/// Credentials for the check, those keys that are given.
+runtime::Inputs inputs_with(const std::vector<std::pair<std::string, std::string>>& keys) {
+    auto out = inputs();
+    api::json::object data, metadata{{"name", "demo-basic-auth"}, {"namespace", "campus"}};
+    for (const auto& [key, value] : keys) data[key] = runtime::base64(value);
+    out.add(api::json::object{
+        {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"data", std::move(data)}});
+    return out;
+}
+
+TEST(ProvisioningRun, WaitsForTheCredentialsThatItsCheckAsksWith) {
+    auto object = run_object();
+    object.spec.check->basic_auth_secret_ref = api::LocalRef{"demo-basic-auth"};
+    const std::string lacks = "spec.check.basicAuthSecretRef: Secret demo-basic-auth has no key ";
+    const struct {
+        const char* reason;
+        std::vector<std::pair<std::string, std::string>> keys;
+        std::string expected;
+    } cases[] = {
+        {"nothing in it", {}, lacks + "\"username\"; add it"},
+        {"no password", {{"username", "ada"}}, lacks + "\"password\"; add it"},
+        {"no user", {{"password", "sesame"}}, lacks + "\"username\"; add it"},
+    };
+    for (const auto& c : cases) {
+        EXPECT_TRUE(Runs::diff(object, inputs_with(c.keys), {}).empty()) << c.reason << ": nothing is started";
+        const auto report = Runs::report(object, inputs_with(c.keys), {});
+        EXPECT_EQ(report.verdict, (Verdict{Verdict::State::stalled, "SecretIncomplete", c.expected})) << c.reason;
+        EXPECT_EQ(report.status.phase, Phase::pending) << c.reason << ": no attempt is used up";
+    }
+    EXPECT_TRUE(Runs::diff(object, inputs(), {}).empty()) << "the Secret is not there at all";
+
+    const auto complete = inputs_with({{"username", "ada"}, {"password", "sesame"}});
+    const auto actions = Runs::diff(object, complete, {});
+    ASSERT_EQ(actions.size(), 1U) << "it begins once the key is there";
+    EXPECT_EQ(actions[0].check->authorization.reveal(), "ada:sesame");
+    EXPECT_EQ(Runs::report(object, complete, {}).verdict.reason, "Pending");
+    EXPECT_EQ(Runs::report(object, inputs_with({}), with(finished(2))).verdict.reason, "ConfigurationFailed")
+        << "what has begun took them along";
+}
+
 TEST(ProvisioningRun, WhatIsPutBackSaysHowItEnded) {
     auto object = succeeded();
     object.status.verified_at = "2026-11-22T12:06:00Z";
