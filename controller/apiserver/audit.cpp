@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <unistd.h>
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -53,6 +54,8 @@ std::string to_line(const AuditRecord& record) {
     put("subresource", record.subresource);
     put("namespace", record.namespace_);
     put("name", record.name);
+    put("attempted", record.attempted);
+    if (record.left_out > 0) out["leftOut"] = record.left_out;
     if (record.dry_run) out["dryRun"] = true;
     out["code"] = record.code;
     out["outcome"] = outcome(record.code);
@@ -60,6 +63,18 @@ std::string to_line(const AuditRecord& record) {
     put("sourceIP", record.remote_address);
     put("userAgent", record.user_agent);
     return api::to_text(out) + "\n";
+}
+
+std::optional<std::size_t> Allowance::take(Instant now) {
+    const auto most = static_cast<double>(per_minute_);
+    if (last_) left_ = std::min(most, left_ + most * std::chrono::duration<double>(now - *last_).count() / 60);
+    last_ = now;
+    if (left_ < 1) {
+        ++refused_;
+        return std::nullopt;
+    }
+    left_ -= 1;
+    return std::exchange(refused_, 0);
 }
 
 // --- AuditFile

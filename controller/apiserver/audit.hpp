@@ -1,10 +1,12 @@
 #pragma once
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "base/limits.hpp"
 #include "base/metrics.hpp"
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,8 +19,24 @@ struct AuditRecord {
         remote_address, user_agent;
     std::vector<std::string> groups;
     bool dry_run = false;
+    std::string attempted;     ///< of who is not known: by what he tried to be
+    std::size_t left_out = 0;  ///< requests of that kind before this one that were not written down
     unsigned code = 0;
     std::int64_t latency_ms = 0;
+};
+
+/// So many at once, and again so many each minute: what anybody can cause must not fill the log.
+class Allowance {
+public:
+    explicit Allowance(std::size_t per_minute) : per_minute_(per_minute), left_(static_cast<double>(per_minute)) {}
+    /// How many were refused since the last one that was not; nothing when this one is refused too.
+    std::optional<std::size_t> take(Instant now);
+
+private:
+    std::size_t per_minute_;
+    double left_;
+    std::size_t refused_ = 0;
+    std::optional<Instant> last_;
 };
 
 /// The files that the log goes to: PATH, and when that has grown to `bytes_max` PATH.1 (the newest) to PATH.N. One

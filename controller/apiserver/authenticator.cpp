@@ -95,6 +95,48 @@ const registry::Caller* StaticTokens::find(const std::string& token) const {
     return found == by_hash_.end() ? nullptr : &found->second;
 }
 
+Result<Revoked> Revoked::parse(std::string_view text) {
+    const Error bad{ErrorClass::invalid, "not a JSON object of names and times such as 2026-11-22T10:00:00Z"};
+    const auto read = api::parse_json(text);
+    if (!read || !read->value.is_object() || !read->duplicates.empty()) return bad;
+    Revoked out;
+    for (const auto& [user, value] : read->value.get_object()) {
+        const auto time = value.is_string() ? parse_rfc3339(value.get_string()) : Result<WallTime>(bad);
+        if (!time) return bad;
+        out.times_.emplace(user, *time);
+    }
+    return out;
+}
+
+std::string Revoked::to_text() const {
+    api::json::object out;
+    for (const auto& [user, time] : times_) out[user] = rfc3339_micro(time);
+    return api::to_text(out) + "\n";
+}
+
+void Revoked::add(const std::string& user, WallTime now) {
+    auto& time = times_[user];
+    time = std::max(time, now);
+}
+
+std::optional<WallTime> Revoked::of(const std::string& user) const {
+    const auto found = times_.find(user);
+    return found == times_.end() ? std::nullopt : std::optional(found->second);
+}
+
+bool Revoked::covers(const net::PeerCertificate& certificate) const {
+    const auto found = times_.find(certificate.common_name);
+    return found != times_.end() && certificate.not_before <= found->second;
+}
+
+std::string_view attempted(const net::ServerRequest& request) {
+    if (request.peer || request.peer_refused) return "x509";
+    const auto given = request.header("authorization");
+    if (given.empty()) return "none";
+    const auto scheme = lower(given.substr(0, given.find(' ')));
+    return scheme == "bearer" ? "bearer" : scheme == "basic" ? "basic" : "other";
+}
+
 Result<Identity> Authenticator::check_token(const std::string& token, std::vector<std::string> audiences) {
     const std::vector<std::string> ours = tokens_ ? tokens_->audiences() : std::vector<std::string>();
     if (audiences.empty()) audiences = ours;
@@ -116,7 +158,8 @@ Result<Identity> Authenticator::check_token(const std::string& token, std::vecto
 std::optional<registry::Caller> Authenticator::authenticate(const net::ServerRequest& request, std::string_view path) {
     if (request.peer_refused) return std::nullopt;
     if (const auto& peer = request.peer) {
-        if (peer->common_name.empty() || peer->not_after <= clock_.wall()) return std::nullopt;
+        if (peer->common_name.empty() || peer->not_after <= clock_.wall() || revoked_.covers(*peer))
+            return std::nullopt;
         registry::Caller out;
         out.user = peer->common_name;
         out.groups = peer->organizations;

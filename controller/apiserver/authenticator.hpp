@@ -22,6 +22,25 @@ private:
     std::map<std::string, registry::Caller> by_hash_;
 };
 
+/// Users whose client certificates were taken back, and when: what they had been given until then is no good, what they
+/// are given later is.
+class Revoked {
+public:
+    /// A JSON object of names and times in RFC 3339. Error: invalid.
+    static Result<Revoked> parse(std::string_view text);
+    std::string to_text() const;
+    void add(const std::string& user, WallTime now);
+    /// When that user's were taken back; nothing when they never were.
+    std::optional<WallTime> of(const std::string& user) const;
+    bool covers(const net::PeerCertificate& certificate) const;
+
+private:
+    std::map<std::string, WallTime> times_;
+};
+
+/// What a request without good credentials brought, for the audit log: "bearer", "x509", "basic", "other" or "none".
+std::string_view attempted(const net::ServerRequest& request);
+
 /// Client certificates (CN the user, O the groups), tokens of ServiceAccounts, static tokens. Lives on the loop
 /// thread.
 class Authenticator {
@@ -36,12 +55,16 @@ public:
     /// The same for a token alone, good for one of `audiences` (none: those of this API). Error (auth): why not.
     Result<Identity> check_token(const std::string& token, std::vector<std::string> audiences);
 
+    /// Certificates that it covers are no good from now on.
+    void use(Revoked revoked) { revoked_ = std::move(revoked); }
+
     ServiceAccountTokens* tokens() const { return tokens_; }
 
 private:
     Clock& clock_;
     ServiceAccountTokens* tokens_;
     StaticTokens fixed_;
+    Revoked revoked_;
 };
 
 class Authorizer;

@@ -1,5 +1,9 @@
 #include "apiserver/reviews.hpp"
 
+#include "api/selector.hpp"
+
+#include <array>
+
 namespace ocim::apiserver {
 
 namespace {
@@ -95,6 +99,50 @@ json::object token_status(Authenticator& authenticator, const Json& body) {
     return out;
 }
 
+constexpr auto attributes = "spec.resourceAttributes";
+constexpr std::array selector_fields{"fieldSelector", "labelSelector"};
+
+/// What Kubernetes refuses about the selectors of a question. RBAC gives no rights to selections, so beyond this they
+/// change no answer.
+std::optional<api::Cause> wrong_selector(const Json& body) {
+    for (const auto* field : selector_fields) {
+        const auto* selector = api::find(body, {"spec", "resourceAttributes", field});
+        if (!selector || !selector->is_object()) continue;
+        const auto raw = text_of(*selector, {"rawSelector"});
+        const auto* requirements = api::find(*selector, {"requirements"});
+        const bool listed = requirements && requirements->is_array() && !requirements->get_array().empty();
+        const auto path = std::string(attributes) + "." + field;
+        if (!raw.empty() && listed)
+            return api::Cause{"FieldValueInvalid",
+                              "Invalid value: \"" + raw + "\": may not specified at the same time as requirements",
+                              path + ".rawSelector"};
+        if (raw.empty() && !listed)
+            return api::Cause{"FieldValueRequired",
+                              "Required value: when " + path + " is specified, requirements or rawSelector is required",
+                              path + ".requirements"};
+        if (!listed) continue;
+        for (std::size_t i = 0; i < requirements->get_array().size(); ++i)
+            if (text_of(requirements->get_array()[i], {"key"}).empty())
+                return api::Cause{"FieldValueRequired", "Required value: must be specified",
+                                  path + ".requirements[" + std::to_string(i) + "].key"};
+    }
+    return std::nullopt;
+}
+
+/// Which selectors could not be read: they are ignored, and the answer says so.
+std::string ignored_selectors(const Json& body) {
+    std::string out;
+    for (const auto* field : selector_fields) {
+        const auto raw = text_of(body, {"spec", "resourceAttributes", field, "rawSelector"});
+        const bool readable = std::string_view(field) == "labelSelector" ? bool(api::LabelSelector::parse(raw))
+                                                                         : bool(api::FieldSelector::parse(raw));
+        if (raw.empty() || readable) continue;
+        if (!out.empty()) out += "; ";
+        out += std::string(attributes) + "." + field + " ignored due to parse error";
+    }
+    return out;
+}
+
 net::ServerReply wrong_spec(const Json& body, const char* why, const char* field) {
     return refusal_reply(api::invalid(text_of(body, {"kind"}), "authorization.k8s.io", "",
                                       {{"FieldValueInvalid", std::string("Invalid value: ") + why, field}}));
@@ -114,8 +162,11 @@ Result<json::object, net::ServerReply> access_status(const Exchange& exchange, c
         return wrong_spec(body, "at least one of user or group must be specified", "spec.user");
     if (route.plural == "localsubjectaccessreviews" && asked->namespace_ != route.namespace_)
         return wrong_spec(body, "must match metadata.namespace", "spec.resourceAttributes.namespace");
+    if (auto wrong = wrong_selector(body))
+        return refusal_reply(api::invalid(text_of(body, {"kind"}), "authorization.k8s.io", "", {*std::move(wrong)}));
     json::object out;
     out["allowed"] = authorizer.allows(*asked);
+    if (auto ignored = ignored_selectors(body); !ignored.empty()) out["evaluationError"] = std::move(ignored);
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include "apiserver/gzip.hpp"
 #include "apiserver/reviews.hpp"
 #include "base/limits.hpp"
+#include "base/utf8.hpp"
 
 #include <algorithm>
 
@@ -126,6 +127,10 @@ std::string metric_verb(const Exchange& exchange) {
     return "OTHER";
 }
 
+constexpr auto unknown_counter = "ocim_audit_unauthenticated_left_out_total";
+constexpr auto unknown_help =
+    "Requests without good credentials that the audit log does not show, for there were too many.";
+
 bool writes(const std::string& verb) {
     return verb == "create" || verb == "update" || verb == "patch" || verb == "delete" || verb == "deletecollection";
 }
@@ -138,8 +143,10 @@ Server::Server(const Parts& parts)
       gate_(parts.clock, parts.metrics, parts.fairness),
       objects_(parts.registry, parts.clock, parts.pool),
       discovery_(parts.registry, parts_.subresources),
-      open_api_(parts.registry, parts.pool) {
+      open_api_(parts.registry, parts.pool),
+      unknown_(limits::audit_unknown_per_minute) {
     if (!parts_.authenticator) parts_.authenticator = &certificates_only_;
+    parts_.metrics.counter(unknown_counter, unknown_help);
     for (const auto* verb : {"GET", "LIST", "WATCH", "POST", "PUT", "PATCH", "APPLY", "DELETE", "DELETECOLLECTION"})
         parts_.metrics.counter("apiserver_request_total", "Requests to the API, by their answer.",
                                {{"verb", verb}, {"resource", ""}, {"code", "200"}});
@@ -327,7 +334,8 @@ awaitable<std::optional<net::ServerReply>> Server::answer_subresource(const Subr
     if (route.verb != "get") co_return refusal_reply(method_not_allowed());
     const auto object = parts_.registry.get(*resource, route.namespace_, route.name);
     if (!object) co_return refusal_reply(object.error());
-    SubresourceRequest request{object->parsed(), exchange.query, [this] { return draining_; }};
+    const auto known = still_known(exchange);
+    SubresourceRequest request{object->parsed(), exchange.query, [this, known] { return draining_ || !known(); }};
     co_return co_await asked.answer(std::move(request), responder);
 }
 
@@ -371,10 +379,45 @@ void Server::record(const Exchange& exchange, Instant begin, unsigned code, bool
     audit(exchange, code, took);
 }
 
-/// Writes, looks at Secrets, and what a known user was refused. Who is not known could fill the log with refusals.
+std::function<bool()> Server::still_known(const Exchange& exchange) {
+    return [this, &exchange, next = parts_.clock.now() + limits::watch_slice, known = true]() mutable {
+        if (parts_.clock.now() < next) return known;
+        next = parts_.clock.now() + limits::watch_slice;
+        known = parts_.authenticator->authenticate(exchange.request, exchange.route.path()).has_value();
+        return known;
+    };
+}
+
+/// Anybody can send such requests, and say what he likes: few are written down, and shortly.
+void Server::audit_unknown(const Exchange& exchange, std::chrono::nanoseconds took) {
+    const auto left_out = unknown_.take(parts_.clock.now());
+    if (!left_out) {
+        parts_.metrics.counter(unknown_counter, unknown_help).Increment();
+        return;
+    }
+    const auto shortened = [](std::string_view text) { return one_line(text, limits::audit_unknown_text_max); };
+    AuditRecord record;
+    record.time = rfc3339_micro(parts_.clock.wall());
+    record.audit_id = exchange.audit_id;
+    record.path = shortened(exchange.route.path());
+    record.verb = exchange.route.verb;
+    record.attempted = attempted(exchange.request);
+    record.left_out = *left_out;
+    record.remote_address = exchange.request.remote_address;
+    record.user_agent = shortened(exchange.request.header("user-agent"));
+    record.code = 401;
+    record.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();
+    parts_.audit.write(record);
+}
+
+/// Writes, looks at Secrets, what a known user was refused, and who is not known.
 void Server::audit(const Exchange& exchange, unsigned code, std::chrono::nanoseconds took) {
     const auto& route = exchange.route;
-    if (code == 401 || exchange.caller.user == anonymous_user) return;
+    if (code == 401) {
+        audit_unknown(exchange, took);
+        return;
+    }
+    if (exchange.caller.user == anonymous_user) return;
     const bool write = route.is_resource() && writes(route.verb) && !virtual_resource(route);
     const bool secrets = route.group.empty() && route.plural == "secrets";
     if (!write && !secrets && code != 403 && exchange.impersonator.empty()) return;
@@ -392,7 +435,7 @@ void Server::audit(const Exchange& exchange, unsigned code, std::chrono::nanosec
     record.namespace_ = route.namespace_;
     record.name = route.name.empty() ? exchange.object_name : route.name;
     record.remote_address = exchange.request.remote_address;
-    record.user_agent = exchange.caller.user_agent;
+    record.user_agent = one_line(exchange.caller.user_agent, limits::audit_user_agent_max);
     record.dry_run = exchange.query.get("dryRun") == "All";
     record.code = code;
     record.latency_ms = std::chrono::duration_cast<std::chrono::milliseconds>(took).count();

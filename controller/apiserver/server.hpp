@@ -62,11 +62,15 @@ private:
     awaitable<Result<api::Json, api::Status>> read_body(const Exchange& exchange, std::string kind, std::string group);
     std::optional<net::ServerReply> issuer_document(const std::string& path) const;
     awaitable<std::optional<net::ServerReply>> stream(Exchange& exchange, net::Responder& responder);
-    awaitable<void> send_events(Objects::Watching& watching, net::Responder& responder, Instant end);
+    awaitable<void> send_events(const Exchange& exchange, Objects::Watching& watching, net::Responder& responder,
+                                Instant end);
     awaitable<void> compress(const Exchange& exchange, net::ServerReply& reply);
     void warn_of_deprecation(const Route& route, std::multimap<std::string, std::string>& headers) const;
     void record(const Exchange& exchange, Instant begin, unsigned code, bool streamed);
     void audit(const Exchange& exchange, unsigned code, std::chrono::nanoseconds took);
+    void audit_unknown(const Exchange& exchange, std::chrono::nanoseconds took);
+    /// Whether who asked is still let in; a stream may outlive its credentials otherwise. Looks once a second.
+    std::function<bool()> still_known(const Exchange& exchange);
     /// Where requests of one kind are counted. Looked up once: the registry of metrics takes as long as a small
     /// request.
     struct Counted {
@@ -83,6 +87,7 @@ private:
     Objects objects_;
     Discovery discovery_;
     OpenApi open_api_;
+    Allowance unknown_;  ///< of lines in the audit log about who is not known
     bool draining_ = false;
 };
 

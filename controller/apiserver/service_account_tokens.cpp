@@ -41,18 +41,44 @@ api::Status wrong_duration(std::int64_t asked, const char* why) {
         {{"FieldValueInvalid", "Invalid value: " + std::to_string(asked) + ": " + why, "spec.expirationSeconds"}});
 }
 
+api::Status try_again(const std::string& why) {
+    api::Status out;
+    out.code = 503;
+    out.reason = "ServiceUnavailable";
+    out.message = why;
+    out.retry_after_seconds = 1;
+    return out;
+}
+
 Error refused(const char* why) { return {ErrorClass::auth, std::string("the token ") + why}; }
 
 }  // namespace
 
-ServiceAccountTokens::ServiceAccountTokens(registry::Registry& registry, Clock& clock, Random& random, TokenKey key,
+ServiceAccountTokens::ServiceAccountTokens(registry::Registry& registry, Clock& clock, Random& random, TokenKeys keys,
                                            Settings settings)
     : registry_(registry),
       clock_(clock),
       random_(random),
-      key_(std::move(key)),
+      keys_(std::move(keys)),
       settings_(std::move(settings)),
       audiences_{settings_.issuer} {}
+
+void ServiceAccountTokens::use(TokenKeys keys) {
+    keys_ = std::move(keys);
+    verified_.clear();
+}
+
+Result<std::string> ServiceAccountTokens::sign(const Json& claims, WallTime ends) {
+    if (!keys_.lasts_until(ends)) {
+        // by whole days: tokens of an hour are no reason to write a file for each of them
+        const auto until = std::chrono::ceil<std::chrono::days>(ends);
+        const auto& key = keys_.first().id();
+        auto kept = settings_.keep ? settings_.keep(key, until) : Result<void>();
+        if (!kept) return std::move(kept).error().within("the key that signs tokens");
+        keys_.note(key, until);
+    }
+    return keys_.first().sign(claims);
+}
 
 std::optional<std::string> ServiceAccountTokens::uid_of(std::string_view plural, const std::string& namespace_,
                                                         const std::string& name) const {
@@ -66,7 +92,7 @@ std::optional<std::string> ServiceAccountTokens::uid_of(std::string_view plural,
 }
 
 Result<Json, api::Status> ServiceAccountTokens::issue(const std::string& namespace_, const std::string& name,
-                                                      Json request) const {
+                                                      Json request) {
     const auto uid = uid_of("serviceaccounts", namespace_, name);
     if (!uid) return api::not_found("serviceaccounts", "", name);
     const auto named = api::find_text(request, {"metadata", "name"});
@@ -114,8 +140,8 @@ Result<Json, api::Status> ServiceAccountTokens::issue(const std::string& namespa
     claims["kubernetes.io"] = std::move(about);
     claims["nbf"] = now;
     claims["sub"] = "system:serviceaccount:" + namespace_ + ":" + name;
-    const auto token = key_.sign(claims);
-    if (!token) return api::internal_error(token.error().message);
+    const auto token = sign(claims, WallTime(std::chrono::seconds(now + lasts)));
+    if (!token) return try_again(token.error().message);
 
     auto& metadata = api::make_object(request, {"metadata"});
     metadata["name"] = name;
@@ -134,7 +160,7 @@ Result<Json, api::Status> ServiceAccountTokens::issue(const std::string& namespa
 Result<ServiceAccountTokens::Claims> ServiceAccountTokens::read(const std::string& token) {
     auto hash = sha256_hex(token);
     if (const auto known = verified_.find(hash); known != verified_.end()) return known->second;
-    const auto said = key_.verify(token);
+    const auto said = keys_.verify(token);
     if (!said) return said.error();
     if (api::find_text(*said, {"iss"}) != settings_.issuer) return refused("is of another issuer");
     Claims out;
@@ -197,7 +223,7 @@ std::string ServiceAccountTokens::discovery_document() const {
 
 std::string ServiceAccountTokens::key_document() const {
     json::object out;
-    out["keys"] = json::array{key_.public_jwk()};
+    out["keys"] = keys_.public_jwks();
     return api::to_text(out);
 }
 

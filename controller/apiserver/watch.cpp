@@ -56,21 +56,23 @@ awaitable<std::optional<net::ServerReply>> Server::stream(Exchange& exchange, ne
         auto line = event_line("ERROR", api::to_text(watching->expired->to_json()));
         (void)co_await responder.write(std::move(line));
     } else {
-        co_await send_events(*watching, responder, end);
+        co_await send_events(exchange, *watching, responder, end);
     }
     co_await responder.finish();
     co_return std::nullopt;
 }
 
-awaitable<void> Server::send_events(Objects::Watching& watching, net::Responder& responder, Instant end) {
+awaitable<void> Server::send_events(const Exchange& exchange, Objects::Watching& watching, net::Responder& responder,
+                                    Instant end) {
     const auto& printer = *watching.printer;
     // shortly before the end a reader is told how far he has come, so that he can go on from there
     std::optional<Instant> farewell;
     if (watching.bookmarks) farewell = end - limits::watch_farewell;
     auto told = watching.watch->seen();
     bool first = true;
-    while (!draining_ && parts_.clock.now() < end) {
-        // short waits, so that drain() is noticed
+    const auto known = still_known(exchange);
+    while (!draining_ && parts_.clock.now() < end && known()) {
+        // short waits, so that drain() is noticed, and that somebody is shut out
         auto slice = std::min<Instant>(end, parts_.clock.now() + limits::watch_slice);
         if (farewell) slice = std::min(slice, *farewell);
         auto events = co_await watching.watch->next(slice);

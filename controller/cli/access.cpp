@@ -5,6 +5,7 @@
 #include "apiserver/authorizer.hpp"
 #include "cli/address.hpp"
 #include "cli/files.hpp"
+#include "cli/revoked.hpp"
 #include "runtime/base64.hpp"
 
 #include <arpa/inet.h>
@@ -86,6 +87,9 @@ Result<void> renew_access(Access& access, const std::string& directory, const Se
     net::CertificateRequest request;
     request.common_name = admin_name;
     request.organizations = {std::string(apiserver::masters_group)};
+    const auto revoked = read_revoked(directory);
+    if (!revoked) return revoked.error();
+    request.not_before_min = issue_from(*revoked, admin_name);
     auto admin = net::issue_certificate(access.ca, request, now);
     if (!admin) return std::move(admin).error();
     if (auto stored = store(directory + "/pki/server", *server); !stored) return stored;
@@ -106,22 +110,6 @@ Result<Access> open_access(const std::string& directory, const ServerNames& name
     out.ca = *std::move(ca);
     if (auto issued = renew_access(out, directory, names, now); !issued) return std::move(issued).error();
     return out;
-}
-
-Result<apiserver::TokenKey> open_token_key(const std::string& directory) {
-    const auto path = directory + "/pki/service-account.key";
-    auto text = read_file(path);
-    if (!text) return std::move(text).error();
-    Secret pem(*std::move(text));
-    if (pem.empty()) {
-        auto made = apiserver::TokenKey::make_pem();
-        if (!made) return std::move(made).error();
-        pem = *std::move(made);
-        if (auto stored = write_file(path, pem.reveal()); !stored) return std::move(stored).error();
-    }
-    auto key = apiserver::TokenKey::read(pem);
-    if (!key) return std::move(key).error().within(path);
-    return key;
 }
 
 Result<apiserver::StaticTokens> read_token_file(const std::string& path) {

@@ -29,8 +29,6 @@ Result<void> renew_access(Access& access, const std::string& directory, const Se
 /// The CA of an installation that exists. Error: invalid.
 Result<net::KeyPair> read_ca(const std::string& directory);
 
-/// The key that signs the tokens of ServiceAccounts, in `directory`/pki; made at the first start.
-Result<apiserver::TokenKey> open_token_key(const std::string& directory);
 /// --token-auth-file. Errors: invalid.
 Result<apiserver::StaticTokens> read_token_file(const std::string& path);
 

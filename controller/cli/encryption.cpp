@@ -5,7 +5,6 @@
 #include "store/file_lock.hpp"
 
 #include <sys/stat.h>
-#include <tuple>
 
 namespace ocim::cli {
 
@@ -23,13 +22,6 @@ Result<Secret> read_passphrase(const KeyFile& file) {
         return Error{ErrorClass::invalid, "--encryption-passphrase-file " + file.passphrase_file +
                                               ": there is no such file, or nothing in it"};
     return Secret(*std::move(text));
-}
-
-/// Changes whenever the file was written.
-std::tuple<ino_t, off_t, std::int64_t, std::int64_t> state_of(const std::string& path) {
-    struct stat facts{};
-    if (::stat(path.c_str(), &facts) != 0) return {};
-    return {facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
 }
 
 }  // namespace

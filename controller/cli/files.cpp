@@ -15,6 +15,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr auto look_interval = std::chrono::seconds(1);
+
 Error failed(const std::string& path, const char* what) {
     return {ErrorClass::transient, path + ": cannot " + what + ": " + std::strerror(errno)};
 }
@@ -92,6 +94,22 @@ Result<std::string> read_file(const std::string& path) {
     text << file.rdbuf();
     if (!file) return failed(path, "read");
     return text.str();
+}
+
+FileState state_of(const std::string& path) {
+    struct stat facts{};
+    if (::stat(path.c_str(), &facts) != 0) return {};
+    return {facts.st_ino, facts.st_size, facts.st_mtim.tv_sec, facts.st_mtim.tv_nsec};
+}
+
+awaitable<void> follow_file(Clock& clock, std::string path, FileState seen, std::function<void()> changed) {
+    for (;;) {
+        co_await clock.sleep(look_interval);
+        const auto now = state_of(path);
+        if (now == seen) continue;
+        seen = now;
+        changed();
+    }
 }
 
 }  // namespace ocim::cli

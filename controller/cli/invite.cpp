@@ -4,6 +4,7 @@
 #include "cli/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/kubeconfig.hpp"
+#include "cli/revoked.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -22,11 +23,12 @@ constexpr Flag flags[] = {
      .value = "GROUP",
      .help = "A group that the user belongs to; may be given several times.",
      .repeated = true},
-    {"for", "DURATION", "How long it is good: 720h, 30d. It cannot be taken back before.", "720h"},
+    {"for", "DURATION", "How long it is good: 720h, 30d.", "720h"},
     {"data-dir", "DIR", "The directory of the installation.", "~/.ocim"},
     {"server", "URL", "Where the colleague reaches the API, if not where this machine does."},
     {"namespace", "NAMESPACE", "The namespace that kubectl looks into.", "default"},
     {"output", "FILE", "Write it there, with mode 0600, instead of to stdout."},
+    {"revoke", "", "Make none: take back every certificate that the user has been given until now."},
     {"help", "", "Show this text."},
 };
 
@@ -35,6 +37,8 @@ std::string help() {
            "\n"
            "What the user may do is said by roles: kubectl create rolebinding NAME --clusterrole=ocim-viewer "
            "--user=NAME\n"
+           "\n"
+           "With --revoke the user is shut out within a second, whatever roles say; a certificate made later is good.\n"
            "\n"
            "Usage: ocim kubeconfig --user NAME [FLAGS]\n"
            "\n"
@@ -60,6 +64,22 @@ std::string with_home(const std::string& path) {
     return path.starts_with("~/") && home ? home + path.substr(1) : path;
 }
 
+WallTime wall_time() {
+    boost::asio::io_context loop{1};
+    return make_system_clock(loop)->wall();
+}
+
+Result<void> take_back(const Arguments& arguments) {
+    for (const auto* flag : {"group", "server", "output"})
+        if (arguments.has(flag))
+            return Error{ErrorClass::invalid,
+                         std::string("--revoke takes back all of the user's: leave --") + flag + " out"};
+    const auto directory = with_home(arguments.text("data-dir"));
+    // of an installation that is none nothing could be taken back
+    if (const auto ca = read_ca(directory); !ca) return ca.error();
+    return revoke(directory, arguments.text("user"), wall_time());
+}
+
 Result<std::string> make(const Arguments& arguments) {
     const auto lasts = duration(arguments.text("for"));
     if (!lasts) return lasts.error();
@@ -76,9 +96,10 @@ Result<std::string> make(const Arguments& arguments) {
     request.common_name = arguments.text("user");
     request.organizations = arguments.all("group");
     request.valid_for = *lasts;
-    boost::asio::io_context loop{1};
-    const auto now = make_system_clock(loop)->wall();
-    const auto pair = net::issue_certificate(*ca, request, now);
+    const auto revoked = read_revoked(directory);
+    if (!revoked) return revoked.error();
+    request.not_before_min = issue_from(*revoked, request.common_name);
+    const auto pair = net::issue_certificate(*ca, request, wall_time());
     if (!pair) return pair.error();
     return kubeconfig({server, ca->certificate, request.common_name, arguments.text("namespace")}, *pair);
 }
@@ -97,6 +118,16 @@ int kubeconfig_for(std::span<const std::string> words) {
         return exit_usage;
     }
     ::umask(077);
+    if (arguments->has("revoke")) {
+        const auto taken = take_back(*arguments);
+        if (taken) {
+            std::cout << "Certificates of " << arguments->text("user")
+                      << " from before now are refused; a running server knows it within a second." << std::endl;
+            return exit_ok;
+        }
+        complain(taken.error().message);
+        return taken.error().error_class == ErrorClass::invalid ? exit_usage : exit_failed;
+    }
     const auto made = make(*arguments);
     if (!made) {
         complain(made.error().message);

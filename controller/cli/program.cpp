@@ -5,7 +5,9 @@
 #include "cli/access.hpp"
 #include "cli/certificates.hpp"
 #include "cli/files.hpp"
+#include "cli/revoked.hpp"
 #include "cli/subresources.hpp"
+#include "cli/token_keys.hpp"
 #include "client/client.hpp"
 #include "crd/schemas.hpp"
 #include "reconcilers/register.hpp"
@@ -141,8 +143,10 @@ Result<void> Program::State::open() {
 
 /// Who may come in, and what he may do.
 Result<void> Program::State::open_doors() {
-    auto key = open_token_key(settings.data_directory);
-    if (!key) return std::move(key).error();
+    auto keys = open_token_keys(settings.data_directory);
+    if (!keys) return std::move(keys).error();
+    auto revoked = read_revoked(settings.data_directory);
+    if (!revoked) return std::move(revoked).error();
     apiserver::StaticTokens fixed;
     if (!settings.token_auth_file.empty()) {
         auto found = read_token_file(settings.token_auth_file);
@@ -153,8 +157,12 @@ Result<void> Program::State::open_doors() {
     registry->set_guard(apiserver::escalation_guard(*authorizer));
     apiserver::ServiceAccountTokens::Settings of_tokens;
     if (!settings.service_account_issuer.empty()) of_tokens.issuer = settings.service_account_issuer;
-    tokens = std::make_unique<apiserver::ServiceAccountTokens>(*registry, *clock, *random, *std::move(key), of_tokens);
+    of_tokens.keep = [directory = settings.data_directory](const std::string& key, WallTime until) {
+        return keep_token_key(directory, key, until);
+    };
+    tokens = std::make_unique<apiserver::ServiceAccountTokens>(*registry, *clock, *random, *std::move(keys), of_tokens);
     authenticator = std::make_unique<apiserver::Authenticator>(*clock, tokens.get(), std::move(fixed));
+    authenticator->use(*std::move(revoked));
     return {};
 }
 
@@ -177,6 +185,9 @@ awaitable<Result<void>> Program::State::start() {
     tasks.spawn("upkeep", registry->run_upkeep());
     tasks.spawn("audit", audit->run());
     tasks.spawn("encryption keys", follow_keys(*clock, *journal, settings.encryption));
+    tasks.spawn("token keys", follow_token_keys(*clock, settings.data_directory, *tokens));
+    auto use_revoked = [this](apiserver::Revoked revoked) { authenticator->use(std::move(revoked)); };
+    tasks.spawn("revoked", follow_revoked(*clock, settings.data_directory, std::move(use_revoked)));
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
     client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
     logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);

@@ -2,6 +2,7 @@
 #include "cli/cli.hpp"
 #include "cli/encryption.hpp"
 #include "cli/files.hpp"
+#include "cli/token_keys.hpp"
 #include "store/file_lock.hpp"
 
 #include <boost/asio/co_spawn.hpp>
@@ -21,6 +22,12 @@ constexpr Flag flags[] = {
     {"help", "", "Show this text."},
 };
 
+constexpr Flag token_flags[] = {
+    {"data-dir", "DIR", "The directory of the installation.", "", true},
+    {"end-old-tokens", "", "Forget the old keys at once: every token from before is worthless."},
+    {"help", "", "Show this text."},
+};
+
 constexpr auto server_limit = std::chrono::minutes(5);
 constexpr auto look_interval = Duration(200);
 
@@ -33,7 +40,17 @@ std::string help() {
            "Usage: ocim secrets rotate-key --data-dir DIR [FLAGS]\n"
            "\n"
            "Flags:\n" +
-           describe(flags);
+           describe(flags) +
+           "\n"
+           "Sign tokens of ServiceAccounts with a new key.\n"
+           "\n"
+           "The server may run meanwhile. What the old key signed is good until it runs out, and the key is forgotten\n"
+           "when the last of that has.\n"
+           "\n"
+           "Usage: ocim secrets rotate-token-key --data-dir DIR [FLAGS]\n"
+           "\n"
+           "Flags:\n" +
+           describe(token_flags);
 }
 
 /// Puts a new key in front, unless a rotation is under way already.
@@ -82,6 +99,26 @@ awaitable<Result<void>> rotate(boost::asio::any_io_executor loop, Clock& clock, 
     co_return Result<void>();
 }
 
+int rotate_tokens(std::span<const std::string> words) {
+    const auto arguments = Arguments::parse("secrets rotate-token-key", words, token_flags);
+    if (!arguments) {
+        complain(arguments.error().message);
+        return exit_usage;
+    }
+    ::umask(077);
+    boost::asio::io_context loop{1};
+    const auto old = arguments->has("end-old-tokens") ? OldTokens::end : OldTokens::last;
+    const auto key = rotate_token_key(arguments->text("data-dir"), old, make_system_clock(loop)->wall());
+    if (!key) {
+        complain(key.error().message);
+        return exit_failed;
+    }
+    std::cout << "Tokens are signed with " << *key << " from now on; a running server knows it within a second. "
+              << (old == OldTokens::end ? "Tokens from before are worthless." : "Tokens from before last on.")
+              << std::endl;
+    return exit_ok;
+}
+
 }  // namespace
 
 int secrets(std::span<const std::string> words) {
@@ -90,8 +127,9 @@ int secrets(std::span<const std::string> words) {
             std::cout << help();
             return exit_ok;
         }
+    if (!words.empty() && words.front() == "rotate-token-key") return rotate_tokens(words.subspan(1));
     if (words.empty() || words.front() != "rotate-key") {
-        complain("say what to do with them: ocim secrets rotate-key. See \"ocim secrets --help\".");
+        complain("say what to do: ocim secrets rotate-key or rotate-token-key. See \"ocim secrets --help\".");
         return exit_usage;
     }
     const auto arguments = Arguments::parse("secrets", words.subspan(1), flags);

@@ -19,7 +19,8 @@ namespace ocim::net {
 struct PeerCertificate {
     std::string common_name;
     std::vector<std::string> organizations;
-    WallTime not_after = WallTime::max();  ///< a connection may outlive it
+    WallTime not_after = WallTime::max();   ///< a connection may outlive it
+    WallTime not_before = WallTime::min();  ///< tells which of a name's certificates it is
 };
 
 struct ServerRequest {

@@ -103,6 +103,12 @@ std::optional<std::vector<std::string>> values_of(const X509_NAME* name, int nid
     return out;
 }
 
+std::optional<WallTime> wall_time(const ASN1_TIME* time) {
+    std::tm parts{};
+    if (ASN1_TIME_to_tm(time, &parts) != 1) return std::nullopt;
+    return WallTime(std::chrono::seconds(::timegm(&parts)));
+}
+
 }  // namespace
 
 void FreeContext::operator()(SSL_CTX* context) const { SSL_CTX_free(context); }
@@ -131,9 +137,10 @@ std::optional<PeerCertificate> peer_of(const SSL* connection) {
     const auto names = values_of(subject, NID_commonName);
     const auto organizations = values_of(subject, NID_organizationName);
     if (!names || !organizations || names->size() != 1 || names->front().empty()) return std::nullopt;
-    std::tm parts{};
-    if (ASN1_TIME_to_tm(X509_get0_notAfter(certificate), &parts) != 1) return std::nullopt;
-    return PeerCertificate{names->front(), *organizations, WallTime(std::chrono::seconds(::timegm(&parts)))};
+    const auto expires = wall_time(X509_get0_notAfter(certificate));
+    const auto begins = wall_time(X509_get0_notBefore(certificate));
+    if (!expires || !begins) return std::nullopt;
+    return PeerCertificate{names->front(), *organizations, *expires, *begins};
 }
 
 bool shows_certificate(const SSL* connection) { return SSL_get0_peer_certificate(connection) != nullptr; }

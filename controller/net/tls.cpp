@@ -137,9 +137,10 @@ std::time_t seconds_of(WallTime time) {
 }
 
 /// Everything but names and extensions. Valid from five minutes ago: clocks differ.
-Result<OwnedCertificate> blank(EVP_PKEY* key, WallTime now, std::chrono::seconds valid_for) {
+Result<OwnedCertificate> blank(EVP_PKEY* key, WallTime now, std::chrono::seconds valid_for,
+                               WallTime not_before_min = WallTime::min()) {
     OwnedCertificate certificate(X509_new());
-    const auto start = seconds_of(now) - 300;
+    const auto start = std::max(seconds_of(now) - 300, seconds_of(not_before_min));
     const bool ok = certificate && X509_set_version(certificate.get(), X509_VERSION_3) == 1 &&
                     set_random_serial(certificate.get()) && X509_set_pubkey(certificate.get(), key) == 1 &&
                     ASN1_TIME_set(X509_getm_notBefore(certificate.get()), start) != nullptr &&
@@ -214,7 +215,8 @@ Result<KeyPair> issue_certificate(const KeyPair& ca, const CertificateRequest& r
 
     const OwnedKey key(EVP_EC_gen("P-256"));
     if (!key) return openssl_error("making a key");
-    auto certificate = blank(key.get(), now, std::min<std::chrono::seconds>(request.valid_for, left));
+    auto certificate =
+        blank(key.get(), now, std::min<std::chrono::seconds>(request.valid_for, left), request.not_before_min);
     if (!certificate) return std::move(certificate).error();
     X509* const leaf = certificate->get();
     X509_NAME* const subject = X509_get_subject_name(leaf);

@@ -23,6 +23,8 @@ struct CertificateRequest {
     std::vector<std::string> dns_names{}, ip_addresses{};  ///< of a server certificate
     bool server = false;                                   ///< else a client's
     std::chrono::seconds valid_for = std::chrono::hours(24 * 365);
+    /// It is good from five minutes ago, because clocks differ, but never from before this.
+    WallTime not_before_min = WallTime::min();
 };
 Result<KeyPair> issue_certificate(const KeyPair& ca, const CertificateRequest& request, WallTime now);
 Result<WallTime> certificate_expiry(const std::string& pem);

@@ -62,8 +62,7 @@ void CheckOfAToken(benchmark::State& state) {
     const auto* accounts = world.registry().resource("", "v1", "serviceaccounts");
     auto body = test::json_of("{'metadata':{'name':'robot'}}");
     auto made = world.loop.run(world.registry().create(*accounts, "default", "", api::Parsed{std::move(body), {}}, {}));
-    ServiceAccountTokens tokens(world.registry(), world.loop.clock(), *world.random,
-                                *TokenKey::read(*TokenKey::make_pem()), {});
+    ServiceAccountTokens tokens(world.registry(), world.loop.clock(), *world.random, *TokenKeys::make(), {});
     const auto issued = tokens.issue("default", "robot", api::json::object());
     const std::string token(api::find_text(*issued, {"status", "token"}));
     for (auto _ : state) benchmark::DoNotOptimize(tokens.check(token, tokens.audiences()));

@@ -11,7 +11,7 @@ import sys
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import PROGRAM, Ocim, wait_until  # noqa: E402
+from support import KUBECTL, PROGRAM, Ocim, read_line, wait_until  # noqa: E402
 
 PASSWORD = "correct-horse-battery"
 
@@ -145,6 +145,50 @@ class AtRest(unittest.TestCase):
         self.expect_nothing_readable()
 
 
+class TokenKeys(unittest.TestCase):
+    def setUp(self):
+        self.ocim = Ocim()
+        self.addCleanup(self.ocim.close)
+        self.ocim.start()
+        self.ocim.kubectl("create", "serviceaccount", "bot")
+
+    def code(self, token):
+        return self.ocim.request("GET", "/api", headers={"Authorization": "Bearer " + token}, certificate=None)[0]
+
+    def key_ids(self):
+        keys = json.loads(self.ocim.kubectl("get", "--raw", "/openid/v1/jwks").stdout)["keys"]
+        return [key["kid"] for key in keys]
+
+    def new_token(self):
+        return self.ocim.kubectl("create", "token", "bot").stdout.strip()
+
+    def rotate(self, *flags):
+        said = run("secrets", "rotate-token-key", "--data-dir", str(self.ocim.data), *flags).stdout
+        key = said.split("signed with ")[1].split()[0]
+        wait_until(lambda: self.key_ids()[0] == key, "the running server signs with the new key", 10)
+        return key
+
+    def test_old_tokens_last_unless_they_are_ended(self):
+        first, old = self.key_ids(), self.new_token()
+        self.assertEqual(len(first), 1)
+        second = self.rotate()
+        self.assertEqual(self.key_ids(), [second, *first], "who checks tokens himself can check both")
+        new = self.new_token()
+        self.assertEqual((self.code(old), self.code(new)), (200, 200))
+        self.ocim.kill()
+        self.ocim.start()
+        self.assertEqual((self.code(old), self.code(new), self.key_ids()), (200, 200, [second, *first]))
+        third = self.rotate("--end-old-tokens")
+        self.assertEqual((self.code(old), self.code(new), self.code(self.new_token())), (401, 401, 200))
+        self.assertEqual(self.key_ids(), [third])
+        self.assertEqual(stat.S_IMODE((self.ocim.data / "pki" / "service-account.key").stat().st_mode), 0o600)
+
+    def test_a_key_that_signed_nothing_is_not_kept(self):
+        self.rotate()
+        second = self.rotate()
+        self.assertEqual(self.key_ids(), [second])
+
+
 class Colleagues(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -171,6 +215,42 @@ class Colleagues(unittest.TestCase):
             done = run("kubeconfig", *words, check=False)
             self.assertNotEqual(done.returncode, 0)
             self.assertIn(why, done.stderr)
+
+    def test_a_certificate_that_is_taken_back(self):
+        path, renewed = self.ocim.home / "eve.kubeconfig", self.ocim.home / "eve2.kubeconfig"
+        invite = ("kubeconfig", "--user", "eve", "--group", "system:masters", "--data-dir", str(self.ocim.data))
+        run(*invite, "--output", str(path))
+        env = {"KUBECONFIG": str(path)}
+        self.ocim.kubectl("get", "secrets", env=env)
+        watching = subprocess.Popen([KUBECTL, "get", "secrets", "--watch"], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                    env=self.ocim.environment | env)
+        try:
+            self.ocim.kubectl("create", "secret", "generic", "before")
+            read_line(watching.stdout, 30, "the watch shows a Secret")
+            self.assertIn("are refused", run("kubeconfig", "--revoke", "--user", "eve", "--data-dir", str(self.ocim.data)).stdout)
+            wait_until(lambda: "Unauthorized" in self.ocim.kubectl("get", "secrets", env=env, check=False).stderr, "eve is shut out", 10)
+            watching.communicate(timeout=20)
+        finally:
+            watching.kill()
+            watching.communicate()
+        run(*invite, "--output", str(renewed))
+        wait_until(lambda: self.ocim.kubectl("get", "secrets", env={"KUBECONFIG": str(renewed)}, check=False).returncode == 0,
+                   "a new certificate is good", 10)
+        self.assertIn("Unauthorized", self.ocim.kubectl("get", "secrets", env=env, check=False).stderr)
+        self.ocim.kubectl("get", "secrets")
+        done = run("kubeconfig", "--revoke", "--user", "eve", "--group", "x", "--data-dir", str(self.ocim.data), check=False)
+        self.assertEqual((done.returncode, "leave --group out" in done.stderr), (2, True))
+        self.assertNotEqual(run("kubeconfig", "--revoke", "--user", "eve", "--data-dir", "/nonexistent", check=False).returncode, 0)
+
+    def test_who_is_not_known_is_in_the_audit_log(self):
+        for headers in {"Authorization": "Bearer hush-hush"}, {}:
+            self.assertEqual(self.ocim.request("GET", "/api/v1/secrets?x=hush", headers=headers, certificate=None)[0], 401)
+        log = self.ocim.data / "audit.log"
+        shown = lambda: [line for line in map(json.loads, log.read_text().splitlines()) if line["code"] == 401]  # noqa: E731
+        wait_until(lambda: {"bearer", "none"} <= {line["attempted"] for line in shown()}, "both are in the log")
+        line = next(line for line in shown() if line["attempted"] == "bearer")
+        self.assertEqual((line["user"], line["path"], line["outcome"], line["sourceIP"]), ("", "/api/v1/secrets", "unauthenticated", "127.0.0.1"))
+        self.assertNotIn("hush", log.read_text())
 
     def test_names_of_the_server(self):
         ca = str(self.ocim.data / "pki" / "ca.crt")

@@ -48,6 +48,39 @@ TEST(AuditRecord, SaysWhoDidWhatAndNeverTheData) {
         "\n");
 }
 
+TEST(Allowance, IsSoManyAtOnceAndAgainEachMinute) {
+    using namespace std::chrono_literals;
+    apiserver::Allowance allowance(60);
+    Instant now{};
+    const auto taken = [&](int tries) {
+        int out = 0;
+        for (int i = 0; i < tries; ++i) out += allowance.take(now) ? 1 : 0;
+        return out;
+    };
+    EXPECT_EQ(taken(1000), 60);
+    now += 10s;
+    EXPECT_EQ(allowance.take(now), 940U) << "who comes next says how many were left out";
+    EXPECT_EQ(allowance.take(now), 0U);
+    EXPECT_EQ(taken(100), 8);
+    now += 24h;
+    EXPECT_EQ(taken(1000), 60) << "what was not used is not saved up";
+}
+
+TEST(AuditRecord, SaysByWhatSomebodyUnknownTriedToBe) {
+    apiserver::AuditRecord record;
+    record.time = "T";
+    record.audit_id = "id";
+    record.verb = "list";
+    record.path = "/api/v1/secrets";
+    record.attempted = "bearer";
+    record.left_out = 7;
+    record.code = 401;
+    EXPECT_EQ(apiserver::to_line(record),
+              R"({"time":"T","auditID":"id","user":"","verb":"list","path":"/api/v1/secrets","attempted":"bearer",)"
+              R"("leftOut":7,"code":401,"outcome":"unauthenticated","latencyMilliseconds":0})"
+              "\n");
+}
+
 TEST(AuditFile, IsPrivateAndGoesOnAfterARestart) {
     const Directory directory;
     const auto path = directory.path / "audit.log";

@@ -1,3 +1,4 @@
+#include "apiserver/access_limits.hpp"
 #include "apiserver/authenticator.hpp"
 #include "apiserver/authorizer.hpp"
 #include "support/world.hpp"
@@ -52,6 +53,110 @@ TEST(TokenKey, SignsAndRefuses) {
 TEST(TokenKey, ReadsOnlyKeysOfItsKind) {
     EXPECT_FALSE(TokenKey::read(Secret("")));
     EXPECT_FALSE(TokenKey::read(Secret("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n")));
+}
+
+TEST(TokenKeys, TheFirstSignsAndTheOldOnesCheck) {
+    auto keys = *TokenKeys::make();
+    const auto before = *keys.first().sign(json_of("{'sub':'before'}"));
+    const auto old = keys.first().id();
+    ASSERT_TRUE(keys.note(old, WallTime(100s)));
+    ASSERT_TRUE(keys.renew());
+    const auto after = *keys.first().sign(json_of("{'sub':'after'}"));
+    EXPECT_NE(keys.first().id(), old);
+    EXPECT_EQ(keys.public_jwks().size(), 2U);
+    EXPECT_TRUE(keys.verify(before));
+    EXPECT_TRUE(keys.verify(after));
+
+    auto read = TokenKeys::parse(keys.to_text().reveal());
+    ASSERT_TRUE(read) << read.error().message;
+    EXPECT_TRUE(read->same_as(keys));
+    EXPECT_EQ(read->to_text(), keys.to_text());
+    EXPECT_EQ(read->forget_ended(WallTime(99s)), 0U) << "one of its tokens may be good still";
+    EXPECT_TRUE(read->verify(before));
+    EXPECT_EQ(read->forget_ended(WallTime(100s)), 1U);
+    EXPECT_FALSE(read->verify(before));
+    EXPECT_TRUE(read->verify(after));
+    EXPECT_EQ(read->forget_ended(WallTime(1000000s)), 0U) << "the first stays whatever it signed";
+
+    EXPECT_EQ(keys.forget_old(), 1U);
+    EXPECT_FALSE(keys.verify(before)) << "though its time has not come";
+    EXPECT_TRUE(keys.verify(after));
+}
+
+TEST(TokenKeys, ATimeThatNobodyKnowsNeverComes) {
+    auto keys = *TokenKeys::parse(TokenKey::make_pem()->reveal());
+    EXPECT_TRUE(keys.lasts_until(WallTime::max())) << "nothing to write down";
+    ASSERT_TRUE(keys.note(keys.first().id(), WallTime(5s)));
+    ASSERT_TRUE(keys.renew());
+    EXPECT_EQ(keys.forget_ended(WallTime::max()), 0U);
+    EXPECT_EQ(keys.forget_old(), 1U);
+}
+
+TEST(TokenKeys, AreBounded) {
+    auto keys = *TokenKeys::make();
+    while (keys.size() < limits::token_keys_max) ASSERT_TRUE(keys.renew());
+    EXPECT_FALSE(keys.renew());
+    const auto one = keys.to_text().reveal();
+    EXPECT_TRUE(TokenKeys::parse(one));
+    EXPECT_FALSE(TokenKeys::parse(one + TokenKey::make_pem()->reveal()));
+}
+
+TEST(TokenKeys, RefuseAFileThatIsNone) {
+    const auto good = TokenKeys::make()->to_text().reveal();
+    const struct {
+        const char* reason;
+        std::string text;
+    } cases[] = {
+        {"empty", ""},
+        {"a time and no key", "tokens-until: 2026-01-01T00:00:00Z\n"},
+        {"a time that is none", "tokens-until: tomorrow\n" + good},
+        {"the same key twice", good + good},
+        {"half a key", good.substr(0, good.size() / 2)},
+        {"a certificate", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"},
+    };
+    for (const auto& c : cases) {
+        const auto read = TokenKeys::parse(c.text);
+        ASSERT_FALSE(read) << c.reason;
+        EXPECT_EQ(read.error().message.find("BEGIN"), std::string::npos) << "never with its content";
+    }
+}
+
+TEST(Revoked, CoversWhatWasGivenUntilThen) {
+    Revoked revoked;
+    EXPECT_FALSE(revoked.covers({"ann", {}}));
+    revoked.add("ann", WallTime(100s));
+    const auto read = Revoked::parse(revoked.to_text());
+    ASSERT_TRUE(read) << read.error().message;
+    const auto covers = [&](const char* name, WallTime begins) {
+        return read->covers({name, {}, WallTime::max(), begins});
+    };
+    EXPECT_TRUE(covers("ann", WallTime(99s)));
+    EXPECT_TRUE(covers("ann", WallTime(100s)));
+    EXPECT_FALSE(covers("ann", WallTime(101s))) << "a new one is good";
+    EXPECT_FALSE(covers("bob", WallTime(99s)));
+    EXPECT_TRUE(read->covers({"ann", {}})) << "nobody knows since when it is good";
+    auto earlier = *read;
+    earlier.add("ann", WallTime(50s));
+    EXPECT_EQ(earlier.of("ann"), WallTime(100s)) << "a clock that was set back gives nothing back";
+    for (const auto* text : {"", "[]", "{", "{\"ann\":1}", "{\"ann\":\"yesterday\"}",
+                             R"({"ann":"2026-01-01T00:00:00Z","ann":"1990-01-01T00:00:00Z"})"})
+        EXPECT_FALSE(Revoked::parse(text)) << text;
+}
+
+TEST(Attempted, NamesTheWayAndNothingElse) {
+    const auto with = [](const std::string& authorization) {
+        net::ServerRequest out;
+        if (!authorization.empty()) out.headers.emplace("authorization", authorization);
+        return std::string(attempted(out));
+    };
+    EXPECT_EQ(with(""), "none");
+    EXPECT_EQ(with("Bearer s3cr3t"), "bearer");
+    EXPECT_EQ(with("bearer s3cr3t"), "bearer");
+    EXPECT_EQ(with("Basic YTpi"), "basic");
+    EXPECT_EQ(with("s3cr3t"), "other") << "what is in the wrong place may be a secret";
+    net::ServerRequest refused;
+    refused.peer_refused = true;
+    EXPECT_EQ(attempted(refused), "x509");
 }
 
 TEST(Base64Url, HasOneTextForOneMeaning) {
@@ -121,9 +226,19 @@ protected:
         return out;
     }
 
+    /// What was written down, and whether that fails.
+    std::vector<std::pair<std::string, WallTime>> kept;
+    bool full = false;
     test::World world;
-    ServiceAccountTokens tokens{
-        world.registry(), world.loop.clock(), *world.random, *TokenKey::read(*TokenKey::make_pem()), {}};
+    ServiceAccountTokens tokens{world.registry(),
+                                world.loop.clock(),
+                                *world.random,
+                                *TokenKeys::make(),
+                                {.keep = [this](const auto& key, WallTime until) -> Result<void> {
+                                    if (full) return Error{ErrorClass::transient, "the disk is full"};
+                                    kept.emplace_back(key, until);
+                                    return {};
+                                }}};
     Authenticator authenticator{world.loop.clock(), &tokens, *StaticTokens::parse("written,carol,7,\"g1,g2\"")};
 };
 
@@ -151,6 +266,56 @@ TEST_F(Credentials, ATokenIsGoodForItsAccountItsTimeAndItsAudience) {
     EXPECT_EQ(check(token), "system:serviceaccount:default:robot") << "an hour unless asked otherwise";
     world.loop.advance(3000s);
     EXPECT_EQ(check(token), "the token has expired");
+}
+
+TEST_F(Credentials, ATokenOutlivesARotationAndNotAnEndToOldKeys) {
+    make("serviceaccounts", "{'metadata':{'name':'robot'}}");
+    const auto token = issue("robot");
+    EXPECT_EQ(check(token), "system:serviceaccount:default:robot");
+    auto renewed = *TokenKeys::parse(tokens.keys().to_text().reveal());
+    ASSERT_TRUE(renewed.renew());
+    const auto text = renewed.to_text();
+    tokens.use(std::move(renewed));
+    EXPECT_EQ(check(token), "system:serviceaccount:default:robot");
+    const auto newer = issue("robot");
+    EXPECT_EQ(check(newer), "system:serviceaccount:default:robot");
+    auto alone = *TokenKeys::parse(text.reveal());
+    alone.forget_old();
+    tokens.use(std::move(alone));
+    EXPECT_EQ(check(token), "the token is not signed with our key") << "though it was found good before";
+    EXPECT_EQ(check(newer), "system:serviceaccount:default:robot");
+}
+
+TEST_F(Credentials, HowLongAKeyIsNeededIsWrittenDownBeforeATokenIsGiven) {
+    make("serviceaccounts", "{'metadata':{'name':'robot'}}");
+    full = true;
+    EXPECT_EQ(issue("robot"), "503 the key that signs tokens: the disk is full");
+    full = false;
+    EXPECT_EQ(check(issue("robot")), "system:serviceaccount:default:robot");
+    ASSERT_EQ(kept.size(), 1U);
+    EXPECT_EQ(kept[0].first, tokens.keys().first().id());
+    EXPECT_GE(kept[0].second, world.loop.clock().wall() + 1h);
+    EXPECT_LE(kept[0].second, world.loop.clock().wall() + 25h);
+    for (int i = 0; i < 20; ++i) issue("robot", "{'expirationSeconds':600}");
+    EXPECT_EQ(kept.size(), 1U) << "shorter ones are covered";
+    issue("robot", "{'expirationSeconds':864000}");
+    ASSERT_EQ(kept.size(), 2U);
+    EXPECT_GE(kept[1].second, world.loop.clock().wall() + 240h);
+}
+
+TEST_F(Credentials, ACertificateThatWasTakenBackIsNoGood) {
+    net::ServerRequest ann;
+    ann.peer = net::PeerCertificate{"ann", {"ops"}, WallTime::max(), world.loop.clock().wall()};
+    EXPECT_EQ(who(ann), "ann");
+    Revoked revoked;
+    revoked.add("ann", world.loop.clock().wall());
+    authenticator.use(revoked);
+    EXPECT_EQ(who(ann), "401");
+    EXPECT_EQ(who(ann, "/healthz"), "401");
+    ann.peer->not_before = world.loop.clock().wall() + 1s;
+    EXPECT_EQ(who(ann), "ann") << "one that was made later";
+    ann.peer->common_name = "bob";
+    EXPECT_EQ(who(ann), "bob");
 }
 
 TEST_F(Credentials, ATokenGoesWithItsAccount) {

@@ -5,6 +5,10 @@
 #include "support/test_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
 
 using namespace ocim;
 using namespace std::chrono_literals;
@@ -65,7 +69,10 @@ protected:
             return "starting";
         });
     }
-    ~ServerTest() override { loop.run(store.stop()); }
+    ~ServerTest() override {
+        loop.run(store.stop());
+        std::remove(audit_path.c_str());
+    }
 
     awaitable<void> start() {
         const auto loaded = co_await store.load();
@@ -126,7 +133,8 @@ protected:
     registry::Registry registry{store, loop.clock(), *random, metrics, {}};
     BlockingPool pool{loop.executor(), "test", 1, 8};
     std::unique_ptr<apiserver::Authorizer> authorizer = apiserver::make_rbac_authorizer(registry);
-    apiserver::AuditLog audit{loop.executor(), metrics, *apiserver::AuditFile::open("/dev/null", {})};
+    std::string audit_path = testing::TempDir() + "ocim-server-test-audit-" + std::to_string(::getpid());
+    apiserver::AuditLog audit{loop.executor(), metrics, *apiserver::AuditFile::open(audit_path, {})};
     apiserver::Health health;
     bool ready = true;
     std::optional<net::PeerCertificate> peer = net::PeerCertificate{"admin", {"system:masters"}};
@@ -339,6 +347,79 @@ TEST_F(ServerTest, KnowsWhoAsks) {
                             R"({"spec":{"resourceAttributes":{"verb":"get","resource":"secrets"}}})");
     EXPECT_EQ(reply.status, 201U);
     EXPECT_NE(reply.body.find(R"("status":{"allowed":false})"), std::string::npos) << reply.body;
+}
+
+TEST_F(ServerTest, SelectorsInAQuestionAreReadAndChangeNoAnswer) {
+    const auto ask = [&](const std::string& selectors) {
+        return send(
+            "POST", "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
+            R"({"kind":"SelfSubjectAccessReview","spec":{"resourceAttributes":{"verb":"list","resource":"secrets")" +
+                selectors + "}}}");
+    };
+    const struct {
+        const char *reason, *selectors;
+        unsigned code;
+        const char* said;
+    } cases[] = {
+        {"a selector", R"(,"labelSelector":{"rawSelector":"a=b"})", 201, R"("status":{"allowed":true}})"},
+        {"its requirements", R"(,"fieldSelector":{"requirements":[{"key":"a","operator":"In","values":["b"]}]})", 201,
+         R"("status":{"allowed":true}})"},
+        {"an operator of the future", R"(,"labelSelector":{"requirements":[{"key":"a","operator":"Near"}]})", 201,
+         R"("status":{"allowed":true}})"},
+        {"one that cannot be read", R"(,"labelSelector":{"rawSelector":"a in"})", 201,
+         R"("allowed":true,"evaluationError":"spec.resourceAttributes.labelSelector ignored due to parse error")"},
+        {"both", R"(,"fieldSelector":{"rawSelector":"a=b","requirements":[{"key":"a","operator":"Exists"}]})", 422,
+         "spec.resourceAttributes.fieldSelector.rawSelector: Invalid value: \\\"a=b\\\": may not specified at the same "
+         "time as requirements"},
+        {"neither", R"(,"labelSelector":{})", 422,
+         "spec.resourceAttributes.labelSelector.requirements: Required value"},
+        {"of nothing", R"(,"labelSelector":{"requirements":[{"operator":"Exists"}]})", 422,
+         "spec.resourceAttributes.labelSelector.requirements[0].key: Required value"},
+    };
+    for (const auto& c : cases) {
+        const auto reply = ask(c.selectors);
+        EXPECT_EQ(reply.status, c.code) << c.reason << reply.body;
+        EXPECT_NE(reply.body.find(c.said), std::string::npos) << c.reason << reply.body;
+    }
+}
+
+TEST_F(ServerTest, AWatchEndsWithTheCredentialsItBeganWith) {
+    peer->not_after = loop.clock().wall() + std::chrono::seconds(90);
+    FakeResponder responder;
+    loop.set_limit(std::chrono::hours(1));
+    const auto begin = loop.clock().now();
+    loop.run(
+        server.handler()(request("GET", std::string(widgets) + "?watch=true&timeoutSeconds=600", "", {}), responder));
+    EXPECT_TRUE(responder.streamed && responder.finished);
+    EXPECT_LE(loop.clock().now() - begin, std::chrono::seconds(92));
+    EXPECT_GE(loop.clock().now() - begin, std::chrono::seconds(89));
+}
+
+TEST_F(ServerTest, FewOfThoseWhoAreNotKnownAreWrittenDown) {
+    peer.reset();
+    for (int i = 0; i < 100; ++i)
+        EXPECT_EQ(send("GET", "/api/v1/secrets?token=hush", "", {{"authorization", "Bearer s3cr3t"}}).status, 401U);
+    const auto text = metrics.text();
+    EXPECT_NE(text.find("ocim_audit_unauthenticated_left_out_total 40"), std::string::npos);
+    loop.advance(std::chrono::seconds(1));
+    send("GET", "/" + std::string(5000, 'a'), "", {{"user-agent", std::string(5000, '\xff')}});
+    loop.run(audit.flush());
+    std::ifstream file(audit_path);
+    std::vector<api::Json> lines;
+    for (std::string line; std::getline(file, line);) {
+        EXPECT_LT(line.size(), 1200U);
+        const auto read = api::parse_json(line);
+        ASSERT_TRUE(read) << line;
+        EXPECT_EQ(line.find("s3cr3t"), std::string::npos);
+        EXPECT_EQ(line.find("hush"), std::string::npos);
+        lines.push_back(read->value);
+    }
+    ASSERT_EQ(lines.size(), 61U);
+    EXPECT_EQ(api::find_text(lines[0], {"path"}), "/api/v1/secrets");
+    EXPECT_EQ(api::find_text(lines[0], {"attempted"}), "bearer");
+    EXPECT_EQ(api::find_text(lines[0], {"outcome"}), "unauthenticated");
+    EXPECT_EQ(lines[60].at("leftOut").as_int64(), 40);
+    EXPECT_EQ(api::find_text(lines[60], {"attempted"}), "none");
 }
 
 TEST_F(ServerTest, SaysWhyItIsNotReady) {
