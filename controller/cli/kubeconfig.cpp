@@ -15,7 +15,9 @@ namespace fs = std::filesystem;
 
 class Reader {
 public:
-    Reader(std::string path, api::Json document) : path_(std::move(path)), document_(std::move(document)) {}
+    using ReadFile = std::function<Result<std::string>(const std::string& path)>;
+    Reader(std::string path, api::Json document, const ReadFile& read_file)
+        : path_(std::move(path)), document_(std::move(document)), read_file_(read_file) {}
 
     Result<Kubeconfig> read() {
         const auto current = text(&document_, "current-context");
@@ -69,11 +71,12 @@ private:
         }
         const auto file = text(object, field);
         if (file.empty()) return std::string();
-        return read_file((fs::path(path_).parent_path() / file).string());
+        return read_file_((fs::path(path_).parent_path() / file).string());
     }
 
     std::string path_;
     api::Json document_;
+    const ReadFile& read_file_;
 };
 
 }  // namespace
@@ -88,14 +91,19 @@ std::string kubeconfig_path(const std::string& path) {
     return std::string(home ? home : "") + "/.kube/config";
 }
 
+Result<Kubeconfig> parse_kubeconfig(const std::string& path, std::string_view text,
+                                    const std::function<Result<std::string>(const std::string& path)>& read) {
+    auto parsed = api::parse_yaml(text);
+    if (!parsed) return std::move(parsed).error().within(path);
+    return Reader(path, std::move(parsed->value), read).read();
+}
+
 Result<Kubeconfig> read_kubeconfig(const std::string& path) {
     auto text = read_file(path);
     if (!text) return std::move(text).error();
     if (text->empty())
         return Error{ErrorClass::invalid, path + " is not there or empty; give --kubeconfig FILE or set KUBECONFIG"};
-    auto parsed = api::parse_yaml(*text);
-    if (!parsed) return std::move(parsed).error().within(path);
-    return Reader(path, std::move(parsed->value)).read();
+    return parse_kubeconfig(path, *text, read_file);
 }
 
 }  // namespace ocim::cli

@@ -3,7 +3,9 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace ocim::cli {
 
@@ -19,6 +21,9 @@ struct Kubeconfig {
 /// `path`, else the first of $KUBECONFIG, else ~/.kube/config.
 std::string kubeconfig_path(const std::string& path);
 
+/// `path` is its file's name, and `read` gives the text of others. Errors (invalid) name the file and what it lacks.
+Result<Kubeconfig> parse_kubeconfig(const std::string& path, std::string_view text,
+                                    const std::function<Result<std::string>(const std::string& path)>& read);
 /// Keys may be in the file or beside it. Errors (invalid) name the file and what it lacks.
 Result<Kubeconfig> read_kubeconfig(const std::string& path);
 

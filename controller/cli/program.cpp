@@ -293,9 +293,12 @@ Result<void> Program::State::announce() {
     const auto expires = net::certificate_expiry(access.server.certificate);
     if (!expires) return expires.error();
     tasks.spawn("certificates", renew_in_time(*clock, *expires, [this] { return renew_certificates(); }));
-    log::info("ready", {{"api", address},
-                        {"metrics", url("http", settings.metrics_listen.host, metrics_listener->port())},
-                        {"version", OCIM_VERSION}});
+    log::info("ready",
+              {{"api", address},
+               {"metrics", url("http", settings.metrics_listen.host, metrics_listener->port())},
+               {"webhooks", webhook_listener ? url("http", settings.webhook_listen->host, webhook_listener->port())
+                                             : std::string("none")},
+               {"version", OCIM_VERSION}});
     std::cout << "ocim is ready: export KUBECONFIG=" << path << std::endl;
     return {};
 }

@@ -48,6 +48,8 @@ public:
         if (phase_ == Phase::idle) hang_up();
     }
     void tick(Instant now) override {
+        // who has begun to ask is told that it took him too long
+        if (phase_ == Phase::reading && channel_.stop_filling(now)) return;
         if (channel_.tick(now) && phase_ == Phase::handling) watch();
     }
     void ended() override {
@@ -146,7 +148,8 @@ awaitable<Connection::Next> Connection::read_request() {
         }
         if (more_needed) {
             const bool filled = co_await channel_.fill();
-            if (!filled) co_return Next::gone;
+            if (!filled && channel_.late()) refusal_ = {408, "The request took too long to arrive"};
+            if (!filled) co_return channel_.late() ? Next::refused : Next::gone;
         }
     }
     channel_.set_deadline(never);

@@ -52,7 +52,7 @@ bool ServerChannel::shows_certificate() const { return tls_ && net::shows_certif
 awaitable<bool> ServerChannel::fill() {
     const auto before = input_.size();
     co_await until_watched();
-    if (!open_) co_return false;
+    if (!open_ || late_) co_return false;
     if (input_.size() > before) co_return true;
     const auto room = input_.prepare(read_bytes);
     error_code error;
@@ -63,8 +63,8 @@ awaitable<bool> ServerChannel::fill() {
         std::tie(error, size) = co_await socket_.async_read_some(room, as_result);
     }
     input_.commit(size);
-    if (error) open_ = false;
-    co_return !error;
+    if (error && !late_) open_ = false;
+    co_return !error && !late_;
 }
 
 awaitable<bool> ServerChannel::send(std::string bytes) {
@@ -90,7 +90,7 @@ void ServerChannel::watch(Watched watched) {
     auto on_read = [this, watched = std::move(watched)](error_code error, std::size_t size) {
         watching_ = false;
         input_.commit(size);
-        if (error) open_ = false;
+        if (error && !late_) open_ = false;
         watch_ended_.notify();
         watched(static_cast<bool>(error));
     };
@@ -134,6 +134,15 @@ void ServerChannel::hang_up() {
     open_ = false;
     error_code ignored;
     socket_.close(ignored);
+}
+
+bool ServerChannel::stop_filling(Instant now) {
+    if (late_ || now < deadline_) return false;
+    late_ = true;
+    deadline_ = now + write_stall_;
+    error_code ignored;
+    socket_.cancel(ignored);
+    return true;
 }
 
 bool ServerChannel::tick(Instant now) {

@@ -50,6 +50,10 @@ public:
     Instant deadline() const { return deadline_; }
     /// Hangs up and returns false when the deadline has passed.
     bool tick(Instant now);
+    /// Ends fill() when the deadline has passed, for good; there is time for an answer then. False before.
+    bool stop_filling(Instant now);
+    /// Whether that was done.
+    bool late() const { return late_; }
 
 private:
     awaitable<void> until_watched();
@@ -63,6 +67,7 @@ private:
     std::string remote_address_;
     Instant deadline_ = Instant::max();
     bool open_ = true;
+    bool late_ = false;
     bool watching_ = false;
     Signal watch_ended_;
 };

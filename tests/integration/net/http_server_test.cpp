@@ -364,6 +364,25 @@ TEST_F(HttpServerTest, CutsAClientThatIsSlowToAsk) {
     EXPECT_EQ(begun_, 0);
 }
 
+TEST_F(HttpServerTest, TellsAClientThatIsSlowToAsk) {
+    for (const auto with : {With::plain, With::tls}) {
+        SCOPED_TRACE(static_cast<int>(with));
+        start(with, {.request_timeout = Duration(1000)});
+        // a body that does not end while curl waits for the answer
+        const auto ca = with == With::tls ? " --cacert " + directory_.file("ca.pem") : std::string();
+        const auto command = "sleep 4 | curl -sS -i --max-time 30 -T - -H 'Expect:'" + ca + " " + scheme_ +
+                             "://127.0.0.1:" + std::to_string(server_->port()) + "/x";
+        const auto ran = beside([command] { return test::run_program({"sh", "-c", command}); });
+        EXPECT_NE(ran.output.find("HTTP/1.1 408 Request Timeout"), std::string::npos) << ran.output;
+        EXPECT_NE(ran.output.find("The request took too long to arrive"), std::string::npos) << ran.output;
+        EXPECT_EQ(begun_, 0);
+        EXPECT_EQ(curl({}, "/").exit_code, 0) << "others are served";
+        begun_ = 0;
+        loop_.run(server_->stop(loop_.clock().now()));
+        server_.reset();
+    }
+}
+
 TEST_F(HttpServerTest, CancelsTheHandlerWhenTheClientGoes) {
     start(With::plain);
     const auto port = server_->port();
