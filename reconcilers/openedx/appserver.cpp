@@ -6,6 +6,7 @@
 #include "crd/provisioningruns.hpp"
 #include "crd/virtualmachines.hpp"
 #include "openedx/parts.hpp"
+#include "openedx/rollout.hpp"
 #include "openedx/site.hpp"
 #include "runtime/base64.hpp"
 
@@ -29,6 +30,19 @@ constexpr auto provision_duration = "ocim_provision_duration_seconds";
 std::string snapshot_name(const Object& object) { return object.metadata.name + "-config"; }
 /// Named by attempt. There is one: another attempt is another AppServer, on a machine of its own.
 std::string run_name(const Object& object) { return object.metadata.name + "-1"; }
+
+/// In what a run failed, as rollouts tell one failure from another.
+const char* failure_of(std::optional<crd::ProvisioningRun::Status::FailedStep> step) {
+    using Step = crd::ProvisioningRun::Status::FailedStep;
+    if (!step) return "ConfigurationFailed";
+    switch (*step) {
+        case Step::fetch: return fetch_failed;
+        case Step::download: return download_failed;
+        case Step::requirements: return "RequirementsFailed";
+        case Step::playbook: break;
+    }
+    return "ConfigurationFailed";
+}
 
 template <class T>
 const api::Condition* ready_of(const T& object) {
@@ -164,13 +178,10 @@ private:
         const auto* run_ready = run ? ready_of(*run) : nullptr;
         const bool configured = phase == RunPhase::succeeded;
         const bool broken = phase == RunPhase::failed || phase == RunPhase::cancelled;
-        using Step = crd::ProvisioningRun::Status::FailedStep;
-        const bool unfetched = broken && run->status.failed_step == Step::fetch;
         find("Configured", configured,
-             configured  ? "Succeeded"
-             : unfetched ? "FetchFailed"
-             : broken    ? "ConfigurationFailed"
-                         : "Configuring",
+             configured ? "Succeeded"
+             : broken   ? failure_of(run->status.failed_step)
+                        : "Configuring",
              run_ready ? run_ready->message : "the playbook has not started");
         const bool up = machine && machine->status.phase == MachinePhase::ready;
         const bool rebooted = machine && machine->status.reboot_request == run_name(object_);

@@ -14,7 +14,6 @@ using Phase = AppServer::Status::Phase;
 
 constexpr Duration retry_min = 30s, retry_max = 30min;  // between attempts: a machine each, so not in a hurry
 constexpr auto reconcile_at = "ocim.opencraft.com/reconcile-at";
-constexpr auto fetch_failed = "FetchFailed";  // as appserver.cpp says it
 
 const api::Condition* condition(const AppServer& appserver, std::string_view type) {
     for (const auto& item : appserver.status.conditions)
@@ -87,8 +86,9 @@ Attempts counted(const crd::Instance& instance, const std::vector<AppServer>& mi
         if (number_of(*it) <= number_in(out.last_failed.value_or(""))) continue;
         const auto* configured = condition(*it, "Configured");
         out.failures = out.failures.value_or(0) + 1;
-        // what could not be fetched says nothing of the configuration
-        if (!configured || configured->reason != fetch_failed) out.attempts = out.attempts.value_or(0) + 1;
+        const bool unreached =
+            configured && (configured->reason == fetch_failed || configured->reason == download_failed);
+        if (!unreached) out.attempts = out.attempts.value_or(0) + 1;
         out.last_failed = it->metadata.name;
         out.failed_at = rfc3339(failed_at(*it, now));
         const auto* ready = condition(*it, "Ready");

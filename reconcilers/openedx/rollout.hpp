@@ -12,6 +12,10 @@
 /// Which AppServers an Instance should have, and which of them serve. Pure.
 namespace ocim::openedx {
 
+/// Reasons of an AppServer's condition Configured that say nothing of its configuration: something was not reached.
+/// Such a failure uses up no attempt.
+constexpr auto fetch_failed = "FetchFailed", download_failed = "DownloadFailed";
+
 /// What an AppServer has come to.
 enum class Progress { working, running, failed };
 Progress progress(const crd::AppServer& appserver);

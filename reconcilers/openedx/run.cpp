@@ -24,8 +24,10 @@ constexpr std::size_t last_lines_max = 20;
 constexpr std::int64_t tail_bytes_max = 8192;  // as run_look.sh shows it
 
 using Step = Object::Status::FailedStep;
-constexpr std::pair<const char*, Step> steps[] = {
-    {"fetch", Step::fetch}, {"requirements", Step::requirements}, {"playbook", Step::playbook}};
+constexpr std::pair<const char*, Step> steps[] = {{"fetch", Step::fetch},
+                                                  {"download", Step::download},
+                                                  {"requirements", Step::requirements},
+                                                  {"playbook", Step::playbook}};
 
 const Run* find(const RunSnapshot& seen, const std::string& key) {
     const auto found = seen.find(key);
@@ -150,7 +152,7 @@ std::vector<std::string> last_lines(const std::string& tail, bool whole) {
 }
 
 /// Why a run failed, in a sentence; `said`: the end of its log.
-std::string failure_of(const Run& run, const std::vector<std::string>& said) {
+std::string failure_of(const Object& object, const Run& run, const std::vector<std::string>& said) {
     if (run.state == Run::State::lost) return "the run ended without an exit code: the machine was stopped under it";
     const auto code = " (exit code " + std::to_string(run.exit_code.value_or(-1)) + ")";
     const auto last = said.empty() ? std::string() : ": " + said.back();
@@ -159,7 +161,11 @@ std::string failure_of(const Run& run, const std::vector<std::string>& said) {
     if (run.exit_code == 137)
         return "the run was killed from outside" + code + ": the machine ran out of memory, or somebody ended it";
     if (run.step == "fetch") return "the repository could not be fetched" + code + last;
-    if (run.step == "requirements") return "the playbook's requirements could not be installed" + code + last;
+    const auto file = object.spec.ansible.requirements.value_or("");
+    if (run.step == "download")
+        return "what " + file + " of the repository requires could not be downloaded" + code + last;
+    if (run.step == "requirements")
+        return "what " + file + " of the repository requires cannot be installed" + code + last + "; correct that file";
     if (!run.failed_task.empty()) return "task \"" + run.failed_task + "\" failed" + code;
     return "the playbook failed" + code + last;
 }
@@ -170,7 +176,7 @@ void report_failure(const Object& object, const Run& run, runtime::Report<Object
         if (run.step == word) out.status.failed_step = step;
     out.status.failed_task = object.status.failed_task;  // a log that is gone names none
     if (!run.failed_task.empty()) out.status.failed_task = run.failed_task;
-    out.verdict = {Verdict::State::stalled, "ConfigurationFailed", failure_of(run, out.status.last_lines)};
+    out.verdict = {Verdict::State::stalled, "ConfigurationFailed", failure_of(object, run, out.status.last_lines)};
 }
 
 /// A playbook that ended well: whether the machine has come back from its reboot and answers.

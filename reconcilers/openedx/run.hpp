@@ -36,7 +36,7 @@ struct Run {
     State state{};
     std::optional<std::int32_t> exit_code;
     std::string commit, current_task, failed_task;
-    std::string step;                     ///< "fetch", "requirements" or "playbook"
+    std::string step;                     ///< "fetch", "requirements", "download" (they could not be had) or "playbook"
     std::string gave_up;                  ///< why it was killed for a time-out; else ""
     std::string started_at, finished_at;  ///< RFC 3339, by the machine's clock
     std::int64_t log_bytes = 0;           ///< on the machine

@@ -1,7 +1,8 @@
 # Runs one playbook on this machine, detached from whoever started it. Arguments:
 #   FOLDER REPOSITORY VERSION PLAYBOOK REQUIREMENTS LINE_TIMEOUT TOTAL_TIMEOUT
-# In FOLDER it leaves: init, log, step (which it is or was in), commit, started, finished, gaveup (why it was killed), group
-# (of processes), and exit (the exit code, written last and as a whole).
+# In FOLDER it leaves: init, log, step (which it is or was in; "download" when requirements could not be had), commit,
+# started, finished, gaveup (why it was killed), group (of processes), and exit (the exit code, written last and as a
+# whole).
 # variables.yml is there before. Started in a session of its own, so that $$ is the process group. The lock and the
 # file "started" make a second start do nothing.
 set -u
@@ -59,13 +60,30 @@ fetch() {
     git checkout -q --detach "$commit"
 }
 
+# Installs $requirements. One exit code stands for everything that can go wrong in pip: its own log tells whether it got no
+# proper answer, which another time may be different, or an answer that will stay.
+install() {
+    [ -f "$requirements" ] || {
+        echo "ocim: the repository has no file $requirements"
+        return 1
+    }
+    python3 -m venv "$folder/venv" || return 1
+    "$folder/venv/bin/pip" --log "$folder/pip.log" install -q -r "$requirements" && return 0
+    grep -qE "$unreachable" "$folder/pip.log" && echo download >"$folder/step"
+    return 1
+}
+# of pip and its HTTP library, and of git for a requirement that names a repository
+unreachable='Retrying \(Retry\(|[Cc]onnection ?([Ee]rror|refused|reset|timed out)|Read timed out|TimeoutError'
+unreachable="$unreachable|IncompleteRead|ProtocolError|[Cc]ould not resolve host|Temporary failure in name resolution"
+unreachable="$unreachable|HTTP error (429|5[0-9][0-9])|too many [0-9]+ error responses|returned error: (429|5[0-9][0-9])"
+
 run() {
     echo fetch >"$folder/step"
     fetch || return 1
     ansible=ansible-playbook
     if [ -n "$requirements" ]; then
         echo requirements >"$folder/step"
-        python3 -m venv "$folder/venv" && "$folder/venv/bin/pip" install -q -r "$requirements" || return 1
+        install || return 1
         ansible=$folder/venv/bin/ansible-playbook
     fi
     echo playbook >"$folder/step"

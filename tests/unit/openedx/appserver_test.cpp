@@ -87,8 +87,12 @@ TEST(AppServer, SaysWhyNobodyIsSentThere) {
     }
 }
 
-TEST(AppServer, TellsAFailureToFetchFromOthers) {
-    for (const auto& [step, reason] : {std::pair{"Fetch", "FetchFailed"}, {"Playbook", "ConfigurationFailed"}})
+TEST(AppServer, TellsInWhatItFailed) {
+    for (const auto& [step, reason] : {std::pair{"Fetch", "FetchFailed"},
+                                       {"Download", "DownloadFailed"},
+                                       {"Requirements", "RequirementsFailed"},
+                                       {"Playbook", "ConfigurationFailed"},
+                                       {"", "ConfigurationFailed"}})
         EXPECT_EQ(finding(AppServers::compose(appserver(), children("Failed", step), inputs({})), "Configured")->reason,
                   reason);
 }

@@ -241,8 +241,11 @@ TEST(ProvisioningRun, SaysWhyItFailed) {
         {"a task", 2, "playbook", "", "migrate", "task \"migrate\" failed (exit code 2)"},
         {"no task was reached", 4, "playbook", "", "", "the playbook failed (exit code 4): no hosts matched"},
         {"git", 1, "fetch", "", "", "the repository could not be fetched (exit code 1): no hosts matched"},
-        {"pip", 1, "requirements", "", "",
-         "the playbook's requirements could not be installed (exit code 1): no hosts matched"},
+        {"pip, without an answer", 1, "download", "", "",
+         "what pip.txt of the repository requires could not be downloaded (exit code 1): no hosts matched"},
+        {"pip, with one", 1, "requirements", "", "",
+         "what pip.txt of the repository requires cannot be installed (exit code 1): no hosts matched; correct that "
+         "file"},
         {"a time-out of ours", 124, "playbook", "nothing was printed for 1500 seconds", "migrate",
          "the run was killed: nothing was printed for 1500 seconds"},
         {"its record was put back", 124, "", "", "", "the run was killed: it took longer than its time-outs allow"},
@@ -255,7 +258,15 @@ TEST(ProvisioningRun, SaysWhyItFailed) {
         run.gave_up = c.gave_up;
         run.failed_task = c.task;
         run.tail = "cloning\nno hosts matched\n";
-        EXPECT_EQ(Runs::report(run_object(), inputs(), with(run)).verdict.message, c.expected) << c.reason;
+        auto object = run_object();
+        object.spec.ansible.requirements = "pip.txt";
+        const auto report = Runs::report(object, inputs(), with(run));
+        EXPECT_EQ(report.verdict.message, c.expected) << c.reason;
+        object.status = report.status;
+        const auto restored = Runs::diff(object, inputs(), {});
+        ASSERT_EQ(restored.size(), 1U) << c.reason;
+        const auto step = restored[0].files.find("step");
+        EXPECT_EQ(step == restored[0].files.end() ? "" : step->second, c.step) << c.reason << ": it is remembered";
     }
     auto ignored = finished(0);
     ignored.failed_task = "optional";
