@@ -12,6 +12,9 @@ using Object = Monitor::Object;
 using Verb = Action::Verb;
 using std::chrono::seconds;
 
+constexpr auto alerting = "Alerting";  // a condition
+constexpr auto sends_no_mail = "SendsNoMail";
+
 Key key_of(const Object& object) { return {object.metadata.key()}; }
 runtime::Mark mark_of(const Object& object, const std::string& installation) {
     return {installation, object.metadata.key(), object.metadata.uid, false};
@@ -56,6 +59,19 @@ runtime::Finding up_finding(const Object& object, const std::optional<Outcome>& 
     if (!object.spec.enabled) return {"Up", "Unknown", "Disabled", "spec.enabled is false"};
     if (!last) return {"Up", "Unknown", "NotProbedYet", ""};
     return {"Up", last->up ? "True" : "False", last->up ? "ProbeSucceeded" : "ProbeFailed", last->message};
+}
+
+/// Whoever is named to be told by mail, and will not be: said as long as it is so, and once as an Event.
+void say_who_is_not_told(const Object& object, runtime::Report<Object>& out) {
+    if (object.spec.alert_emails.empty()) return;
+    std::string message = "MonitoringService " + object.spec.service_ref.name +
+                          " is the built-in prober, which sends no mail: nobody in spec.alertEmails is told; alert on "
+                          "the metric ocim_probe_success instead";
+    const auto said = std::ranges::any_of(object.status.conditions, [](const auto& item) {
+        return item.type == alerting && item.status == "False" && item.reason == sends_no_mail;
+    });
+    if (!said) out.notes.push_back({true, sends_no_mail, message});
+    out.findings.push_back({alerting, "False", sends_no_mail, std::move(message)});
 }
 
 }  // namespace
@@ -128,6 +144,7 @@ runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inp
             out.notes = {
                 {!last->up, last->up ? "ProbeSucceeded" : "ProbeFailed", object.spec.url + " " + last->message}};
     }
+    say_who_is_not_told(object, out);
     if (!probe)
         out.verdict = probe.error();
     else if (!current)

@@ -102,6 +102,29 @@ TEST(Monitor, RemovesItsOwnOnly) {
     EXPECT_EQ(texts(Monitor::sweep(key, other)), Texts{"delete monitor campus/lms"});
 }
 
+TEST(Monitor, SaysThatNobodyIsToldByMail) {
+    auto object = monitor();
+    EXPECT_EQ(Monitor::report(object, inputs(), watched()).findings.size(), 1u) << "nobody is to be told";
+    object.spec.alert_emails = {"ops@example.org"};
+    auto said = Monitor::report(object, inputs(), watched());
+    ASSERT_EQ(said.findings.size(), 2u);
+    EXPECT_EQ(said.findings[1],
+              (runtime::Finding{"Alerting", "False", "SendsNoMail",
+                                "MonitoringService builtin is the built-in prober, which sends no mail: nobody in "
+                                "spec.alertEmails is told; alert on the metric ocim_probe_success instead"}));
+    ASSERT_EQ(said.notes.size(), 1u) << "and once as an event";
+    EXPECT_TRUE(said.notes[0].warning);
+    EXPECT_EQ(said.verdict.state, State::ready) << "it is watched all the same";
+    api::Condition condition;
+    condition.type = "Alerting";
+    condition.status = "False";
+    condition.reason = "SendsNoMail";
+    object.status.conditions.push_back(condition);
+    said = Monitor::report(object, inputs(), watched());
+    EXPECT_EQ(said.findings.size(), 2u);
+    EXPECT_TRUE(said.notes.empty());
+}
+
 TEST(Monitor, ReportTable) {
     const WallTime noon = *parse_rfc3339("2026-11-22T12:00:00Z");
     const Outcome up{true, 200, "answers 200", noon}, down{false, 503, "answers 503, expected 200 to 399", noon};
