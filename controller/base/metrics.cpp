@@ -5,6 +5,7 @@
 #include <prometheus/text_serializer.h>
 #include <cassert>
 #include <mutex>
+#include <set>
 #include <variant>
 
 namespace ocim {
@@ -16,17 +17,28 @@ using AnyFamily =
     std::variant<FamilyOf<prometheus::Counter>, FamilyOf<prometheus::Gauge>, FamilyOf<prometheus::Histogram>>;
 }  // namespace
 
+namespace {
+prometheus::MetricType type_of(const AnyFamily& family) {
+    if (std::holds_alternative<FamilyOf<prometheus::Counter>>(family)) return prometheus::MetricType::Counter;
+    if (std::holds_alternative<FamilyOf<prometheus::Gauge>>(family)) return prometheus::MetricType::Gauge;
+    return prometheus::MetricType::Histogram;
+}
+}  // namespace
+
 struct Metrics::State {
     prometheus::Registry registry;
     std::mutex mutex;  // guards families
     std::map<std::string, AnyFamily> families;
+    std::map<std::string, std::string> helps;  // by name
 
     template <class T, class Build>
     prometheus::Family<T>& family(const std::string& name, const std::string& help, Build build) {
         const std::lock_guard lock(mutex);
         auto found = families.find(name);
-        if (found == families.end())
+        if (found == families.end()) {
             found = families.emplace(name, &build().Name(name).Help(help).Register(registry)).first;
+            helps.emplace(name, help);
+        }
         assert(std::holds_alternative<FamilyOf<T>>(found->second) && "a metric has one type");
         return *std::get<FamilyOf<T>>(found->second);
     }
@@ -60,7 +72,16 @@ void Metrics::remove_gauge(const std::string& name, const Labels& labels) {
     if (family->Has(labels)) family->Remove(&family->Add(labels));
 }
 
-std::string Metrics::text() const { return prometheus::TextSerializer().Serialize(state_->registry.Collect()); }
+std::string Metrics::text() const {
+    auto shown = state_->registry.Collect();
+    // the library leaves out a name that has no series now; who reads us is to know that it exists
+    std::set<std::string> full;
+    for (const auto& family : shown) full.insert(family.name);
+    const std::lock_guard lock(state_->mutex);
+    for (const auto& [name, family] : state_->families)
+        if (!full.contains(name)) shown.push_back({name, state_->helps.at(name), type_of(family), {}});
+    return prometheus::TextSerializer().Serialize(shown);
+}
 
 const prometheus::Histogram::BucketBoundaries& Metrics::default_buckets() {
     static const prometheus::Histogram::BucketBoundaries buckets{0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,

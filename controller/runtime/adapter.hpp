@@ -118,6 +118,7 @@ public:
     virtual std::vector<api::Kind> child_kinds() const = 0;
     virtual std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const = 0;
     virtual std::vector<HistogramKind> histograms() const = 0;
+    virtual bool has_phase() const = 0;  ///< in its status
     virtual Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const = 0;
 };
 

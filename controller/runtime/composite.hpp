@@ -41,6 +41,9 @@ public:
         if constexpr (requires { K::histograms(); }) return K::histograms();
         return {};
     }
+    bool has_phase() const override {
+        return requires(const typename K::Object& o) { o.status.phase; };
+    }
     Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const override {
         auto decoded = api::decode_object<typename K::Object>(object);
         if (!decoded) return std::move(decoded).error();

@@ -33,7 +33,7 @@ CompositeController::CompositeController(Engine& engine, BackendBoard& board, co
       composite_(adapter),
       abandoned_(
           engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})),
-      states_(engine.metrics, name_) {
+      states_(engine.metrics, name_, adapter.has_phase() ? StateMetrics::Phase::shown : StateMetrics::Phase::none) {
     for (const auto& kind : adapter.child_kinds()) kinds_.emplace(kind_id(kind), kind);
     for (const auto& one : adapter.histograms())
         histograms_.emplace(one.name, &engine.metrics.histogram(one.name, one.help, {}, one.buckets));

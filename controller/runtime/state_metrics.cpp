@@ -14,27 +14,44 @@ Metrics::Labels labels_of(const ObjectKey& key, const std::string& phase) {
 
 }  // namespace
 
+StateMetrics::StateMetrics(Metrics& metrics, std::string kind, Phase phase)
+    : metrics_(metrics), ready_name_("ocim_" + kind + "_ready"), phase_name_("ocim_" + kind + "_phase") {
+    // a name without a series: made with one that goes at once
+    const ObjectKey nobody;
+    ready(labels_of(nobody));
+    metrics_.remove_gauge(ready_name_, labels_of(nobody));
+    if (phase == Phase::none) return;
+    this->phase(labels_of(nobody, ""));
+    metrics_.remove_gauge(phase_name_, labels_of(nobody, ""));
+}
+
+prometheus::Gauge& StateMetrics::ready(const Metrics::Labels& labels) {
+    return metrics_.gauge(ready_name_, "1 when the object is as declared", labels);
+}
+
+prometheus::Gauge& StateMetrics::phase(const Metrics::Labels& labels) {
+    return metrics_.gauge(phase_name_, "1 for the phase that the object is in", labels);
+}
+
 void StateMetrics::set(const ObjectKey& key, const Json& object) {
-    metrics_.gauge("ocim_" + kind_ + "_ready", "1 when the object is as declared", labels_of(key))
-        .Set(is_ready(object) ? 1 : 0);
+    ready(labels_of(key)).Set(is_ready(object) ? 1 : 0);
     set_phase(key, std::string(api::find_text(object, {"status", "phase"})));
 }
 
 void StateMetrics::forget(const ObjectKey& key) {
-    metrics_.remove_gauge("ocim_" + kind_ + "_ready", labels_of(key));
+    metrics_.remove_gauge(ready_name_, labels_of(key));
     set_phase(key, "");
 }
 
 void StateMetrics::set_phase(const ObjectKey& key, const std::string& phase) {
     const auto held = phases_.find(key);
     if (held == phases_.end() ? phase.empty() : held->second == phase) return;
-    const auto name = "ocim_" + kind_ + "_phase";
     if (held != phases_.end()) {
-        metrics_.remove_gauge(name, labels_of(key, held->second));
+        metrics_.remove_gauge(phase_name_, labels_of(key, held->second));
         phases_.erase(held);
     }
     if (phase.empty()) return;
-    metrics_.gauge(name, "1 for the phase that the object is in", labels_of(key, phase)).Set(1);
+    this->phase(labels_of(key, phase)).Set(1);
     phases_.emplace(key, phase);
 }
 

@@ -139,6 +139,13 @@ TEST(Metrics, PrintsWhatWasCounted) {
         EXPECT_THAT(text, HasSubstr(line));
 }
 
+TEST(Metrics, ANameStaysWhenItsSeriesGo) {
+    Metrics metrics;
+    metrics.gauge("ocim_thing_ready", "Whether it is.", {{"name", "a"}}).Set(1);
+    metrics.remove_gauge("ocim_thing_ready", {{"name", "a"}});
+    EXPECT_EQ(metrics.text(), "# HELP ocim_thing_ready Whether it is.\n# TYPE ocim_thing_ready gauge\n");
+}
+
 TEST(Metrics, AGaugeOfAnObjectThatIsGoneGoes) {
     Metrics metrics;
     metrics.gauge("ocim_ready", "Ready.", {{"name", "a"}}).Set(1);

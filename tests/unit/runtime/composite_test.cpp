@@ -40,6 +40,13 @@ TEST_F(CompositeTest, MakesItsChildrenAndThenNothingMoves) {
     EXPECT_EQ(server_.writes(), writes);
 }
 
+TEST_F(CompositeTest, ItsMetricsAreThereBeforeTheFirstObject) {
+    start();
+    EXPECT_NE(metrics_->text().find("# TYPE ocim_library_ready gauge\n"), std::string::npos);
+    EXPECT_EQ(metrics_->text().find("ocim_library_ready{"), std::string::npos) << "of nobody";
+    EXPECT_EQ(metrics_->text().find("ocim_library_phase"), std::string::npos) << "a library has no phase";
+}
+
 TEST_F(CompositeTest, PrunesWhatItNoLongerNamesAndNothingElse) {
     shelf();
     library("{'shelf':'oak','titles':['dune','emma']}");
