@@ -12,6 +12,7 @@
 #include "crd/schemas.hpp"
 #include "reconcilers/register.hpp"
 #include "registry/registry.hpp"
+#include "runtime/installation.hpp"
 #include "runtime/manager.hpp"
 #include "store/store.hpp"
 
@@ -51,6 +52,7 @@ struct Program::State {
     }
     awaitable<Result<void>> serve_until_signal();
     awaitable<Result<void>> install_kinds();
+    awaitable<Result<void>> name_installation();
     void make_controllers();
     Result<void> listen();
     Result<void> announce();
@@ -191,6 +193,7 @@ awaitable<Result<void>> Program::State::start() {
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
     client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
     logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);
+    if (!settings.installation_id.empty()) CO_CHECK(co_await name_installation());
     // before anybody can write: what the controllers refuse must be refused from the first request on
     if (settings.controllers) make_controllers();
     CO_CHECK(listen());
@@ -219,6 +222,12 @@ awaitable<Result<void>> Program::State::install_kinds() {
         auto installed = co_await registry->install(schema.value);
         if (!installed) co_return to_error(installed.error());
     }
+    co_return Result<void>();
+}
+
+awaitable<Result<void>> Program::State::name_installation() {
+    auto learnt = co_await runtime::learn_installation(*client, *random, settings.installation_id);
+    if (!learnt) co_return std::move(learnt).error().within("--installation-id");
     co_return Result<void>();
 }
 

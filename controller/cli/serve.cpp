@@ -4,6 +4,7 @@
 #include "cli/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/program.hpp"
+#include "runtime/installation.hpp"
 
 #include <sys/stat.h>
 #include <iostream>
@@ -28,6 +29,9 @@ constexpr Flag flags[] = {
     {"token-auth-file", "FILE", "Tokens for people: token,user,uid,\"group1,group2\" in CSV, read at start."},
     {"service-account-issuer", "URL", "Who signs the tokens of ServiceAccounts, and whom they are for.",
      "https://kubernetes.default.svc.cluster.local"},
+    {"installation-id", "ID",
+     "Whose the things are that this installation makes; kept from the first start on (default: one is drawn). Give it "
+     "when a lost data directory is replaced."},
     {"no-controllers", "", "Only serve the API; nothing in the world is touched."},
     {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
     {"help", "", "Show this text."},
@@ -64,6 +68,11 @@ Result<Program::Settings> settings(const Arguments& arguments) {
         auto webhooks = parse_address("webhook-listen", arguments.text("webhook-listen"));
         if (!webhooks) return std::move(webhooks).error();
         out.webhook_listen = *std::move(webhooks);
+    }
+    if (arguments.has("installation-id")) {
+        out.installation_id = arguments.text("installation-id");
+        if (auto good = runtime::check_installation_id(out.installation_id); !good)
+            return std::move(good).error().within("--installation-id");
     }
     out.controllers = !arguments.has("no-controllers");
     const auto format = arguments.text("log-format");

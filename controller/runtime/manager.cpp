@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "runtime/composite_controller.hpp"
 #include "runtime/external_controller.hpp"
+#include "runtime/installation.hpp"
 
 namespace ocim::runtime {
 
@@ -11,39 +12,10 @@ using Priority = WorkQueue::Priority;
 
 namespace {
 
-constexpr std::string_view our_namespace = "ocim-system";
-constexpr std::string_view installation_name = "ocim-installation";
-
-Json installation_object(const std::string& id) {
-    api::json::object metadata;
-    metadata["name"] = installation_name;
-    metadata["namespace"] = our_namespace;
-    api::json::object data;
-    data["id"] = id;
-    api::json::object out;
-    out["apiVersion"] = "v1";
-    out["kind"] = "ConfigMap";
-    out["metadata"] = std::move(metadata);
-    out["data"] = std::move(data);
-    return out;
-}
-
-Json namespace_object() {
-    api::json::object metadata;
-    metadata["name"] = our_namespace;
-    api::json::object out;
-    out["apiVersion"] = "v1";
-    out["kind"] = "Namespace";
-    out["metadata"] = std::move(metadata);
-    return out;
-}
-
 awaitable<Result<void>> flush(EventRecorder& events) {
     co_await events.flush();
     co_return Result<void>();
 }
-
-bool made_or_there(const Result<Json>& result) { return result || result.error().error_class == ErrorClass::conflict; }
 
 /// The value at "spec.name"; null for what is not a plain path.
 const Json* value_at(const Json& object, std::string_view path) {
@@ -76,7 +48,6 @@ struct Manager::State {
     void changed(const Change& change);
     void synced(const api::Kind& kind);
     const Controller* controller_of(const api::Kind& kind) const;
-    awaitable<Result<void>> learn_installation();
     void follow_all();
     void start_loops();
     void check_finalizers();
@@ -179,7 +150,7 @@ void Manager::State::synced(const api::Kind& kind) {
 
 awaitable<Result<void>> Manager::start() {
     auto& state = *state_;
-    CO_CHECK(co_await state.learn_installation());
+    CO_TRY(state.engine.installation, co_await learn_installation(state.engine.client, state.engine.random, ""));
     state.engine.started = state.engine.clock.now();
     state.follow_all();
     co_await state.engine.informers.wait_synced();
@@ -187,28 +158,6 @@ awaitable<Result<void>> Manager::start() {
     state.start_loops();
     state.priority = Priority::high;
     log::info("controllers started", {{"installation", state.engine.installation}});
-    co_return Result<void>();
-}
-
-awaitable<Result<void>> Manager::State::learn_installation() {
-    const std::string in(our_namespace), name(installation_name);
-    auto found = co_await engine.client.get(api::config_map_kind, in, name);
-    if (!found) {
-        if (found.error().error_class != ErrorClass::not_found) co_return std::move(found).error();
-        auto home = namespace_object();
-        const auto made_home = co_await engine.client.create(api::namespace_kind, std::move(home));
-        if (!made_or_there(made_home)) co_return Error(made_home.error()).within("namespace ocim-system");
-        auto fresh = installation_object(engine.random.text(10, "abcdefghijklmnopqrstuvwxyz0123456789"));
-        const auto made = co_await engine.client.create(api::config_map_kind, std::move(fresh));
-        if (!made_or_there(made)) co_return Error(made.error()).within("ConfigMap ocim-installation");
-        found = co_await engine.client.get(api::config_map_kind, in, name);  // another replica may have been first
-        if (!found) co_return std::move(found).error();
-    }
-    engine.installation = std::string(api::find_text(*found, {"data", "id"}));
-    if (engine.installation.empty())
-        co_return Error{ErrorClass::invalid,
-                        "ConfigMap ocim-system/ocim-installation has no data.id: put back the installation's id, or "
-                        "delete it when this installation owns nothing yet"};
     co_return Result<void>();
 }
 

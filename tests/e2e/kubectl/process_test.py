@@ -102,6 +102,23 @@ class Process(unittest.TestCase):
             ocim.kubectl("get", "namespace", "kept")
             self.assertEqual((ocim.data / "pki" / "ca.crt").read_text(), authority)
 
+    def test_an_installation_keeps_its_id(self):
+        with Ocim("--installation-id", "prod") as ocim:
+            def id_of():
+                return ocim.kubectl("get", "configmap", "-n", "ocim-system", "ocim-installation",
+                                    "-o", "jsonpath={.data.id}")
+            self.assertEqual(id_of(), "prod")
+            ocim.stop()
+            for flag, code, said in (("other", 1, 'this installation is "prod" and cannot become "other"'),
+                                     ("No Id", 2, '"No Id" is no id of an installation')):
+                ocim.flags = ["--no-controllers", "--installation-id", flag]
+                refused = subprocess.run(ocim.command(), capture_output=True, text=True, timeout=60, check=False)
+                self.assertEqual((refused.returncode, refused.stdout), (code, ""))
+                self.assertIn("--installation-id: " + said, refused.stderr)
+            ocim.flags = ["--no-controllers"]
+            ocim.start()
+            self.assertEqual(id_of(), "prod")
+
     def test_metrics_and_audit(self):
         with Ocim() as ocim:
             ocim.kubectl("create", "secret", "generic", "s", "--from-literal=password=swordfish")
