@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/kinds.hpp"
+#include "runtime/turns.hpp"
 
 #include <cstdint>
 #include <memory>
@@ -85,6 +86,8 @@ public:
     virtual Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) = 0;
     virtual Result<std::vector<PlannedAction>> remove(const Json& object, const std::string& installation) = 0;
     virtual Result<Reported> report(const Json& object, const Inputs& inputs) = 0;
+    /// Of whose places it needs one; nothing when it needs none, or no more.
+    virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) = 0;
     virtual std::vector<MarkedThing> marked() = 0;
     virtual std::vector<PlannedAction> sweep(KeyId key) = 0;
 };
@@ -92,6 +95,9 @@ public:
 class ExternalAdapter : public KindAdapter {
 public:
     virtual std::vector<GeneratedSecret> generates(const Json& object) const = 0;
+    /// Whether objects of this kind take turns, and what one says of it before its backend is seen.
+    virtual bool takes_turns() const = 0;
+    virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) const = 0;
     virtual api::Kind backend_kind() const = 0;
     virtual bool backend_is_ours() const = 0;
     /// Error invalid: the backend does not decode.

@@ -16,6 +16,22 @@ template <ExternalKind A>
 using Opener = std::function<Result<std::unique_ptr<System<typename A::Key, typename A::Thing, typename A::Action>>>(
     const typename A::Backend&, const Inputs&, const Services&)>;
 
+/// A kind may say how many of its things are under way at a time: static std::optional<Turn> turn(const Object&,
+/// const Inputs&, const std::map<Key, Thing>& seen). Pure. What creates its thing then waits for a place.
+template <ExternalKind A>
+constexpr bool takes_turns_v = requires(const typename A::Object& object, const Inputs& inputs,
+                                        const std::map<typename A::Key, typename A::Thing>& seen) {
+    { A::turn(object, inputs, seen) } -> std::same_as<std::optional<Turn>>;
+};
+
+template <ExternalKind A>
+std::optional<Turn> turn_of(const Json& object, const Inputs& inputs,
+                            const std::map<typename A::Key, typename A::Thing>& seen) {
+    if constexpr (takes_turns_v<A>)
+        if (const auto decoded = api::decode_object<typename A::Object>(object)) return A::turn(*decoded, inputs, seen);
+    return std::nullopt;
+}
+
 template <ExternalKind A>
 class WorldOf final : public World {
 public:
@@ -73,6 +89,9 @@ public:
         auto said = A::report(*decoded, inputs, seen_.things());
         return Reported{api::encode(said.status), std::move(said.verdict), std::move(said.findings), said.look_again,
                         std::move(said.notes)};
+    }
+    std::optional<Turn> turn(const Json& object, const Inputs& inputs) override {
+        return turn_of<A>(object, inputs, seen_.things());
     }
     std::vector<MarkedThing> marked() override {
         std::vector<MarkedThing> out;
@@ -162,6 +181,10 @@ public:
             if (decoded) return A::generates(*decoded);
         }
         return {};
+    }
+    bool takes_turns() const override { return takes_turns_v<A>; }
+    std::optional<Turn> turn(const Json& object, const Inputs& inputs) const override {
+        return turn_of<A>(object, inputs, {});
     }
     Result<BackendSettings> settings(const Json& backend) const override {
         auto decoded = api::decode_object<typename A::Backend>(backend);

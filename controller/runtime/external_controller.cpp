@@ -49,12 +49,16 @@ void ExternalController::own_changed(const ObjectKey& key, const ObjectPtr& obje
             let_go(key, found->second);
             tracked_.erase(key);
         }
+        turns_.leave(key);
+        wake_next_turns();
         return;
     }
     auto& tracked = tracked_[key];
     const std::string uid(api::find_text(*object, {"metadata", "uid"}));
     if (tracked.uid != uid) {  // another object of the same name
         let_go(key, tracked);
+        turns_.leave(key);
+        wake_next_turns();
         tracked = Tracked();
         tracked.uid = uid;
         tracked.reconcile_at = annotation(*object, reconcile_at_annotation);

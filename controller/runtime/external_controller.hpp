@@ -49,7 +49,9 @@ private:
         std::optional<std::size_t> in_sync;  ///< what was declared when the world was last as declared
         std::vector<Note> told;              ///< what its last report said: said once
         bool judged = false, drifted = false, deletion_seen = false, paused = false;
-        bool from_before = false;  ///< an earlier run of this program may have calls under way for it
+        bool from_before = false;                ///< an earlier run of this program may have calls under way for it
+        std::optional<std::uint64_t> turn_look;  ///< a look that began after this shows whether it is under way
+        bool turn_known = false;  ///< whether it is under way is seen, and no call of an earlier run can change it
         std::string reconcile_at;
     };
     struct Decision {
@@ -71,6 +73,8 @@ private:
         Tracked& tracked;
         Backend& backend;
         bool deleting, paused, observe_only;
+        std::optional<Turn> turn{};
+        bool waits_for_turn = false;
     };
 
     awaitable<Result<Visited>> visit(ObjectKey key) override;
@@ -92,6 +96,10 @@ private:
     Decision in_sync(Case& at, const Inputs& inputs, std::size_t declared);
     Decision differs(Case& at, std::vector<PlannedAction> plan, const Inputs& inputs, std::size_t declared);
     std::optional<Decision> held_back(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared);
+    void note_turn(Case& at, const Inputs& inputs);
+    std::optional<Decision> wait_for_turn(Case& at, const std::vector<PlannedAction>& plan);
+    std::size_t turns_unknown(const ObjectKey& asking, const std::string& of) const;
+    void wake_next_turns();
     std::optional<Decision> refused_before(Case& at, std::size_t print);
     void note_pause(Case& at);
     void note_drift(Case& at, const std::vector<PlannedAction>& plan);
@@ -110,6 +118,7 @@ private:
     const ExternalAdapter& external_;
     BackendBoard& board_;
     std::map<ObjectKey, Tracked> tracked_;
+    Turns turns_;
     std::map<ObjectKey, std::shared_ptr<Backend>> backends_;  // shared with the task that retires one
     TaskGroup retiring_;
     prometheus::Counter &drift_, &abandoned_;

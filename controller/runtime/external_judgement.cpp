@@ -81,6 +81,8 @@ ExternalController::Decision ExternalController::judge(const ObjectKey& key, con
     auto decision = judge_standing(at, inputs);
     if (!decision) decision = judge_waiting(at);
     if (!decision) decision = deleting ? judge_deletion(at) : judge_world(at, inputs);
+    if (!at.waits_for_turn) turns_.stop_waiting(key);
+    wake_next_turns();
     decision->standing.paused = decision->standing.paused || (at.paused && decision->what == Decision::What::report);
     if (decision->standing.paused) decision->standing.verdict.message = "Paused by its annotation; nothing is changed.";
     at.backend.set_busy(key, !decision->settled);
@@ -239,6 +241,7 @@ ExternalController::Decision ExternalController::judge_world(Case& at, const Inp
     const auto declared = combined(std::hash<std::int64_t>()(generation_of(at.object)), inputs.fingerprint());
     if (!at.tracked.judged && was_in_sync(at.object)) at.tracked.in_sync = declared;
     at.tracked.judged = true;
+    note_turn(at, inputs);
     return plan->empty() ? in_sync(at, inputs, declared) : differs(at, *std::move(plan), inputs, declared);
 }
 
@@ -246,6 +249,7 @@ ExternalController::Decision ExternalController::in_sync(Case& at, const Inputs&
     Decision out;
     out.what = Decision::What::report;
     auto& tracked = at.tracked;
+    if (at.turn && !at.turn->under_way) turns_.leave(at.key);  // nothing of it is to begin now
     auto said = at.backend.world().report(at.object, inputs);
     if (!said) {
         out.standing.verdict = stalled("InvalidObject", said.error().message);
@@ -282,7 +286,12 @@ ExternalController::Decision ExternalController::differs(Case& at, std::vector<P
                                                          const Inputs& inputs, std::size_t declared) {
     const bool drift = !at.deleting && at.tracked.in_sync == declared;
     if (drift && !at.tracked.drifted) note_drift(at, plan);
-    if (auto held = held_back(at, plan, declared)) {
+    auto held = held_back(at, plan, declared);
+    if (!held)
+        held = wait_for_turn(at, plan);
+    else if (at.turn && !at.turn->under_way)
+        turns_.leave(at.key);
+    if (held) {
         held->hopeful = true;
         if (at.deleting || held->what != Decision::What::report) return *std::move(held);
         // the kind's own part says what is there now

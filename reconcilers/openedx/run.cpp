@@ -2,6 +2,7 @@
 
 #include "api/yaml.hpp"
 #include "base/utf8.hpp"
+#include "crd/clouds.hpp"
 #include "openedx/variables.hpp"
 
 #include <algorithm>
@@ -210,8 +211,11 @@ void report_answer(const Object& object, const Run& found, runtime::Report<Objec
 std::string Runs::backend_name(const Object& object) { return object.spec.machine_ref.name; }
 
 std::vector<runtime::Reference> Runs::needs(const Object& object) {
+    // the machine's Cloud, which only the machine names, says how many run at a time
     std::vector<runtime::Reference> out{
-        {api::secret_kind, object.metadata.namespace_, object.spec.variables_ref.name, false}};
+        {api::secret_kind, object.metadata.namespace_, object.spec.variables_ref.name, false},
+        {crd::VirtualMachine::kind, object.metadata.namespace_, object.spec.machine_ref.name, true},
+        {crd::Cloud::kind, "", "", true}};
     if (object.spec.check && object.spec.check->basic_auth_secret_ref)
         out.push_back(
             {api::secret_kind, object.metadata.namespace_, object.spec.check->basic_auth_secret_ref->name, true});
@@ -311,6 +315,19 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
     else
         report_failure(object, run, out);
     return out;
+}
+
+std::optional<runtime::Turn> Runs::turn(const Object& object, const Inputs& inputs, const RunSnapshot& seen) {
+    const auto* found = find(seen, object.metadata.uid);
+    if (ended(object) || (found && (found->state == Run::State::finished || found->state == Run::State::lost)))
+        return std::nullopt;
+    const auto machine = inputs.get<crd::VirtualMachine>(object.metadata.namespace_, object.spec.machine_ref.name);
+    if (!machine) return std::nullopt;
+    const auto& name = machine->spec.cloud_ref.name;
+    const auto cloud = inputs.get<crd::Cloud>("", name).value_or(crd::Cloud{});
+    const bool ours = found && !foreign(*found, mark_of(object, inputs.installation));
+    return runtime::Turn{"Cloud " + name, static_cast<std::size_t>(cloud.spec.max_concurrent_runs),
+                         "spec.maxConcurrentRuns of Cloud " + name, ours && found->state == Run::State::running};
 }
 
 std::vector<runtime::Marked<std::string>> Runs::marked(const RunSnapshot& seen) {

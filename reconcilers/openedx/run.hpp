@@ -4,6 +4,7 @@
 #include "crd/provisioningruns.hpp"
 #include "crd/virtualmachines.hpp"
 #include "runtime/kinds.hpp"
+#include "runtime/turns.hpp"
 
 #include <map>
 #include <memory>
@@ -89,6 +90,9 @@ struct Runs {
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const RunSnapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const RunSnapshot& seen);
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const RunSnapshot& seen);
+    /// At most so many at a time as their Cloud says, each from its start until its playbook has ended.
+    static std::optional<runtime::Turn> turn(const Object& object, const runtime::Inputs& inputs,
+                                             const RunSnapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const RunSnapshot& seen);
     static std::vector<Action> sweep(const Key& key, const RunSnapshot& seen);
     static Key key(const Action& action);

@@ -73,6 +73,16 @@ HouseStory::Runs& HouseStory::runs_on(const crd::VirtualMachine& machine) {
     return runs;
 }
 
+std::size_t HouseStory::running() {
+    std::size_t out = 0;
+    const auto& machines = cloud_.things(Instant());
+    for (auto& [machine, runs] : runs_) {
+        if (!machines.contains(machine)) continue;
+        for (const auto& [key, run] : runs.things(Instant())) out += run.state == openedx::Run::State::running ? 1 : 0;
+    }
+    return out;
+}
+
 void HouseStory::register_runs(runtime::Manager& manager) {
     using A = openedx::Runs;
     runtime::add_external<A>(manager,
@@ -84,7 +94,10 @@ void HouseStory::register_runs(runtime::Manager& manager) {
                                  const auto effect = [this, &world](openedx::RunSnapshot& things,
                                                                     const openedx::RunAction& action) {
                                      const bool fails = world.faults.fails_before > 0 && universe_.happens(10);
-                                     return change_run(world, things, action, fails);
+                                     auto changed = change_run(world, things, action, fails);
+                                     if (running() > runs_max)
+                                         too_many_.push_back(action.mark.namespace_name + " runs beside others");
+                                     return changed;
                                  };
                                  return simulated<A>(world, universe_, services, effect, one_key<openedx::RunAction>);
                              });

@@ -52,6 +52,7 @@ void HouseStory::judge_external(Judge& judge, Program& program) {
     const auto machines = program.list(crd::VirtualMachine::kind).size() + cloud_.planted().size();
     judge.expect(cloud_.things(program.clock().now()).size() == machines, "there are other machines than are declared");
     for (const auto& run : program.list(crd::ProvisioningRun::kind)) judge.firm(run);
+    for (const auto& one : too_many_) judge.broken(one);
 }
 
 void HouseStory::judge_sites(Judge& judge, Program& program) {

@@ -119,6 +119,8 @@ void HouseStory::prepare(Program& program) {
     for (const auto* name : {"powerdns", "mysql-admin", "rabbitmq-admin", "demo-ssh"}) all.push_back(secret(name));
     for (auto& one : documents("backends/backends.yaml")) {
         if (universe_.sweeps_orphans()) sweep_orphans(one);
+        if (api::find_text(one, {"kind"}) == crd::Cloud::kind.name)
+            one.at("spec").as_object()["maxConcurrentRuns"] = runs_max;
         all.push_back(std::move(one));
     }
     for (auto& one : documents("10-class.yaml")) all.push_back(std::move(one));

@@ -43,6 +43,9 @@ private:
     void register_traffic(runtime::Manager& manager);
     Runs& runs_on(const crd::VirtualMachine& machine);
 
+    /// Playbooks that run now, on machines that are there.
+    std::size_t running();
+
     void with_a_child(Program& program);
     void meddles_with_ours(const std::string& installation);
     void brings_his_own(const std::string& installation);
@@ -54,7 +57,10 @@ private:
     void judge_data(Judge& judge, const std::string& name);
     std::string address_of(const std::string& appserver);
 
+    static constexpr std::size_t runs_max = 1;  ///< at a time
+
     Universe& universe_;
+    std::vector<std::string> too_many_;  ///< runs that began when none might
     test::SimWorld<compute::Key, compute::Machine> cloud_;
     std::map<std::string, Runs> runs_;  // by machine
     test::SimWorld<dns::Key, dns::RecordSet> zone_;

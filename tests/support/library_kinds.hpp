@@ -50,7 +50,7 @@ struct Book {
     static constexpr api::Kind kind{"test.opencraft.com", "v1", "Book", "books"};
     struct Spec {
         std::string shelf, title, text, needs, key_secret, avoids, deletion_policy, management_policy;
-        std::optional<std::int64_t> look_again_seconds;
+        std::optional<std::int64_t> look_again_seconds, turns;
         bool operator==(const Spec&) const = default;
         static constexpr std::array wire_names{std::string_view("shelf"),
                                                std::string_view("title"),
@@ -60,10 +60,11 @@ struct Book {
                                                std::string_view("avoids"),
                                                std::string_view("deletionPolicy"),
                                                std::string_view("managementPolicy"),
-                                               std::string_view("lookAgainSeconds")};
+                                               std::string_view("lookAgainSeconds"),
+                                               std::string_view("turns")};
         BOOST_DESCRIBE_CLASS(Spec, (),
                              (shelf, title, text, needs, key_secret, avoids, deletion_policy, management_policy,
-                              look_again_seconds),
+                              look_again_seconds, turns),
                              (), ())
     };
     struct Status {
@@ -164,6 +165,12 @@ struct BookKind {
         out.verdict = {Verdict::State::ready, "Shelved", ""};
         if (book.spec.look_again_seconds) out.look_again = std::chrono::seconds(*book.spec.look_again_seconds);
         return out;
+    }
+    /// Of books that say so, only so many stand on all shelves together.
+    static std::optional<runtime::Turn> turn(const Book& book, const runtime::Inputs&, const Snapshot& seen) {
+        if (!book.spec.turns) return std::nullopt;
+        const auto limit = static_cast<std::size_t>(*book.spec.turns);
+        return runtime::Turn{"the hall", limit, "the hall", seen.contains(book.spec.title)};
     }
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen) {
         std::vector<runtime::Marked<Key>> out;

@@ -1,5 +1,6 @@
 #include "openedx/run.hpp"
 
+#include "crd/clouds.hpp"
 #include "runtime/base64.hpp"
 
 #include <gtest/gtest.h>
@@ -308,6 +309,48 @@ TEST(ProvisioningRun, ShowsNoPartOfALine) {
         << "a part of a secret would not be masked";
     run.log_bytes = run.fetched_bytes = 20;
     EXPECT_EQ(Runs::report(run_object(), inputs(), with(run)).status.last_lines.size(), 2U) << "all there is";
+}
+
+TEST(ProvisioningRun, RunsAtATimeAreCountedByCloud) {
+    auto given = inputs();
+    crd::VirtualMachine machine;
+    machine.metadata.namespace_ = "campus";
+    machine.metadata.name = "demo-1";
+    machine.spec.cloud_ref.name = "lab";
+    given.add(api::encode_object(machine));
+    EXPECT_EQ(Runs::turn(run_object(), given, {})->limit, 4u) << "the default";
+    crd::Cloud cloud;
+    cloud.metadata.name = "lab";
+    cloud.spec.max_concurrent_runs = 2;
+    given.add(api::encode_object(cloud));
+    const runtime::Turn waits{"Cloud lab", 2, "spec.maxConcurrentRuns of Cloud lab", false};
+    auto runs = waits;
+    runs.under_way = true;
+    auto running = finished(0);
+    running.state = State::running;
+    running.exit_code.reset();
+    auto another = running;
+    another.mark = runtime::Mark{"other", "campus/demo-1-1", uid, false};
+    auto lost = running;
+    lost.state = State::lost;
+    openedx::Run prepared;
+    prepared.state = State::prepared;
+    const struct {
+        const char* reason;
+        Object object;
+        RunSnapshot seen;
+        std::optional<runtime::Turn> turn;
+    } cases[] = {
+        {"not there yet", run_object(), {}, waits},
+        {"a crash left it prepared", run_object(), with(prepared), waits},
+        {"it runs", run_object(), with(running), runs},
+        {"somebody else's folder", run_object(), with(another), waits},
+        {"it has ended: its place is free before anybody says so", run_object(), with(finished(0)), std::nullopt},
+        {"it was killed", run_object(), with(lost), std::nullopt},
+        {"its record is gone", succeeded(), {}, std::nullopt},
+    };
+    for (const auto& c : cases) EXPECT_EQ(Runs::turn(c.object, given, c.seen), c.turn) << c.reason;
+    EXPECT_EQ(Runs::turn(run_object(), inputs(), {}), std::nullopt) << "without a machine nothing runs";
 }
 
 TEST(StatusMatches, Table) {

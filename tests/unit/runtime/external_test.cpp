@@ -584,6 +584,65 @@ TEST_F(ExternalTest, AfterARestartEverythingIsFoundAgain) {
     EXPECT_EQ(server_.writes(), writes);
 }
 
+// --- things of which only so many may be under way
+
+TEST_F(ExternalTest, WhatFindsNoPlaceSaysSoAndGoesOnWhenOneIsFree) {
+    shelf();
+    start();
+    for (const auto* name : {"first", "second", "third", "fourth"}) {
+        book(name, "'turns':2");
+        wait(2s);
+    }
+    EXPECT_EQ(stands("second"), "True Shelved");
+    EXPECT_EQ(stands("third"), "False Reconciling WaitingForTurn");
+    EXPECT_EQ(api::find_text(*runtime::condition(*found("third"), "Ready"), {"message"}),
+              "Waits for its turn, the oldest first: 2 are under way, and the hall allows 2 at a time.");
+    wait(5min);
+    EXPECT_EQ(volumes().size(), 2U);
+    server_.remove("Book", "ns", "first");
+    wait(2s);
+    EXPECT_EQ(stands("third"), "True Shelved") << "at once";
+    EXPECT_EQ(stands("fourth"), "False Reconciling WaitingForTurn");
+    patch("fourth", "{'spec':{'turns':3}}");
+    wait(2s);
+    EXPECT_EQ(stands("fourth"), "True Shelved") << "there are more places now";
+}
+
+TEST_F(ExternalTest, TurnsAreKeptOverARestart) {
+    shelf();
+    start();
+    for (const auto* name : {"first", "second", "third"}) {
+        book(name, "'turns':1");
+        wait(2s);
+    }
+    stop();
+    start();
+    wait(5min);
+    EXPECT_EQ(volumes().size(), 1U);
+    EXPECT_EQ(stands("first"), "True Shelved");
+    server_.remove("Book", "ns", "first");
+    wait(2s);
+    EXPECT_EQ(stands("second"), "True Shelved") << "the oldest";
+    EXPECT_EQ(stands("third"), "False Reconciling WaitingForTurn");
+    EXPECT_EQ(volumes().size(), 1U);
+}
+
+TEST_F(ExternalTest, WhatCannotBeginKeepsNoPlace) {
+    shelf();
+    shelf("{'broken':'no wood'}", "ash");
+    start();
+    book("first", "'turns':1,'shelf':'ash'");
+    wait(2s);
+    book("taboo", "'turns':1");
+    wait(20s);
+    book("paused", "'turns':1");
+    patch("paused", "{'metadata':{'annotations':{'ocim.opencraft.com/paused':'true'}}}");
+    book("last", "'turns':1");
+    wait(10s);
+    EXPECT_EQ(stands("taboo"), "False Stalled Refused");
+    EXPECT_EQ(stands("last"), "True Shelved");
+}
+
 TEST_F(ExternalTest, ManyAtOnceInTheWorldAreTheOnesThatFit) {
     shelf();
     start();
