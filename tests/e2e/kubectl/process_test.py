@@ -106,7 +106,7 @@ class Process(unittest.TestCase):
         with Ocim("--installation-id", "prod") as ocim:
             def id_of():
                 return ocim.kubectl("get", "configmap", "-n", "ocim-system", "ocim-installation",
-                                    "-o", "jsonpath={.data.id}")
+                                    "-o", "jsonpath={.data.id}").stdout
             self.assertEqual(id_of(), "prod")
             ocim.stop()
             for flag, code, said in (("other", 1, 'this installation is "prod" and cannot become "other"'),
