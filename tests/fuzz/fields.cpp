@@ -18,6 +18,7 @@ std::optional<FieldSet> read(std::string_view text) {
 void laws(FieldSet a, FieldSet b) {
     a.tidy();
     b.tidy();
+    a.member = b.member = false;  // the whole object is no place in it
     const auto both = shown(a) + "\n" + shown(b);
     fuzz::expect(FieldSet::from_json(a.to_json()) == a, "a set is written and read", both);
     fuzz::expect(api::unite(a, a) == a && api::intersect(a, a) == a, "a set is itself", both);
@@ -44,9 +45,9 @@ void entries(std::string_view text) {
         fuzz::expect(again == written, "entries are written and read", api::to_text(written));
     }
     api::cap_updates(read);
-    std::size_t updates = 0;
-    for (const auto& entry : read) updates += entry.apply ? 0 : 1;
-    fuzz::expect(updates <= json->value.as_array().size(), "a bound adds none");
+    const auto bounded = read.size();
+    api::cap_updates(read);
+    fuzz::expect(read.size() == bounded, "what is bounded stays as it is", api::to_text(written));
 }
 
 }  // namespace

@@ -1,4 +1,4 @@
-#include "apiserver/authenticator.hpp"
+#include "apiserver/credentials.hpp"
 #include "apiserver/token_keys.hpp"
 
 #include "fuzz/fuzz.hpp"
