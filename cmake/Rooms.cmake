@@ -15,8 +15,8 @@ target_link_libraries(ocim_flags INTERFACE Boost::headers Threads::Threads)
 # No BOOST_ASIO_* definition here: cpprestsdk cannot be built with it, and Asio's inline functions must be the
 # same in every object of the program.
 if(OCIM_SANITIZE MATCHES "thread")
-  # Asio's atomic_thread_fence is not understood by the thread sanitizer, which says so by a warning.
-  target_compile_options(ocim_flags INTERFACE -Wno-tsan)
+  # Asio's atomic_thread_fence is not understood by the thread sanitizer, which GCC says by a warning.
+  target_compile_options(ocim_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   add_link_options(-fuse-ld=lld-19)
