@@ -627,6 +627,27 @@ TEST_F(ExternalTest, TurnsAreKeptOverARestart) {
     EXPECT_EQ(volumes().size(), 1U);
 }
 
+TEST_F(ExternalTest, AfterARestartWhatIsNotSeenYetMayBeUnderWay) {
+    shelf();
+    shelf("{}", "ash");
+    start();
+    book("first", "'turns':1,'shelf':'ash'");
+    wait(2s);
+    book("second", "'turns':1");
+    wait(2s);
+    ASSERT_EQ(stands("first"), "True Shelved");
+    stop();
+    shelves_["ash"].down = true;
+    start();
+    wait(5min);
+    EXPECT_EQ(stands("second"), "False Reconciling WaitingForTurn") << "the first may stand on the shelf we cannot see";
+    EXPECT_TRUE(volumes().empty());
+    server_.remove("Book", "ns", "first");
+    shelves_["ash"].down = false;
+    wait(5min);
+    EXPECT_EQ(stands("second"), "True Shelved");
+}
+
 TEST_F(ExternalTest, WhatCannotBeginKeepsNoPlace) {
     shelf();
     shelf("{'broken':'no wood'}", "ash");
