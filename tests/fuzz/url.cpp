@@ -7,8 +7,6 @@
 
 #include "fuzz/fuzz.hpp"
 
-#include <boost/asio/io_context.hpp>
-
 using namespace ocim;
 
 namespace {
@@ -31,13 +29,6 @@ std::string shell_reads(std::string_view word) {
     return out;
 }
 
-void try_client(const std::string& url) {
-    static auto& loop = *new boost::asio::io_context;
-    static auto& clock = *make_system_clock(loop).release();
-    static auto& metrics = *new Metrics;
-    (void)net::make_http_client(loop.get_executor(), clock, metrics, {.base_url = url});
-}
-
 }  // namespace
 
 /// A URL and an address to connect to instead, a line each; the rest is a header's value and a body.
@@ -45,7 +36,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto input = fuzz::lines(data, size, 3);
     const std::string url(input[0]), text(input[2]);
     (void)net::check_fetch(url, std::string(input[1]));
-    try_client(url);
 
     std::string path, query;
     if (net::wire::split_target(url, path, query))
