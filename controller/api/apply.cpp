@@ -1,5 +1,6 @@
 #include "api/apply.hpp"
 
+#include "api/last_applied.hpp"
 #include "api/managed_fields.hpp"
 #include "api/typed_value.hpp"
 
@@ -134,7 +135,13 @@ std::string print(const ManagedEntry& entry) {
     return out;
 }
 
-Status conflict_of(const std::map<std::string, std::vector<std::string>>& by_manager) {
+/// What would be taken from whom.
+using Conflicts = std::vector<std::pair<std::string, FieldSet>>;
+
+Status conflict_of(const Conflicts& conflicts) {
+    std::map<std::string, std::vector<std::string>> by_manager;
+    for (const auto& [manager, lost] : conflicts)
+        lost.each([&](const std::string& path) { by_manager[manager].push_back(path); });
     Status out;
     out.code = 409;
     out.reason = "Conflict";
@@ -151,6 +158,13 @@ Status conflict_of(const std::map<std::string, std::vector<std::string>>& by_man
         for (const auto& path : paths) out.message += "\n- " + path;
     }
     return out;
+}
+
+/// Without the places that are in `allowed`.
+Conflicts beyond(Conflicts conflicts, const FieldSet& allowed) {
+    for (auto& [manager, lost] : conflicts) lost = subtract(std::move(lost), allowed);
+    std::erase_if(conflicts, [](const auto& conflict) { return conflict.second.empty(); });
+    return conflicts;
 }
 
 /// What a client may not set by applying, and what does not belong to the resource it applies to.
@@ -203,13 +217,15 @@ Result<Applied, Status> merge_and_own(const Json& current, const Json& config, c
     const auto merged = prune(merge(current, config, type), entries, last, type);
     const auto change = compare(current, merged, type);
     const auto taken = unite(change.added, change.modified);
-    std::map<std::string, std::vector<std::string>> conflicts;
+    Conflicts conflicts;
     for (auto& entry : entries) {
         if (entry.same_manager(wanted)) continue;
         const auto lost = intersect(entry.fields, taken);
-        lost.each([&](const std::string& path) { conflicts[print(entry)].push_back(path); });
+        if (!lost.empty()) conflicts.emplace_back(print(entry), lost);
         entry.fields = subtract(subtract(std::move(entry.fields), lost), change.removed);
     }
+    if (!force && !conflicts.empty() && keeps_last_applied(manager.name))
+        conflicts = beyond(std::move(conflicts), set_by_last_applied(current, type, manager.api_version));
     if (!force && !conflicts.empty()) return conflict_of(conflicts);
     return Applied{merged, std::move(entries)};
 }
@@ -248,6 +264,7 @@ Result<Json, Status> apply(const Json& current, const Json& applied, const TypeN
     }
     auto done = merge_and_own(live, applicable(applied, manager), type, manager, force, std::move(entries));
     if (!done) return std::move(done).error();
+    if (keeps_last_applied(manager.name)) update_last_applied(done->object, applied);
     if (exists && done->object == live && same_owners(before, done->entries)) return current;
     for (auto& entry : done->entries)
         if (entry.same_manager(entry_of(manager))) entry.time = manager.time;

@@ -11,6 +11,11 @@ namespace {
 using Requirement = LabelSelector::Requirement;
 using Operator = Requirement::Operator;
 
+Error unexpected(std::string_view found, std::string_view wanted) {
+    return {ErrorClass::invalid,
+            "unable to parse requirement: found '" + std::string(found) + "', expected: " + std::string(wanted)};
+}
+
 Error refused(std::string_view part, std::string_view why) {
     return {ErrorClass::invalid, "unable to parse requirement: " + to_text(Json(part)) + ": " + std::string(why)};
 }
@@ -109,18 +114,18 @@ private:
 std::string value_of(Tokens& tokens) { return tokens.is_word() ? std::string(tokens.take()) : std::string(); }
 
 Result<std::vector<std::string>> values_in_brackets(Tokens& tokens) {
-    if (!tokens.take_if("(")) return refused(tokens.now(), "expected '('");
+    if (!tokens.take_if("(")) return unexpected(tokens.now(), "'('");
     std::set<std::string> values;
     do values.insert(value_of(tokens));
     while (tokens.take_if(","));
-    if (!tokens.take_if(")")) return refused(tokens.now(), "expected ',' or ')'");
+    if (!tokens.take_if(")")) return unexpected(tokens.now(), "',' or ')'");
     return std::vector<std::string>(values.begin(), values.end());
 }
 
 Result<Requirement> parse_requirement(Tokens& tokens) {
     Requirement out;
     const bool absent = tokens.take_if("!");
-    if (!tokens.is_word()) return refused(tokens.now(), "expected a label key");
+    if (!tokens.is_word()) return unexpected(tokens.now(), "identifier");
     out.key = tokens.take();
     const bool alone = tokens.now().empty() || (!tokens.is_word() && tokens.now() == ",");
     if (absent || alone) {
@@ -144,7 +149,7 @@ Result<Requirement> parse_requirement(Tokens& tokens) {
     else if (tokens.take_if("<"))
         out.op = Operator::less;
     else
-        return refused(tokens.now(), "expected one of '=', '!=', 'in', 'notin', '>', '<'");
+        return unexpected(tokens.now(), "in, notin, =, ==, !=, gt, lt");
     out.values.push_back(value_of(tokens));
     return out;
 }
@@ -207,7 +212,7 @@ Result<LabelSelector> LabelSelector::parse(std::string_view text) {
         if (auto checked = check(*requirement); !checked) return std::move(checked).error();
         out.requirements_.push_back(*std::move(requirement));
     } while (tokens.take_if(","));
-    if (!tokens.now().empty()) return refused(tokens.now(), "expected ',' or the end");
+    if (!tokens.now().empty()) return unexpected(tokens.now(), "',' or 'end of string'");
     return out;
 }
 

@@ -539,5 +539,68 @@ TEST(Apply, IsIdempotentAndKeepsWhatItWasToldWhateverHappenedBefore) {
     }
 }
 
+/// A Widget that kubectl applied in the client: its manager owns the fields, the annotation says what was applied.
+Json applied_in_client(std::string_view spec) {
+    auto out = updated({}, spec, updater("kubectl-client-side-apply"));
+    auto config = widget(spec);
+    make_object(out, {"metadata", "annotations"})["kubectl.kubernetes.io/last-applied-configuration"] =
+        to_text(config) + "\n";
+    return out;
+}
+
+TEST(Apply, ByKubectlTakesOverWhatItAppliedInTheClient) {
+    const struct {
+        const char* reason;
+        const char* manager;
+        const char* last;      ///< applied in the client
+        const char* since;     ///< what the object is now; "" when nobody changed it
+        const char* now;       ///< applied in the server
+        const char* conflict;  ///< "" when there is none
+    } cases[] = {
+        {"what only the client's apply has set is no conflict", "kubectl", R"({"color":"red","size":1})", "",
+         R"({"color":"blue"})", ""},
+        {"another name opts out", "me", R"({"color":"red"})", "", R"({"color":"blue"})",
+         "conflict with \"kubectl-client-side-apply\" using lab.example.com/v1: .spec.color"},
+        {"what somebody has changed since is one", "kubectl", R"({"color":"red","size":1})",
+         R"({"color":"red","size":5})", R"({"color":"blue","size":6})",
+         "conflict with \"ed\" using lab.example.com/v1: "
+         ".spec.size"},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.reason);
+        auto live = applied_in_client(c.last);
+        if (*c.since) {
+            auto changed = live;
+            changed.get_object()["spec"] = parsed(c.since);
+            track_update(live, changed, test::widget_type(), updater("ed", second));
+            live = changed;
+        }
+        const auto done = apply(live, widget(c.now), test::widget_type(), applier(c.manager, second), false);
+        if (*c.conflict) {
+            ASSERT_FALSE(done);
+            EXPECT_THAT(done.error().message, HasSubstr(c.conflict));
+            EXPECT_EQ(done.error().causes.size(), 1u);
+            continue;
+        }
+        ASSERT_TRUE(done) << done.error().message;
+        EXPECT_EQ(find_text(*done, {"metadata", "annotations", "kubectl.kubernetes.io/last-applied-configuration"}),
+                  to_text(widget(c.now)) + "\n")
+            << "so that the client can go on applying";
+        EXPECT_EQ(to_text(applied(*done, c.now, applier("kubectl", first))), to_text(*done)) << "and again is nothing";
+    }
+}
+
+TEST(Apply, AnAnnotationThatIsNotOursGivesNoRights) {
+    for (const auto* note : {"", "no JSON", "[]", R"({"apiVersion":"lab.example.com/v2","spec":{"color":"red"}})",
+                             R"({"apiVersion":"lab.example.com/v1","spec":{"bogus":"red"}})"}) {
+        SCOPED_TRACE(note);
+        auto live = applied_in_client(R"({"color":"red"})");
+        make_object(live, {"metadata", "annotations"})["kubectl.kubernetes.io/last-applied-configuration"] = note;
+        const auto done = apply(live, widget(R"({"color":"blue"})"), test::widget_type(), applier("kubectl"), false);
+        ASSERT_FALSE(done);
+        EXPECT_EQ(done.error().reason, "Conflict");
+    }
+}
+
 }  // namespace
 }  // namespace ocim::api

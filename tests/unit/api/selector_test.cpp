@@ -71,10 +71,10 @@ TEST(LabelSelector, Refuses) {
         const char* names;
     } cases[] = {
         {"no key", "=a", "="},
-        {"a comma at the end", "a=b,", "expected a label key"},
-        {"a comma at the front", ",a=b", "expected a label key"},
-        {"an open list", "a in (b", "expected ',' or ')'"},
-        {"no list", "a in b", "expected '('"},
+        {"a comma at the end", "a=b,", "found '', expected: identifier"},
+        {"a comma at the front", ",a=b", "found ',', expected: identifier"},
+        {"an open list", "a in (b", "expected: ',' or ')'"},
+        {"no list", "a in b", "found 'b', expected: '('"},
         {"an unknown word", "a is b", "is"},
         {"two values", "a=b c", "c"},
         {"two signs", "a=b=c", "="},
