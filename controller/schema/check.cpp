@@ -69,7 +69,7 @@ private:
             refuse(required(path + ".properties",
                             "must not be empty if x-kubernetes-embedded-resource is true without "
                             "x-kubernetes-preserve-unknown-fields"));
-        if (additional && !node.properties.empty())
+        if (node.additional && !node.properties.empty())
             refuse(
                 forbidden(path + ".additionalProperties", "additionalProperties and properties are mutual exclusive"));
         for (const auto& name : node.required)
@@ -80,9 +80,14 @@ private:
         if (level == Level::root && (node.additional || node.additional_anything))
             refuse(forbidden(path + ".additionalProperties", "must not be used at the root"));
         if (level != Level::root && !node.embedded) return;
-        for (const auto name : {"apiVersion", "kind"})
-            if (const auto* field = node.property(name); field && field->type != Type::string)
+        for (const auto name : {"apiVersion", "kind"}) {
+            const auto* field = node.property(name);
+            if (field && field->type != Type::string)
                 refuse(invalid(property(path, name) + ".type", Json(name_of(field->type)), "must be string"));
+            if (field && field->default_value && level == Level::root)
+                refuse(
+                    forbidden(property(path, name) + ".default", "must not be set in top-level " + std::string(name)));
+        }
         const auto* metadata = node.property("metadata");
         if (!metadata) return;
         const auto here = property(path, "metadata");
@@ -108,6 +113,10 @@ private:
             refuse(forbidden(path + ".items",
                              "must be a scalar, an atomic map or an atomic list, as item of a list "
                              "with x-kubernetes-list-type=set"));
+        if ((map || node.list_type == Node::ListType::set) && node.items && node.items->nullable)
+            refuse(
+                forbidden(path + ".items.nullable",
+                          std::string("cannot be nullable when x-kubernetes-list-type is ") + (map ? "map" : "set")));
         if (map && node.items) check_keys(node, path);
     }
 
@@ -122,8 +131,6 @@ private:
         if (list.items->type != Type::object)
             refuse(invalid(path + ".items.type", Json(name_of(list.items->type)),
                            "must be object if parent array's x-kubernetes-list-type is map"));
-        if (list.items->nullable)
-            refuse(forbidden(path + ".items.nullable", "cannot be nullable when x-kubernetes-list-type is map"));
         std::vector<std::string> seen;
         for (const auto& key : list.list_keys) {
             const auto* field = list.items->property(key);
@@ -132,7 +139,10 @@ private:
             seen.push_back(key);
             if (!field) return refuse(invalid(at, Json(key), "must be one of the properties of the items"));
             const auto field_path = property(path + ".items", key);
-            if (field->type == Type::object || field->type == Type::array || is_open(*field))
+            if (field->nullable)
+                refuse(forbidden(field_path + ".nullable",
+                                 "this property is in x-kubernetes-list-map-keys, so it cannot be nullable"));
+            if (field->type == Type::object || field->type == Type::array)
                 refuse(invalid(field_path + ".type", Json(name_of(field->type)),
                                "must be a scalar type if parent array's x-kubernetes-list-type is map"));
             const auto& needed = list.items->required;

@@ -23,7 +23,7 @@ public:
         for (const auto& member : source.get_object()) {
             const Keyword keyword{member.key(), member.value(), path + "." + std::string(member.key()), depth};
             if (!set_structure(node, keyword) && !set_validation(node, keyword, Context::structure))
-                refuse(forbidden(keyword.path, "this keyword is not understood"));
+                refuse(not_understood(keyword));
         }
         return node;
     }
@@ -39,6 +39,19 @@ private:
 
     void refuse(const Cause& cause) {
         if (!fault) fault = Error{ErrorClass::invalid, cause.field + ": " + cause.message};
+    }
+
+    static bool is_for_people(std::string_view name) {
+        return name == "title" || name == "description" || name == "example" || name == "externalDocs" ||
+               name == "deprecated" || name == "$schema";
+    }
+
+    static Cause not_understood(const Keyword& keyword) {
+        static constexpr std::string_view known[] = {"id",          "additionalItems", "patternProperties",
+                                                     "definitions", "dependencies",    "$ref"};
+        if (std::ranges::find(known, keyword.name) != std::end(known))
+            return forbidden(keyword.path, std::string(keyword.name) + " is not supported");
+        return forbidden(keyword.path, "this keyword is not understood");
     }
 
     bool enter(const Json& source, const std::string& path, std::size_t depth) {
@@ -66,10 +79,7 @@ private:
             additional(node, keyword);
         else if (name == "items")
             node.items = std::make_unique<Node>(items(keyword, Context::structure));
-        else if (name == "description" || name == "title" || name == "example" || name == "externalDocs" ||
-                 name == "deprecated")
-            return true;  // for people
-        else
+        else if (!is_for_people(name))
             return set_extension(node, keyword);
         return true;
     }
@@ -106,7 +116,7 @@ private:
         else if (name == "required")
             node.required = texts(keyword);
         else if (name == "uniqueItems")
-            node.unique_items = flag(keyword);
+            refuse_unique(keyword);
         else if (name == "allOf")
             node.all_of = combination(node, keyword);
         else if (name == "anyOf")
@@ -168,6 +178,12 @@ private:
     bool flag(const Keyword& keyword) {
         if (!keyword.value.is_bool()) refuse(invalid(keyword.path, keyword.value, "must be true or false"));
         return keyword.value.is_bool() && keyword.value.get_bool();
+    }
+
+    void refuse_unique(const Keyword& keyword) {
+        if (flag(keyword))
+            refuse(forbidden(keyword.path,
+                             "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"));
     }
 
     bool preserved(const Keyword& keyword) {
@@ -307,8 +323,8 @@ private:
     }
 
     Node nested(const Json& source, const std::string& path, std::size_t depth) {
-        static constexpr std::string_view structural_only[] = {
-            "type", "nullable", "default", "title", "description", "additionalProperties", "externalDocs"};
+        static constexpr std::string_view structural_only[] = {"type",  "nullable",    "default",
+                                                               "title", "description", "additionalProperties"};
         Node node;
         if (!enter(source, path, depth)) return node;
         for (const auto& member : source.get_object()) {
@@ -316,8 +332,10 @@ private:
             if (std::ranges::find(structural_only, keyword.name) != std::end(structural_only) ||
                 keyword.name.starts_with("x-kubernetes-"))
                 refuse(forbidden(keyword.path, "must be empty to be structural"));
+            else if (is_for_people(keyword.name))
+                continue;
             else if (!set_validation(node, keyword, Context::nested))
-                refuse(forbidden(keyword.path, "this keyword is not understood"));
+                refuse(not_understood(keyword));
         }
         return node;
     }

@@ -63,7 +63,6 @@ struct Node {
     std::optional<Bound> minimum, maximum;
     std::optional<Bound> multiple_of;
     std::optional<std::int64_t> length_min, length_max, items_min, items_max, properties_min, properties_max;
-    bool unique_items = false;
     std::string pattern;
     std::shared_ptr<const re2::RE2> compiled_pattern;  // shared: many schemas use the same few
     std::vector<std::string> required;
@@ -129,8 +128,12 @@ void apply_defaults(const Node& node, Json& value);
 /// `root`: apiVersion, kind and metadata are kept as in an embedded resource.
 std::vector<std::string> prune(const Node& node, Json& value, bool root);
 
-/// Types, bounds, enums, patterns, formats and combinations.
-std::vector<Cause> validate_values(const Node& node, const Json& value, const std::string& path);
+/// Types, bounds, enums, patterns, formats and combinations. What is as it was in `old` (null at creation) passes,
+/// so that a schema which became stricter does not stand in the way of other changes.
+std::vector<Cause> validate_values(const Node& node, const Json& value, const std::string& path,
+                                   const Json* old = nullptr);
+/// The keys of an item of a map list, as one value.
+Json list_key(const Node& list, const Json& item);
 /// No item of a set twice, no key of a map list twice.
 void validate_lists(const Node& node, const Json& value, Path& path, std::vector<Cause>& out);
 

@@ -150,6 +150,8 @@ std::optional<Cause> Rule::check(const Node& self, const Json& value, const Json
                        "validation failed due to running out of cost budget, no further validation rules will be run");
     const auto* flag = result.if_a<bool>();
     if (flag && *flag) return std::nullopt;
+    // what has not changed passes; a rule on changes speaks of them whatever came of it
+    if (old && !uses_old_self_ && *old == value) return std::nullopt;
     const std::string rule(trimmed(message_.empty() ? text_ : message_));
     if (!flag) {
         const auto why = result.is_fault() ? result.as<cel::Fault>().message : "no such overload";
@@ -259,20 +261,12 @@ private:
         std::map<std::string, const Json*> before;
         const bool keyed = node.list_type == Node::ListType::map;
         if (keyed && old)
-            for (const auto& item : *old) before.emplace(key_of(node, item), &item);
+            for (const auto& item : *old) before.emplace(canonical(list_key(node, item)), &item);
         for (std::size_t i = 0; i < array.size(); ++i) {
             const auto scope = path_.enter(i);
-            const auto found = keyed ? before.find(key_of(node, array[i])) : before.end();
+            const auto found = keyed ? before.find(canonical(list_key(node, array[i]))) : before.end();
             run(*node.items, array[i], found == before.end() ? nullptr : found->second);
         }
-    }
-
-    static std::string key_of(const Node& list, const Json& item) {
-        api::json::object key;
-        for (const auto& name : list.list_keys)
-            if (const auto* object = item.if_object())
-                if (const auto* value = object->if_contains(name)) key[name] = *value;
-        return canonical(key);
     }
 
     Path path_;

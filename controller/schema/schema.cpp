@@ -33,9 +33,13 @@ std::vector<std::string> Schema::prune(Json& object) const { return schema::prun
 
 std::vector<api::Cause> Schema::validate(const Json& object, const Json* old) const {
     const Node& root = compiled_->root;
-    auto causes = validate_values(root, object, "");
+    auto causes = validate_values(root, object, "", old);
     Path path;
-    validate_lists(root, object, path, causes);
+    std::vector<api::Cause> twice, twice_before;
+    validate_lists(root, object, path, twice);
+    // who had such a list already may keep it while he changes something else
+    if (old && !twice.empty()) validate_lists(root, *old, path, twice_before);
+    if (twice_before.empty()) std::ranges::move(twice, std::back_inserter(causes));
     if (!root.rules_below) return causes;
     if (std::ranges::any_of(causes, is_blocking)) {
         causes.push_back(invalid("", Json(),

@@ -75,19 +75,26 @@ public:
     /// Whether there are more causes than were kept.
     bool left_out() const { return left_out_; }
 
-    void check(const Node& node, const Json& value) {
+    /// `old`: what it was, null when there was none or nobody can tell.
+    void check(const Node& node, const Json& value, const Json* old) {
         if (left_out_) return;
+        const auto before = causes.size(), bytes_before = bytes_;
         ++depth_matched_;
         check_type(node, value);
         if (!value.is_null()) {
-            check_combinations(node, value);
+            check_combinations(node, value, old);
             if (value.is_string()) check_string(node, value);
             if (value.is_number()) check_number(node, value);
-            if (const auto* array = value.if_array()) check_array(node, *array);
+            if (const auto* array = value.if_array()) check_array(node, *array, old ? old->if_array() : nullptr);
         }
         if (node.has_enum && std::ranges::none_of(node.allowed, [&](const Json& one) { return equal(one, value); }))
             add(not_supported(path_.text(), value, node.allowed));
-        if (const auto* object = value.if_object()) check_object(node, *object);
+        if (const auto* object = value.if_object()) check_object(node, *object, old ? old->if_object() : nullptr);
+        // compared only where it matters: most values have nothing wrong
+        if (causes.size() == before || !old || *old != value) return;
+        causes.resize(before);
+        bytes_ = bytes_before;
+        left_out_ = false;
     }
 
 private:
@@ -176,23 +183,27 @@ private:
         }
     }
 
-    void check_array(const Node& node, const api::json::array& array) {
+    void check_array(const Node& node, const api::json::array& array, const api::json::array* old) {
+        // an item of any other list has no identity across updates
+        const bool keyed = old && node.list_type == Node::ListType::map;
+        std::map<std::string, const Json*> before;
+        if (keyed)
+            for (const auto& item : *old) before.emplace(canonical(list_key(node, item)), &item);
         if (node.items)
             for (std::size_t i = 0; i < array.size(); ++i) {
                 const auto scope = path_.enter(i);
-                check(*node.items, array[i]);
+                const auto same = keyed ? before.find(canonical(list_key(node, array[i]))) : before.end();
+                check(*node.items, array[i], same == before.end() ? nullptr : same->second);
             }
         const auto size = static_cast<std::int64_t>(array.size());
         if (node.items_min && size < *node.items_min)
             add_invalid(Json(size), "should have at least " + std::to_string(*node.items_min) + " items");
         if (node.items_max && size > *node.items_max) add(too_many(path_.text(), array.size(), *node.items_max));
-        if (!node.unique_items) return;
-        std::set<std::string> seen;
-        for (const auto& item : array)
-            if (!seen.insert(canonical(item)).second) return add_invalid(Json(""), "shouldn't contain duplicates");
     }
 
-    void check_object(const Node& node, const api::json::object& object) {
+    void check_object(const Node& node, const api::json::object& object, const api::json::object* old) {
+        if (node.atomic_map) old = nullptr;
+        const auto was = [&](std::string_view name) { return old ? old->if_contains(name) : nullptr; };
         const auto size = static_cast<std::int64_t>(object.size());
         if (node.properties_min && size < *node.properties_min)
             return add_invalid(Json(size),
@@ -202,28 +213,29 @@ private:
         for (const auto& [name, field] : node.properties)
             if (const auto* value = object.if_contains(name)) {
                 const auto scope = path_.enter(name);
-                check(field, *value);
+                check(field, *value, was(name));
             }
         if (node.additional)
             for (const auto& member : object)
                 if (!node.property(member.key())) {
                     const auto scope = path_.enter(member.key());
-                    check(*node.additional, member.value());
+                    check(*node.additional, member.value(), was(member.key()));
                 }
         for (const auto& name : node.required)
             if (!object.contains(name)) add(required(child(path_.text(), name)));
     }
 
-    void check_combinations(const Node& node, const Json& value) {
+    void check_combinations(const Node& node, const Json& value, const Json* old) {
         if (!node.any_of.empty()) {
-            const auto outcome = try_each(node.any_of, value);
+            const auto outcome = try_each(node.any_of, value, old);
             if (outcome.matched == 0) {
                 add_combination("must validate at least one schema (anyOf)");
                 for (auto cause : outcome.closest) add(std::move(cause));
             }
         }
         if (!node.one_of.empty()) {
-            const auto outcome = try_each(node.one_of, value);
+            // here and in `not` a part that passes only because it is old would count as fitting
+            const auto outcome = try_each(node.one_of, value, nullptr);
             if (outcome.matched == 0) {
                 add_combination("must validate one and only one schema (oneOf). Found none valid");
                 for (auto cause : outcome.closest) add(std::move(cause));
@@ -232,14 +244,15 @@ private:
                                 std::to_string(outcome.matched) + " valid alternatives");
             }
         }
-        if (!node.all_of.empty()) check_all(node.all_of, value);
-        if (node.not_ && apart(*node.not_, value).causes.empty()) add_combination("must not validate the schema (not)");
+        if (!node.all_of.empty()) check_all(node.all_of, value, old);
+        if (node.not_ && apart(*node.not_, value, nullptr).causes.empty())
+            add_combination("must not validate the schema (not)");
     }
 
-    void check_all(const std::vector<Node>& all, const Json& value) {
+    void check_all(const std::vector<Node>& all, const Json& value, const Json* old) {
         std::size_t matched = 0;
         for (const auto& one : all) {
-            auto trial = apart(one, value);
+            auto trial = apart(one, value, old);
             if (trial.causes.empty()) ++matched;
             for (auto& cause : trial.causes) add(std::move(cause));
         }
@@ -253,9 +266,9 @@ private:
         add(invalid("", Json(""), quoted(path_.text()) + " " + std::string(why)));
     }
 
-    Validator apart(const Node& node, const Json& value) const {
+    Validator apart(const Node& node, const Json& value, const Json* old) const {
         Validator out(path_.text());
-        out.check(node, value);
+        out.check(node, value, old);
         return out;
     }
 
@@ -263,11 +276,11 @@ private:
         std::size_t matched = 0;
         std::vector<Cause> closest;  // the faults of the alternative that came furthest
     };
-    Outcome try_each(const std::vector<Node>& nodes, const Json& value) const {
+    Outcome try_each(const std::vector<Node>& nodes, const Json& value, const Json* old) const {
         Outcome out;
         std::size_t furthest = 0;
         for (const auto& node : nodes) {
-            auto trial = apart(node, value);
+            auto trial = apart(node, value, old);
             if (trial.causes.empty()) {
                 ++out.matched;
             } else if (trial.depth_matched_ > furthest) {
@@ -284,15 +297,6 @@ private:
     std::size_t depth_matched_ = 0;  // schemas that were looked at: a measure of how far an alternative fits
 };
 
-/// The keys of an item of a map list, as one value.
-Json key_of(const Node& list, const Json& item) {
-    api::json::object key;
-    if (const auto* object = item.if_object())
-        for (const auto& name : list.list_keys)
-            if (const auto* value = object->if_contains(name)) key[name] = *value;
-    return key;
-}
-
 void check_unique(const Node& node, const api::json::array& array, Path& path, std::vector<Cause>& out) {
     const bool keyed = node.list_type == Node::ListType::map;
     if (keyed)
@@ -304,7 +308,7 @@ void check_unique(const Node& node, const api::json::array& array, Path& path, s
             }
     std::map<std::string, int> times;
     for (std::size_t i = 0; i < array.size(); ++i) {
-        const Json key = keyed ? key_of(node, array[i]) : array[i];
+        const Json key = keyed ? list_key(node, array[i]) : array[i];
         // the second of several speaks for all
         if (++times[canonical(key)] != 2 || out.size() >= limits::causes_max) continue;
         const auto scope = path.enter(i);
@@ -314,9 +318,17 @@ void check_unique(const Node& node, const api::json::array& array, Path& path, s
 
 }  // namespace
 
-std::vector<Cause> validate_values(const Node& node, const Json& value, const std::string& path) {
+Json list_key(const Node& list, const Json& item) {
+    api::json::object key;
+    if (const auto* object = item.if_object())
+        for (const auto& name : list.list_keys)
+            if (const auto* value = object->if_contains(name)) key[name] = *value;
+    return key;
+}
+
+std::vector<Cause> validate_values(const Node& node, const Json& value, const std::string& path, const Json* old) {
     Validator validator(path);
-    validator.check(node, value);
+    validator.check(node, value, old);
     if (validator.left_out())
         validator.causes.push_back(
             invalid("", "there is more wrong than can be shown; correct the existing errors first"));

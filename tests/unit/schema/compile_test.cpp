@@ -22,8 +22,39 @@ TEST(Compile, RefusesWithPathAndReason) {
          "\"integer\", \"number\", \"boolean\""},
         {"{type: object, properties: {a: {type: string, bogus: 1}}}",
          "s.properties[a].bogus: Forbidden: this keyword is not understood"},
-        {"{type: object, properties: {a: {$ref: x}}}",
-         "s.properties[a].$ref: Forbidden: this keyword is not understood"},
+        {"{type: object, properties: {a: {$ref: x}}}", "s.properties[a].$ref: Forbidden: $ref is not supported"},
+        {"{type: object, properties: {a: {type: object, patternProperties: {x: {type: string}}}}}",
+         "s.properties[a].patternProperties: Forbidden: patternProperties is not supported"},
+        {"{type: object, properties: {a: {type: array, uniqueItems: true, items: {type: string}}}}",
+         "s.properties[a].uniqueItems: Forbidden: uniqueItems cannot be set to true since the runtime complexity "
+         "becomes quadratic"},
+        {"{type: object, properties: {a: {type: array, items: [{type: string}]}}}",
+         "s.properties[a].items: Forbidden: items must be a schema object and not an array"},
+        {"{type: object, properties: {a: {type: array}}}", "s.properties[a].items: Required value: must be specified"},
+        {"{type: object, properties: {a: {description: x}}}",
+         "s.properties[a].type: Required value: must not be empty for specified object fields"},
+        {"{type: object, properties: {a: {type: object, x-kubernetes-preserve-unknown-fields: false}}}",
+         "s.properties[a].x-kubernetes-preserve-unknown-fields: Invalid value: false: must be true or undefined"},
+        {"{type: object, properties: {a: {x-kubernetes-int-or-string: true, x-kubernetes-preserve-unknown-fields: "
+         "true}}}",
+         "s.properties[a].x-kubernetes-preserve-unknown-fields: Invalid value: true: must be false if "
+         "x-kubernetes-int-or-string is true"},
+        {"{type: object, properties: {a: {type: object, x-kubernetes-embedded-resource: true}}}",
+         "s.properties[a].properties: Required value: must not be empty if x-kubernetes-embedded-resource is true "
+         "without x-kubernetes-preserve-unknown-fields"},
+        {"{type: object, properties: {a: {type: string, not: {nullable: true}}}}",
+         "s.properties[a].not.nullable: Forbidden: must be empty to be structural"},
+        {"{type: object, properties: {a: {type: string, oneOf: [{x-kubernetes-validations: [{rule: 'true'}]}]}}}",
+         "s.properties[a].oneOf[0].x-kubernetes-validations: Forbidden: must be empty to be structural"},
+        {"{type: object, properties: {kind: {type: string, default: X}}}",
+         "s.properties[kind].default: Forbidden: must not be set in top-level kind"},
+        {"{type: object, properties: {a: {type: array, x-kubernetes-list-type: set, items: {type: string, nullable: "
+         "true}}}}",
+         "s.properties[a].items.nullable: Forbidden: cannot be nullable when x-kubernetes-list-type is set"},
+        {"{type: object, properties: {a: {type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [k], "
+         "items: {type: object, required: [k], properties: {k: {type: string, nullable: true}}}}}}",
+         "s.properties[a].items.properties[k].nullable: Forbidden: this property is in x-kubernetes-list-map-keys, so "
+         "it cannot be nullable"},
         {"{type: object, properties: {a: {type: string, pattern: '('}}}",
          "s.properties[a].pattern: Invalid value: \"(\": must be a valid regular expression, but isn't: missing ): ("},
         {"{type: object, properties: {a: {type: integer, default: x}}}",
@@ -40,7 +71,8 @@ TEST(Compile, RefusesWithPathAndReason) {
          "s.properties[a].additionalProperties: Forbidden: cannot be set to false"},
         {"{type: object, additionalProperties: {type: string}}",
          "s.additionalProperties: Forbidden: must not be used at the root"},
-        {"{type: object, properties: {a: {type: object, properties: {b: {type: string}}, additionalProperties: true}}}",
+        {"{type: object, properties: {a: {type: object, properties: {b: {type: string}}, additionalProperties: {type: "
+         "string}}}}",
          "s.properties[a].additionalProperties: Forbidden: additionalProperties and properties are mutual exclusive"},
         {"{type: object, properties: {metadata: {type: object, properties: {labels: {type: object}}}}}",
          "s.properties[metadata]: Forbidden: must not specify anything other than name and generateName, but metadata "
@@ -73,6 +105,34 @@ TEST(Compile, RefusesWithPathAndReason) {
         ASSERT_FALSE(schema) << c.schema;
         EXPECT_EQ(schema.error().message, c.refusal);
         EXPECT_EQ(schema.error().error_class, ErrorClass::invalid);
+    }
+}
+
+TEST(Compile, AcceptsWhatKubernetesAccepts) {
+    const struct {
+        const char *reason, *spec;
+    } cases[] = {
+        {"words for people, in parts of a combination too",
+         "{type: string, example: x, externalDocs: {url: y}, anyOf: [{example: z, minLength: 1}]}"},
+        {"an open object with some known fields",
+         "{type: object, properties: {a: {type: string}}, additionalProperties: true}"},
+        {"a key that is a number or a text",
+         "{type: array, x-kubernetes-list-type: map, x-kubernetes-list-map-keys: [port], items: {type: object, "
+         "required: [port], properties: {port: {x-kubernetes-int-or-string: true}}}}"},
+        {"an int-or-string as others write it",
+         "{x-kubernetes-int-or-string: true, anyOf: [{type: integer}, {type: string}]}"},
+        {"and with more to say",
+         "{x-kubernetes-int-or-string: true, allOf: [{anyOf: [{type: integer}, {type: string}]}, {pattern: '^1'}]}"},
+        {"what is said not to be so", "{type: array, uniqueItems: false, items: {type: string}}"},
+        {"a resource in a resource",
+         "{type: object, x-kubernetes-embedded-resource: true, x-kubernetes-preserve-unknown-fields: true}"},
+        {"a default far down",
+         "{type: object, properties: {a: {type: object, default: {}, properties: {b: {type: object, default: {c: 1}, "
+         "properties: {c: {type: integer, default: 2, maximum: 3}}}}}}}"},
+    };
+    for (const auto& c : cases) {
+        const auto schema = Schema::compile(with_spec(c.spec), "s");
+        EXPECT_TRUE(schema) << c.reason << ": " << (schema ? "" : schema.error().message);
     }
 }
 
