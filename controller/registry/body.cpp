@@ -1,5 +1,6 @@
 #include "registry/body.hpp"
 
+#include "registry/definition_version.hpp"
 #include "registry/metadata.hpp"
 #include "registry/times.hpp"
 
@@ -93,6 +94,8 @@ Outcome<std::vector<std::string>> accept_body(const Request& request, api::Parse
     }
     if (auto wrong = check_place(request, object)) return *std::move(wrong);
     for (auto& path : request.served->resource.schema.prune(object)) unknown.push_back(std::move(path));
+    if (request.served->special == Special::definition)
+        for (auto& path : drop_unknown_keywords(object)) unknown.push_back(std::move(path));
     const auto& resource = request.served->resource;
     if (resource.built_in) put_times_in_form(object, resource.schema.open_api());
     auto wrong = complaints(body.duplicates, unknown);

@@ -1,5 +1,6 @@
 #include "registry/definition.hpp"
 
+#include "registry/definition_version.hpp"
 #include "registry/metadata.hpp"
 #include "registry/scale.hpp"
 #include "registry/special.hpp"
@@ -90,53 +91,6 @@ void check_group(const Json& definition, std::vector<Cause>& out) {
                  "https://github.com/kubernetes/enhancements/pull/1111");
 }
 
-/// `message` of a schema's compiler starts with the field: "spec.versions[0]…: why".
-Cause cause_of(const std::string& message, const std::string& field) {
-    const auto colon = message.find(": ");
-    if (!message.starts_with("spec.") || colon == std::string::npos)
-        return {"FieldValueInvalid", "Invalid value: \"\": " + message, field};
-    auto why = message.substr(colon + 2);
-    const bool worded = why.starts_with("Invalid value") || why.starts_with("Required value") ||
-                        why.starts_with("Forbidden") || why.starts_with("Unsupported value");
-    const std::string reason = why.starts_with("Required")      ? "FieldValueRequired"
-                               : why.starts_with("Forbidden")   ? "FieldValueForbidden"
-                               : why.starts_with("Unsupported") ? "FieldValueNotSupported"
-                                                                : "FieldValueInvalid";
-    return {reason, worded ? why : "Invalid value: \"\": " + why, message.substr(0, colon)};
-}
-
-void check_columns(const Json& version, const std::string& at, std::vector<Cause>& out) {
-    const auto& columns = list(version, {"additionalPrinterColumns"});
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        const auto here = at + ".additionalPrinterColumns[" + std::to_string(i) + "]";
-        const auto type = text(columns[i], {"type"});
-        static const std::set<std::string, std::less<>> types{"boolean", "date", "integer", "number", "string"};
-        if (text(columns[i], {"name"}).empty()) required(out, here + ".name");
-        if (type.empty())
-            required(out, here + ".type");
-        else if (!types.contains(type))
-            invalid(out, here + ".type", type, "must be one of boolean,date,integer,number,string");
-        const auto path = text(columns[i], {"jsonPath"});
-        if (path.empty())
-            required(out, here + ".jsonPath");
-        else if (auto parsed = schema::JsonPath::parse(path); !parsed)
-            invalid(out, here + ".jsonPath", path, parsed.error().message);
-    }
-}
-
-void check_version(const Json& version, const std::string& at, std::vector<Cause>& out) {
-    const auto name = text(version, {"name"});
-    for (const auto& why : wrong_with_1035_label(name)) invalid(out, at + ".name", name, why);
-    check_columns(version, at, out);
-    if (const auto* scale = api::find(version, {"subresources", "scale"}))
-        for (auto& cause : validate_scale_paths(*scale, at + ".subresources.scale")) out.push_back(std::move(cause));
-    const auto field = at + ".schema.openAPIV3Schema";
-    const auto* schema = api::find(version, {"schema", "openAPIV3Schema"});
-    if (!schema) return required(out, field, "schemas are required");
-    if (auto compiled = schema::Schema::compile(*schema, field); !compiled)
-        out.push_back(cause_of(compiled.error().message, field));
-}
-
 void check_versions(const Json& definition, std::vector<Cause>& out) {
     const auto& versions = list(definition, {"spec", "versions"});
     if (versions.empty())
@@ -158,7 +112,11 @@ void check_versions(const Json& definition, std::vector<Cause>& out) {
     const auto kept = texts(definition, {"status", "storedVersions"});
     for (std::size_t i = 0; i < kept.size(); ++i)
         if (!seen.contains(kept[i]))
-            invalid(out, "status.storedVersions[" + std::to_string(i) + "]", kept[i], "must appear in spec.versions");
+            invalid(out, "status.storedVersions[" + std::to_string(i) + "]", kept[i],
+                    "missing from spec.versions; " + kept[i] +
+                        " was previously a storage version, and must remain in spec.versions until a storage "
+                        "migration ensures no data remains persisted in " +
+                        kept[i] + " and removes " + kept[i] + " from status.storedVersions");
 }
 
 void check_immutable(const Json& definition, const Json& old, std::vector<Cause>& out) {
@@ -173,34 +131,65 @@ void check_immutable(const Json& definition, const Json& old, std::vector<Cause>
     fixed({"spec", "names", "plural"}, "spec.names.plural");
 }
 
-/// What of the wanted names another definition of the group holds already: the reason and the message.
-std::optional<std::pair<std::string, std::string>> taken(const Json& definition, const std::vector<Json>& others) {
-    const auto group = text(definition, {"spec", "group"});
+/// The names that other definitions of the group hold.
+struct Taken {
     std::set<std::string> words, kinds;
-    for (const auto& other : others) {
-        if (text(other, {"spec", "group"}) != group ||
-            text(other, {"metadata", "name"}) == text(definition, {"metadata", "name"}))
-            continue;
-        words.insert(text(other, {"status", "acceptedNames", "plural"}));
-        words.insert(text(other, {"status", "acceptedNames", "singular"}));
-        for (const auto& name : texts(other, {"status", "acceptedNames", "shortNames"})) words.insert(name);
-        kinds.insert(text(other, {"status", "acceptedNames", "kind"}));
-        kinds.insert(text(other, {"status", "acceptedNames", "listKind"}));
+
+    Taken(const Json& definition, const std::vector<Json>& others) {
+        const auto group = text(definition, {"spec", "group"});
+        for (const auto& other : others) {
+            if (text(other, {"spec", "group"}) != group ||
+                text(other, {"metadata", "name"}) == text(definition, {"metadata", "name"}))
+                continue;
+            words.insert(text(other, {"status", "acceptedNames", "plural"}));
+            words.insert(text(other, {"status", "acceptedNames", "singular"}));
+            for (const auto& name : texts(other, {"status", "acceptedNames", "shortNames"})) words.insert(name);
+            kinds.insert(text(other, {"status", "acceptedNames", "kind"}));
+            kinds.insert(text(other, {"status", "acceptedNames", "listKind"}));
+        }
+        words.erase("");  // nothing was accepted there
+        kinds.erase("");
     }
-    words.erase("");  // nothing was accepted there
-    kinds.erase("");
-    const auto conflict = [](const std::string& reason, const std::string& name) {
-        return std::pair(reason, quoted(name) + " is already in use");
+};
+
+/// Gives a definition those of its names that are free; what it was given before it keeps. The reason and the message
+/// of the last conflict, as Kubernetes, if there is any.
+std::optional<std::pair<std::string, std::string>> accept_names(Json& definition, const Taken& taken) {
+    const auto wanted = *api::find(definition, {"spec", "names"});
+    std::optional<std::pair<std::string, std::string>> conflict;
+    auto& accepted = api::make_object(definition, {"status", "acceptedNames"});
+    const auto had = Json(accepted);
+    const auto clash = [&](const char* reason, const std::string& name) {
+        conflict = std::pair(std::string(reason), quoted(name) + " is already in use");
     };
-    const auto wanted = [&](const char* field) { return text(definition, {"spec", "names", field}); };
-    // as Kubernetes, which reports the last of those it finds taken
-    if (kinds.contains(wanted("listKind"))) return conflict("ListKindConflict", wanted("listKind"));
-    if (kinds.contains(wanted("kind"))) return conflict("KindConflict", wanted("kind"));
-    for (const auto& name : texts(definition, {"spec", "names", "shortNames"}))
-        if (words.contains(name)) return conflict("ShortNamesConflict", name);
-    if (words.contains(wanted("singular"))) return conflict("SingularConflict", wanted("singular"));
-    if (words.contains(wanted("plural"))) return conflict("PluralConflict", wanted("plural"));
-    return std::nullopt;
+    const auto accept = [&](const char* field, const char* reason, const std::set<std::string>& others) {
+        const auto name = text(wanted, {field});
+        if (name != text(had, {field}) && others.contains(name)) return clash(reason, name);
+        accepted[field] = name;
+    };
+    const auto copy = [&](const char* field) {
+        if (const auto* value = api::find(wanted, {field}))
+            accepted[field] = *value;
+        else
+            accepted.erase(field);
+    };
+    accept("plural", "PluralConflict", taken.words);
+    accept("singular", "SingularConflict", taken.words);
+    const auto mine = texts(had, {"shortNames"});
+    const auto wanted_short = texts(wanted, {"shortNames"});
+    const auto other = std::ranges::find_if(wanted_short, [&](const std::string& name) {
+        return taken.words.contains(name) && std::ranges::find(mine, name) == mine.end();
+    });
+    if (other == wanted_short.end())
+        copy("shortNames");
+    else
+        clash("ShortNamesConflict", *other);
+    accept("kind", "KindConflict", taken.kinds);
+    accept("listKind", "ListKindConflict", taken.kinds);
+    copy("categories");
+    for (const char* field : {"plural", "kind"})
+        if (!accepted.contains(field)) accepted[field] = "";
+    return conflict;
 }
 
 bool condition_is(const Json& object, std::string_view type, std::string_view status) {
@@ -255,7 +244,9 @@ Special special_of(std::string_view group, std::string_view plural) {
 Result<std::shared_ptr<Served>> compile_version(const Json& definition, const Json& version, bool built_in) {
     auto out = std::make_shared<Served>();
     auto& resource = out->resource;
-    const auto& names = *api::find(definition, {"spec", "names"});
+    // once it is served, a name that another holds is asked for and not given
+    const auto* accepted = built_in ? nullptr : api::find(definition, {"status", "acceptedNames"});
+    const auto& names = accepted ? *accepted : *api::find(definition, {"spec", "names"});
     resource.group = text(definition, {"spec", "group"});
     resource.version = text(version, {"name"});
     resource.kind = text(names, {"kind"});
@@ -329,6 +320,14 @@ std::vector<Cause> validate_definition(const Json& definition, const Json* old) 
         out.push_back({"FieldValueNotSupported",
                        "Unsupported value: " + quoted(strategy) + ": supported values: \"None\"",
                        "spec.conversion.strategy"});
+    else if (api::find(definition, {"spec", "conversion", "webhook"}))
+        out.push_back({"FieldValueForbidden", "Forbidden: should not be set when strategy is not set to Webhook",
+                       "spec.conversion.webhook"});
+    if (const auto* spec = api::find(definition, {"spec"}); spec && flag(*spec, "preserveUnknownFields"))
+        out.push_back({"FieldValueInvalid",
+                       "Invalid value: true: cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
+                       "spec.versions[*].schema instead",
+                       "spec.preserveUnknownFields"});
     check_names(definition, out);
     check_versions(definition, out);
     if (old) check_immutable(definition, *old, out);
@@ -362,16 +361,14 @@ void establish(Json& definition, const std::vector<Json>& others, const std::str
             flag(version, "storage") && std::ranges::find(stored, name) == stored.end())
             stored.push_back(name);
     status["storedVersions"] = json::array(stored.begin(), stored.end());
-    const auto conflict = taken(definition, others);
+    const auto conflict = accept_names(definition, Taken(definition, others));
     if (!conflict) {
-        status["acceptedNames"] = *api::find(definition, {"spec", "names"});
         set_condition(definition, "NamesAccepted", true, "NoConflicts", "no conflicts found", now);
         if (!is_established(definition))
             set_condition(definition, "Established", true, "InitialNamesAccepted",
                           "the initial names have been accepted", now);
         return;
     }
-    if (!status.contains("acceptedNames")) status["acceptedNames"] = json::object{{"kind", ""}, {"plural", ""}};
     set_condition(definition, "NamesAccepted", false, conflict->first, conflict->second, now);
     if (!is_established(definition))
         set_condition(definition, "Established", false, "NotAccepted", "not all names are accepted", now);

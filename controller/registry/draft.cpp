@@ -79,6 +79,12 @@ Json only_subresource(const std::string& subresource, Json body, const Json& old
     return out;
 }
 
+/// A field of the root that became required after the object was made is not for who writes its status to add.
+bool is_missing_beside_status(const Cause& cause) {
+    return cause.reason == "FieldValueRequired" && cause.field != "status" &&
+           cause.field.find_first_of(".[") == std::string::npos;
+}
+
 bool nothing_holds(const Served& served, const Json& object) {
     if (!finalizers_of(object).empty()) return false;
     if (served.special != Special::namespace_) return true;
@@ -135,7 +141,7 @@ std::optional<Status> Registry::State::namespace_refuses(const Request& request,
 }
 
 Outcome<Plan> Registry::State::draft_create(const Request& request, Json object, std::vector<std::string> warnings,
-                                            bool tracked) {
+                                            Creation creation) {
     const auto& served = *request.served;
     const auto& resource = served.resource;
     auto& metadata = api::make_object(object, {"metadata"});
@@ -157,8 +163,8 @@ Outcome<Plan> Registry::State::draft_create(const Request& request, Json object,
         (void)resource.schema.prune(object);
     }
 
-    const Intent intent{
-        resource, request.options.caller, request.options.subresource, request.namespace_, object, nullptr, tracked};
+    const Intent intent{resource, request.options.caller,     request.options.subresource, request.namespace_, object,
+                        nullptr,  creation != Creation::asked};
     if (auto refused = guard(intent)) return *std::move(refused);
     auto causes = validate_metadata(object, nullptr, served.names, resource.namespaced);
     append(causes, resource.schema.validate(object, nullptr));
@@ -169,7 +175,8 @@ Outcome<Plan> Registry::State::draft_create(const Request& request, Json object,
     if (auto refused = quota_refuses(request, name)) return *std::move(refused);
     if (served.special == Special::definition) establish(object, definitions(), time);
 
-    if (!tracked) api::track_update(Json(), object, resource.schema.type(), manager_of(request, time));
+    if (creation != Creation::applied)
+        api::track_update(Json(), object, resource.schema.type(), manager_of(request, time));
     drop_empty_managed_fields(object);
     for (auto& odd : odd_finalizers(object, nullptr)) warnings.push_back(std::move(odd));
     return Plan{Plan::Action::put, std::move(object), std::move(warnings)};
@@ -203,6 +210,7 @@ Outcome<Plan> Registry::State::draft_update(const Request& request, Json body, c
     if (auto refused = guard(intent)) return *std::move(refused);
     auto causes = validate_metadata(object, &old, served.names, resource.namespaced);
     append(causes, resource.schema.validate(object, &old));
+    if (subresource == "status") std::erase_if(causes, is_missing_beside_status);
     if (main) append(causes, validate_special(served, object, &old));
     const auto admission = admissions.find(std::pair(resource.group, resource.plural));
     if ((main || subresource == "scale") && causes.empty() && admission != admissions.end())

@@ -46,6 +46,13 @@ void tell_what_remains(Json& namespace_, const std::map<std::string, std::size_t
         held += (name == finalizers.begin()->first ? "" : ", ") + name + " in " + std::to_string(count) +
                 " resource instances";
     const bool some = !kinds.empty(), some_held = !finalizers.empty();
+    // these three cannot go wrong where kinds and objects stand in one store
+    set_condition(namespace_, "NamespaceDeletionDiscoveryFailure", false, "ResourcesDiscovered",
+                  "All resources successfully discovered", now);
+    set_condition(namespace_, "NamespaceDeletionGroupVersionParsingFailure", false, "ParsedGroupVersions",
+                  "All legacy kube types successfully parsed", now);
+    set_condition(namespace_, "NamespaceDeletionContentFailure", false, "ContentDeleted",
+                  "All content successfully deleted, may be waiting on finalization", now);
     set_condition(namespace_, "NamespaceContentRemaining", some, some ? "SomeResourcesRemain" : "ContentRemoved",
                   some ? content : "All content successfully removed", now);
     set_condition(namespace_, "NamespaceFinalizersRemaining", some_held,

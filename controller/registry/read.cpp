@@ -44,6 +44,7 @@ std::optional<std::string> unbase64url(std::string_view text) {
 struct Continuation {
     std::int64_t revision = 0;  ///< -1: whatever is now
     std::string start;
+    std::optional<std::size_t> left;  ///< items from there on, where somebody has counted them
 };
 
 std::string encode(const Continuation& next) {
@@ -51,6 +52,7 @@ std::string encode(const Continuation& next) {
     token["v"] = "meta.k8s.io/v1";
     token["rv"] = next.revision;
     token["start"] = "/" + next.start + std::string(1, '\0');
+    if (next.left) token["left"] = *next.left;
     return base64url(api::to_text(Json(token)));
 }
 
@@ -73,6 +75,8 @@ Outcome<Continuation> decode(const std::string& token) {
     if (!out.start.starts_with('/') || out.start.find("/../") != std::string::npos)
         return wrong("encoded start key empty or malformed");
     out.start.erase(0, 1);
+    if (const auto* left = api::find(parsed->value, {"left"}); left && left->is_int64() && left->get_int64() > 0)
+        out.left = static_cast<std::size_t>(left->get_int64());
     return out;
 }
 
@@ -114,6 +118,7 @@ struct Place {
     Revision revision = 0;
     std::string start;
     bool continued = false;
+    std::optional<std::size_t> left;
 };
 
 Outcome<Place> place_of(const ListOptions& options, Revision current) {
@@ -127,6 +132,8 @@ Outcome<Place> place_of(const ListOptions& options, Revision current) {
         out.start = next->start;
         out.revision = next->revision < 0 ? 0 : static_cast<Revision>(next->revision);
         out.continued = true;
+        // what was counted holds for the snapshot only
+        if (out.revision != 0) out.left = next->left;
         return out;
     }
     if (options.resource_version.empty()) return out;
@@ -181,7 +188,8 @@ Outcome<ListPage> Registry::State::list(const ServedPtr& served, const ListOptio
                 return rest == 0;
             }
             ++rest;
-            return true;
+            // the first page counts them all, the others know from it
+            return !place->left;
         }
         if (!selected->everything() && !selected->matches(key, *item.value)) return true;
         out.items.push_back(served->show(key, item));
@@ -209,11 +217,13 @@ Outcome<ListPage> Registry::State::list(const ServedPtr& served, const ListOptio
         return status;
     }
     if (rest == 0) return out;
+    // a token is the client's: it may have any number in it
+    if (place->left && *place->left > out.items.size()) rest = *place->left - out.items.size();
     Continuation next;
     next.revision = static_cast<std::int64_t>(out.revision);
     next.start = last.substr(prefix.size());
+    if (selected->everything()) next.left = out.remaining = rest;
     out.continue_token = encode(next);
-    if (selected->everything()) out.remaining = rest;
     return out;
 }
 

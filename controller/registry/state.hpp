@@ -1,6 +1,7 @@
 #pragma once
 
 #include "registry/registry.hpp"
+#include "registry/revision.hpp"
 #include "registry/served.hpp"
 #include "store/store.hpp"
 
@@ -23,6 +24,9 @@ struct Plan {
     api::Json object;  ///< in the request's version; its resourceVersion is set when it is stored
     std::vector<std::string> warnings;
 };
+
+/// How something came to be created.
+enum class Creation { asked, put, applied };
 
 /// A write request on its way: who, where, and what to say along the way.
 struct Request {
@@ -97,7 +101,7 @@ struct Registry::State {
 
     // draft.cpp: pure but for the clock, chance and what they look up here
     Outcome<Plan> draft_create(const Request& request, api::Json object, std::vector<std::string> warnings,
-                               bool tracked);
+                               Creation creation);
     Outcome<Plan> draft_update(const Request& request, api::Json object, const api::Json& old,
                                std::vector<std::string> warnings, bool tracked);
     std::optional<api::Status> namespace_refuses(const Request& request, const std::string& name) const;
@@ -109,10 +113,6 @@ struct Registry::State {
     Outcome<ListPage> list(const ServedPtr& served, const ListOptions& options) const;
 };
 
-/// 400 when it is not a number.
-Outcome<Revision> parse_revision(const std::string& text);
-/// 504: the revision is of the future.
-api::Status too_large_revision(Revision wanted, Revision current);
 /// Error of the store to what a client is told.
 api::Status to_status(const Error& error);
 

@@ -61,6 +61,19 @@ std::optional<Status> check_preconditions(const Request& request, const Json& bo
     return std::nullopt;
 }
 
+/// The kinds that an update makes when they are not there.
+bool creates_by_update(const Request& request) {
+    const auto& resource = request.served->resource;
+    if (!resource.built_in || !request.options.subresource.empty()) return false;
+    return resource.plural == "leases" || resource.plural == "events" || resource.group == "rbac.authorization.k8s.io";
+}
+
+/// A version that is not there any more stands in nobody's way.
+Json without_version(Json body) {
+    api::make_object(body, {"metadata"}).erase("resourceVersion");
+    return body;
+}
+
 /// As kube-apiserver answers it.
 Status too_large() {
     Status status;
@@ -205,8 +218,8 @@ awaitable<Outcome<Written>> Registry::State::create(Request request, api::Parsed
             api::make_object(body.value, {"metadata"})["name"] = name;
         }
         Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
-            if (!current) return draft_create(request, body.value, *warnings, false);
-            auto draft = draft_create(request, body.value, *warnings, false);  // its errors come first
+            if (!current) return draft_create(request, body.value, *warnings, Creation::asked);
+            auto draft = draft_create(request, body.value, *warnings, Creation::asked);  // its errors come first
             if (!draft) return std::move(draft).error();
             return api::already_exists(resource.plural, resource.group, name);
         };
@@ -226,6 +239,11 @@ awaitable<Outcome<Written>> Registry::State::update(Request request, api::Parsed
     auto warnings = accept_body(request, body, Origin::body);
     if (!warnings) co_return std::move(warnings).error();
     Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+        if (!current && creates_by_update(request)) {
+            auto fresh = without_version(body.value);
+            if (auto refused = check_preconditions(request, fresh, json::object())) return *std::move(refused);
+            return draft_create(request, std::move(fresh), *warnings, Creation::put);
+        }
         if (!current) return absent(request);
         if (auto refused = check_preconditions(request, body.value, *current)) return *std::move(refused);
         const bool blind = api::find_text(body.value, {"metadata", "resourceVersion"}).empty();
@@ -361,7 +379,7 @@ awaitable<Outcome<Written>> Registry::State::apply(Request request, api::Parsed 
             if (!api::find_text(body.value, {"metadata", "resourceVersion"}).empty()) return absent(request);
             auto merged = api::apply(Json(), body.value, resource.schema.type(), manager, force);
             if (!merged) return std::move(merged).error();
-            return draft_create(request, *std::move(merged), warnings, true);
+            return draft_create(request, *std::move(merged), warnings, Creation::applied);
         }
         if (auto refused = check_preconditions(request, body.value, *current)) return *std::move(refused);
         auto merged = api::apply(*current, body.value, resource.schema.type(), manager, force);

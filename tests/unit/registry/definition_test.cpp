@@ -93,6 +93,12 @@ TEST_F(DefinitionTest, RefusalTable) {
          "spec.versions: Invalid value: [\"v1\"]: must have exactly one version marked as storage version"},
         {"a webhook", changed({"spec", "conversion"}, "strategy", "Webhook"),
          "spec.conversion.strategy: Unsupported value: \"Webhook\": supported values: \"None\""},
+        {"all unknown fields kept", changed({"spec"}, "preserveUnknownFields", true),
+         "spec.preserveUnknownFields: Invalid value: true: cannot set to true, set "
+         "x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead"},
+        {"a webhook for nothing",
+         changed({"spec", "conversion"}, "webhook", json_of("{'conversionReviewVersions':['v1']}")),
+         "spec.conversion.webhook: Forbidden: should not be set when strategy is not set to Webhook"},
         {"a plural with capitals", changed({"spec", "names"}, "plural", "Widgets"),
          "spec.names.plural: Invalid value: \"Widgets\": a DNS-1035 label must consist of"},
     };
@@ -105,6 +111,130 @@ TEST_F(DefinitionTest, RefusalTable) {
         EXPECT_EQ(made.error().code, 422) << c.reason;
     }
     EXPECT_EQ(world.registry().revision(), revision);
+}
+
+TEST_F(DefinitionTest, RefusalsOfAVersion) {
+    const struct {
+        const char *reason, *version;  ///< what is put over the version of Widget
+        std::vector<std::string> causes;
+    } cases[] = {
+        {"a warning without deprecation",
+         "{'deprecationWarning':'x'}",
+         {"deprecationWarning: Invalid value: \"x\": can only be set for deprecated versions"}},
+        {"an empty warning",
+         "{'deprecated':true,'deprecationWarning':''}",
+         {"deprecationWarning: Invalid value: \"\": must not be an empty string"}},
+        {"a column's type",
+         "{'additionalPrinterColumns':[{'name':'A','type':'text','jsonPath':'.spec.note'}]}",
+         {"additionalPrinterColumns[0].type: Invalid value: \"text\": must be one of "
+          "boolean,date,integer,number,string"}},
+        {"a column's format",
+         "{'additionalPrinterColumns':[{'name':'A','type':'string','format':'uri','jsonPath':'.spec.note'}]}",
+         {"additionalPrinterColumns[0].format: Invalid value: \"uri\": must be one of "
+          "byte,date,date-time,double,float,int32,int64,password"}},
+        {"a column's path",
+         "{'additionalPrinterColumns':[{'name':'A','type':'string','jsonPath':'spec.note'}]}",
+         {"additionalPrinterColumns[0].jsonPath: Invalid value: \"spec.note\": must be a simple json path starting "
+          "with ."}},
+        {"a field that does not exist",
+         "{'selectableFields':[{'jsonPath':'.spec.colour'}]}",
+         {"selectableFields[0].jsonPath: Invalid value: \".spec.colour\": is an invalid path: does not refer to a "
+          "valid field"}},
+        {"a field of a list",
+         "{'selectableFields':[{'jsonPath':'.spec.ports'}]}",
+         {"selectableFields[0].jsonPath: Invalid value: \".spec.ports\": must point to a field of type string, "
+          "boolean or integer. Enum string fields and strings with formats are allowed."}},
+        {"the same field twice",
+         "{'selectableFields':[{'jsonPath':'.spec.color'},{'jsonPath':'.spec.color'}]}",
+         {"selectableFields[1].jsonPath: Duplicate value: \".spec.color\""}},
+        {"a root that a status alone would not satisfy",
+         "{'schema':{'openAPIV3Schema':{'type':'object','properties':{'spec':{'type':'object'}},"
+         "'oneOf':[{'required':['spec']}]}},'selectableFields':null}",
+         {"schema.openAPIV3Schema.oneOf: Forbidden: must not be used at the root of the schema if the status "
+          "subresource is enabled"}},
+        {"a scale beside its place",
+         "{'subresources':{'scale':{'specReplicasPath':'.status.n','statusReplicasPath':'.status.n'}}}",
+         {"subresources.scale.specReplicasPath: Invalid value: \".status.n\": should be a json path under .spec"}},
+    };
+    for (const auto& c : cases) {
+        auto crd = json_of(widget_crd);
+        auto& version = crd.at_pointer("/spec/versions/0").as_object();
+        const auto over = json_of(c.version);
+        for (const auto& [name, value] : over.as_object()) version[name] = value;
+        std::vector<std::string> causes;
+        const auto put = world.loop.run(world.registry().install(crd));
+        if (!put)
+            for (const auto& cause : put.error().causes) causes.push_back(cause.field + ": " + cause.message);
+        for (auto& cause : causes) {
+            EXPECT_TRUE(cause.starts_with("spec.versions[0].")) << cause;
+            cause.erase(0, std::string_view("spec.versions[0].").size());
+        }
+        EXPECT_EQ(causes, c.causes) << c.reason;
+    }
+}
+
+TEST_F(DefinitionTest, KeywordsThatNobodyKnowsAreUnknownFields) {
+    const auto crd = [](const char* name) {
+        auto out = json_of(widget_crd);
+        out.at("metadata").as_object()["name"] = std::string(name) + "s.lab.example.com";
+        out.at("spec").at("names").as_object() =
+            json_of("{'plural':'" + std::string(name) + "s','kind':'" + name + "x'}").as_object();
+        auto& color =
+            out.at_pointer("/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/color").as_object();
+        color["readOnly"] = true;
+        color["default"] = nullptr;
+        color["x-kubernetes-validations"] = json_of("[{'rule':'true','severity':'high'}]");
+        return out;
+    };
+    auto strict = options();
+    strict.field_validation = FieldValidation::strict;
+    EXPECT_THAT(create(definitions(), crd("strict"), "", strict).error().message,
+                HasSubstr("unknown field \"spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.color."
+                          "readOnly\", unknown field \"spec.versions[0].schema.openAPIV3Schema.properties.spec."
+                          "properties.color.x-kubernetes-validations[0].severity\""));
+    const auto made = create(definitions(), crd("warned"), "");
+    ASSERT_TRUE(made) << made.error().message;
+    EXPECT_EQ(made->warnings.size(), 2u);
+    EXPECT_EQ(text(made->object.parsed().at_pointer(
+                       "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/color"),
+                   {}),
+              R"({"type":"string","enum":["red","green","blue"],"x-kubernetes-validations":[{"rule":"true"}]})");
+}
+
+TEST_F(DefinitionTest, AVersionStaysUntilNothingIsStoredInIt) {
+    auto crd = json_of(widget_crd);
+    auto& versions = crd.at("spec").at("versions").as_array();
+    versions.at(0).as_object()["name"] = "v2";
+    const auto refused = world.loop.run(world.registry().install(crd));
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message, HasSubstr("status.storedVersions[0]: Invalid value: \"v1\": missing from "
+                                                   "spec.versions; v1 was previously a storage version"));
+    versions.push_back(json_of(widget_crd).at_pointer("/spec/versions/0"));
+    versions.at(1).as_object()["storage"] = false;
+    ASSERT_TRUE(world.loop.run(world.registry().install(crd)));
+    // everything was written again by then
+    ASSERT_TRUE(merge(definitions(), "widgets.lab.example.com", "{'status':{'storedVersions':['v2']}}",
+                      options("migrator", "status")));
+    versions.pop_back();
+    const auto removed = world.loop.run(world.registry().install(crd));
+    EXPECT_TRUE(removed) << removed.error().message;
+    EXPECT_EQ(world.registry().resource("lab.example.com", "v1", "widgets"), nullptr);
+}
+
+TEST_F(DefinitionTest, AShortNameThatAnotherHoldsIsNotGiven) {
+    auto crd = json_of(gadget_crd);
+    crd.at("spec").at("names").as_object()["shortNames"] = json_of("['gd','wd']");
+    crd.at("spec").at("names").as_object()["categories"] = json_of("['tools']");
+    ASSERT_TRUE(world.loop.run(world.registry().install(crd)));
+    const auto stored = now(definitions(), "gadgets.lab.example.com");
+    EXPECT_THAT(text(stored, {"status", "conditions"}),
+                testing::AllOf(HasSubstr("ShortNamesConflict"), HasSubstr("\\\"wd\\\" is already in use")));
+    EXPECT_EQ(text(stored, {"status", "acceptedNames", "shortNames"}), "(absent)");
+    EXPECT_EQ(text(stored, {"status", "acceptedNames", "categories"}), "[\"tools\"]");
+    const auto* gadgets = world.registry().resource("lab.example.com", "v1", "gadgets");
+    ASSERT_NE(gadgets, nullptr) << "it stays Established";
+    EXPECT_TRUE(gadgets->short_names.empty());
+    EXPECT_EQ(gadgets->categories, std::vector<std::string>{"tools"});
 }
 
 TEST_F(DefinitionTest, ASchemaThatIsNotStructuralIsRefusedWithItsPlace) {

@@ -104,6 +104,22 @@ TEST_F(ReadTest, PagesShowOneSnapshot) {
     EXPECT_FALSE(selected->remaining);
 }
 
+TEST_F(ReadTest, EveryPageSaysHowManyMoreThereAre) {
+    auto page = where("");
+    page.limit = 1;
+    std::vector<std::size_t> left;
+    for (std::size_t pages = 0; pages < 9; ++pages) {
+        const auto listed = world.registry().list(widgets(), page);
+        ASSERT_TRUE(listed) << listed.error().message;
+        left.push_back(listed->remaining.value_or(0));
+        page.continue_token = listed->continue_token;
+        // what is made meanwhile is no part of the snapshot
+        ASSERT_TRUE(create(widgets(), widget("late-" + std::to_string(pages))));
+        if (listed->continue_token.empty()) break;
+    }
+    EXPECT_THAT(left, ElementsAre(3u, 2u, 1u, 0u));
+}
+
 TEST_F(ReadTest, ResourceVersionTable) {
     const auto revision = std::to_string(world.registry().revision());
     const auto future = std::to_string(world.registry().revision() + 9);

@@ -213,6 +213,13 @@ TEST_F(RemoveTest, ANamespaceIsEmptiedAndThenGoes) {
     EXPECT_THAT(text(waiting, {"status", "conditions"}),
                 HasSubstr("Some content in the namespace has finalizers remaining: x.example.com/f in 1 resource "
                           "instances"));
+    std::vector<std::string> types;
+    for (const auto& condition : waiting.at_pointer("/status/conditions").as_array())
+        types.push_back(text(condition, {"type"}) + "=" + text(condition, {"status"}));
+    EXPECT_THAT(types, testing::UnorderedElementsAre(
+                           "NamespaceDeletionDiscoveryFailure=False", "NamespaceDeletionContentFailure=False",
+                           "NamespaceDeletionGroupVersionParsingFailure=False", "NamespaceContentRemaining=True",
+                           "NamespaceFinalizersRemaining=True"));
     ASSERT_TRUE(world.loop.run(world.registry().patch(widgets(), "n", "b", PatchType::merge,
                                                       parsed(json_of("{'metadata':{'finalizers':null}}")), options())));
     settle();

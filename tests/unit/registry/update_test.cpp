@@ -122,6 +122,54 @@ TEST_F(UpdateTest, BuiltInKindsMayBeReplacedBlindly) {
               "ConfigMap \"m\" is invalid: data: Forbidden: field is immutable when `immutable` is set");
 }
 
+TEST_F(UpdateTest, APutMakesWhatIsNotThereForTheKindsThatAllowIt) {
+    const struct {
+        const char *reason, *group, *plural, *object;
+        unsigned code;  ///< 0: made
+    } cases[] = {
+        {"a lease", "coordination.k8s.io", "leases", "{'metadata':{'name':'a'}}", 0},
+        {"whatever version it had", "coordination.k8s.io", "leases", "{'metadata':{'name':'b','resourceVersion':'7'}}",
+         0},
+        {"not that very one", "coordination.k8s.io", "leases", "{'metadata':{'name':'c','uid':'u'}}", 409},
+        {"a role", "rbac.authorization.k8s.io", "roles", "{'metadata':{'name':'a'},'rules':[]}", 0},
+        {"an event", "", "events",
+         "{'metadata':{'name':'a'},'involvedObject':{'namespace':'default'},'reason':'R','message':'m'}", 0},
+        {"a config map", "", "configmaps", "{'metadata':{'name':'a'}}", 404},
+        {"a secret", "", "secrets", "{'metadata':{'name':'a'}}", 404},
+        {"a kind of a CRD", "lab.example.com", "widgets",
+         "{'apiVersion':'lab.example.com/v1','kind':'Widget','metadata':{'name':'none'}}", 404},
+    };
+    for (const auto& c : cases) {
+        const auto put = update(resource(c.plural, c.group), json_of(c.object));
+        EXPECT_EQ(put ? 0 : put.error().code, c.code) << c.reason << (put ? "" : ": " + put.error().message);
+        if (put) EXPECT_TRUE(put->created) << c.reason;
+    }
+    // who may create is another question than who may update: the guard is told
+    bool told = false;
+    world.registry().set_guard([&](const Intent& intent) {
+        told = intent.applied && !intent.old;
+        return std::nullopt;
+    });
+    ASSERT_TRUE(update(resource("leases", "coordination.k8s.io"), json_of("{'metadata':{'name':'d'}}")));
+    EXPECT_TRUE(told);
+}
+
+TEST_F(UpdateTest, AStricterSchemaDoesNotStandInTheWayOfOtherChanges) {
+    ASSERT_TRUE(create(widgets(), widget("old", "{'color':'red','note':'long'}")));
+    auto crd = json_of(widget_crd);
+    auto& schema = crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema").as_object();
+    schema.at("properties").at_pointer("/spec/properties/note").as_object()["maxLength"] = 1;
+    schema.at("properties").as_object()["more"] = json_of("{'type':'string'}");
+    schema["required"] = json_of("['more']");
+    ASSERT_TRUE(world.loop.run(world.registry().install(crd)));
+    ASSERT_TRUE(merge(widgets(), "old", "{'status':{'phase':'x'}}", options("t", "status")))
+        << "who writes a status need not mend the rest";
+    EXPECT_FALSE(merge(widgets(), "old", "{'spec':{'color':'blue'}}")) << "what is required now is";
+    const auto put = merge(widgets(), "old", "{'spec':{'color':'blue'},'more':'x'}");
+    EXPECT_TRUE(put) << put.error().message;
+    EXPECT_THAT(merge(widgets(), "old", "{'spec':{'note':'other'}}").error().message, HasSubstr("spec.note: Too long"));
+}
+
 TEST_F(UpdateTest, PatchTable) {
     const auto revision = at({"metadata", "resourceVersion"});
     const struct {
