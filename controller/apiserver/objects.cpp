@@ -4,6 +4,7 @@
 #include "apiserver/options.hpp"
 #include "apiserver/parts.hpp"
 #include "base/limits.hpp"
+#include "registry/revision.hpp"
 #include "registry/scale.hpp"
 
 #include <algorithm>
@@ -48,6 +49,9 @@ std::string deleted_status(const std::string& group, const std::string& plural, 
     out["details"] = std::move(details);
     return api::to_text(out) + "\n";
 }
+
+constexpr std::chrono::seconds version_wait_max{3};  // as Kubernetes
+constexpr std::chrono::milliseconds version_look{50};
 
 constexpr const char* scale_patch_types = "application/json-patch+json, application/merge-patch+json";
 
@@ -103,7 +107,7 @@ awaitable<Objects::Answer> Objects::answer_verb(Exchange& exchange) {
         co_return api::bad_request("name must be provided");
     if (everywhere || !allowed(*found, route)) co_return method_not_allowed();
 
-    if (verb == "get") co_return get(exchange);
+    if (verb == "get") co_return co_await get(exchange);
     if (verb == "list") co_return co_await list(exchange);
     if (verb == "create") co_return co_await create(exchange);
     if (verb == "update") co_return co_await update(exchange);
@@ -121,14 +125,35 @@ Result<Printer, api::Status> Objects::printer(const Exchange& exchange) const {
     return Printer(*resource(exchange.route), *format, *include);
 }
 
-Objects::Answer Objects::get(const Exchange& exchange) {
+awaitable<Result<void, api::Status>> Objects::reach_version(const Exchange& exchange) {
+    const std::string text(exchange.query.get("resourceVersion"));
+    if (text.empty() || !exchange.query.get("continue").empty()) co_return Result<void, api::Status>();
+    const auto wanted = registry::parse_revision(text);
+    if (!wanted) co_return wanted.error();
+    const auto end = clock_.now() + version_wait_max;
+    while (registry_.revision() < *wanted) {
+        const auto now = clock_.now();
+        if (now >= end) co_return registry::too_large_revision(*wanted, registry_.revision());
+        const auto next = std::min<Instant>(end, now + version_look);
+        co_await clock_.sleep_until(next);
+    }
+    co_return Result<void, api::Status>();
+}
+
+awaitable<Objects::Answer> Objects::get(const Exchange& exchange) {
     const auto& route = exchange.route;
     auto print = printer(exchange);
-    if (!print) return std::move(print).error();
-    auto object = registry_.get(*resource(route), route.namespace_, route.name);
-    if (!object) return std::move(object).error();
-    if (route.subresource == "scale") return scale_reply(*resource(route), *object);
-    return json_reply(200, print->single(*object, clock_.wall()));
+    if (!print) co_return std::move(print).error();
+    if (exchange.query.has("resourceVersion")) {
+        auto reached = co_await reach_version(exchange);
+        if (!reached) co_return std::move(reached).error();
+    }
+    const auto* found = resource(route);
+    if (!found) co_return gone(route);
+    auto object = registry_.get(*found, route.namespace_, route.name);
+    if (!object) co_return std::move(object).error();
+    if (route.subresource == "scale") co_return scale_reply(*found, *object);
+    co_return json_reply(200, print->single(*object, clock_.wall()));
 }
 
 awaitable<Objects::Answer> Objects::list(const Exchange& exchange) {
@@ -136,7 +161,13 @@ awaitable<Objects::Answer> Objects::list(const Exchange& exchange) {
     if (!print) co_return std::move(print).error();
     auto options = list_options(exchange);
     if (!options) co_return std::move(options).error();
-    auto page = registry_.list(*resource(exchange.route), *options);
+    if (!options->resource_version.empty()) {
+        auto reached = co_await reach_version(exchange);
+        if (!reached) co_return std::move(reached).error();
+    }
+    const auto* found = resource(exchange.route);
+    if (!found) co_return gone(exchange.route);
+    auto page = registry_.list(*found, *options);
     if (!page) co_return std::move(page).error();
     auto metadata = list_metadata(*page);
     co_return co_await listed(*print, std::move(page->items), std::move(metadata));
@@ -239,6 +270,7 @@ awaitable<Objects::Answer> Objects::patch(Exchange& exchange) {
         if (!force) co_return force.error();
         result = co_await registry_.apply(*found, route.namespace_, route.name, *std::move(patch), *force, *options);
     } else {
+        if (auto plain = check_no_force(exchange); !plain) co_return std::move(plain).error();
         const auto how = type == BodyType::json_patch    ? registry::PatchType::json
                          : type == BodyType::merge_patch ? registry::PatchType::merge
                                                          : registry::PatchType::strategic;
@@ -254,6 +286,7 @@ namespace {
 Result<registry::DeleteOptions, api::Status> delete_options(const Exchange& exchange) {
     auto out = read_delete_options(std::string(exchange.request.header("content-type")), exchange.request.body);
     if (!out) return out;
+    if (auto grace = check_grace_period(exchange); !grace) return std::move(grace).error();
     auto query = write_options(exchange, "DeleteOptions");
     if (!query) return std::move(query).error();
     query->dry_run = query->dry_run || out->write.dry_run;

@@ -34,7 +34,9 @@ public:
 private:
     using Answer = Result<net::ServerReply, api::Status>;
     awaitable<Answer> answer_verb(Exchange& exchange);
-    Answer get(const Exchange& exchange);
+    /// Whoever asks for a version of the future gets a moment, for it may be on its way. Errors: 400, 504.
+    awaitable<Result<void, api::Status>> reach_version(const Exchange& exchange);
+    awaitable<Answer> get(const Exchange& exchange);
     awaitable<Answer> list(const Exchange& exchange);
     awaitable<Answer> create(Exchange& exchange);
     awaitable<Answer> update(Exchange& exchange);

@@ -1,6 +1,8 @@
 #include "apiserver/options.hpp"
 
+#include <algorithm>
 #include <charconv>
+#include <cstdint>
 
 namespace ocim::apiserver {
 
@@ -18,11 +20,16 @@ api::Cause unsupported(std::string_view field, std::string_view value, std::stri
             std::string(field)};
 }
 
-std::optional<std::uint64_t> number(std::string_view text) {
-    std::uint64_t out = 0;
+/// Nothing when it is not given. Errors: 400, in the words of Kubernetes.
+Result<std::optional<std::int64_t>, api::Status> number(const Exchange& exchange, const std::string& name) {
+    const auto text = exchange.query.get(name);
+    if (text.empty()) return std::optional<std::int64_t>();
+    std::int64_t out = 0;
     const auto [end, error] = std::from_chars(text.begin(), text.end(), out);
-    if (error != std::errc() || end != text.end()) return std::nullopt;
-    return out;
+    const bool whole = end == text.end() && error != std::errc::invalid_argument;
+    if (whole && error == std::errc()) return std::optional(out);
+    return api::bad_request("strconv.ParseInt: parsing " + api::to_text(api::Json(text)) + ": " +
+                            (whole ? "value out of range" : "invalid syntax"));
 }
 
 struct Selectors {
@@ -32,7 +39,7 @@ struct Selectors {
 
 Result<Selectors, api::Status> selectors(const Exchange& exchange) {
     auto labels = api::LabelSelector::parse(exchange.query.get("labelSelector"));
-    if (!labels) return api::bad_request("unable to parse requirement: " + labels.error().message);
+    if (!labels) return api::bad_request(labels.error().message);
     // a watch on one object by its URL is a watch with a selector
     std::string text(exchange.query.get("fieldSelector"));
     if (!exchange.route.name.empty())
@@ -54,8 +61,15 @@ Result<void, api::Status> check_version_match(const Exchange& exchange, bool wat
                           "Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan",
                           "resourceVersionMatch"});
     if (!initial && watch && !match.empty())
-        causes.push_back(
-            {"FieldValueForbidden", "Forbidden: resourceVersionMatch is forbidden for watch", "resourceVersionMatch"});
+        causes.push_back({"FieldValueForbidden",
+                          "Forbidden: resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided",
+                          "resourceVersionMatch"});
+    if (watch && !match.empty() && match != "NotOlderThan")
+        causes.push_back(unsupported("resourceVersionMatch", match, "\"NotOlderThan\""));
+    if (watch && !match.empty() && !exchange.query.get("continue").empty())
+        causes.push_back({"FieldValueForbidden",
+                          "Forbidden: resourceVersionMatch is forbidden when continue is provided",
+                          "resourceVersionMatch"});
     if (!watch && !match.empty() && match != "Exact" && match != "NotOlderThan")
         causes.push_back(unsupported("resourceVersionMatch", match, "\"Exact\", \"NotOlderThan\""));
     if (!watch && !match.empty() && exchange.query.get("resourceVersion").empty())
@@ -110,6 +124,18 @@ Result<bool, api::Status> apply_force(const Exchange& exchange) {
     return exchange.query.flag("force");
 }
 
+Result<void, api::Status> check_no_force(const Exchange& exchange) {
+    if (!exchange.query.has("force")) return {};
+    return invalid_option("PatchOptions",
+                          {{"FieldValueForbidden", "Forbidden: may not be specified for non-apply patch", "force"}});
+}
+
+Result<void, api::Status> check_grace_period(const Exchange& exchange) {
+    auto seconds = number(exchange, "gracePeriodSeconds");
+    if (!seconds) return std::move(seconds).error();
+    return {};
+}
+
 Result<registry::ListOptions, api::Status> list_options(const Exchange& exchange) {
     auto read = selectors(exchange);
     if (!read) return std::move(read).error();
@@ -121,11 +147,11 @@ Result<registry::ListOptions, api::Status> list_options(const Exchange& exchange
     out.continue_token = std::string(exchange.query.get("continue"));
     out.resource_version = std::string(exchange.query.get("resourceVersion"));
     out.resource_version_match = std::string(exchange.query.get("resourceVersionMatch"));
-    if (const auto limit = exchange.query.get("limit"); !limit.empty()) {
-        const auto value = number(limit);
-        if (!value) return api::bad_request("limit: \"" + std::string(limit) + "\" is not a number");
-        out.limit = *value;
-    }
+    auto limit = number(exchange, "limit");
+    if (!limit) return std::move(limit).error();
+    if (auto timeout = number(exchange, "timeoutSeconds"); !timeout) return std::move(timeout).error();
+    // as Kubernetes: below nothing there is no limit
+    out.limit = static_cast<std::size_t>(std::max<std::int64_t>(0, limit->value_or(0)));
     return out;
 }
 
@@ -133,6 +159,8 @@ Result<registry::WatchOptions, api::Status> watch_options(const Exchange& exchan
     auto read = selectors(exchange);
     if (!read) return std::move(read).error();
     if (auto checked = check_version_match(exchange, true); !checked) return std::move(checked).error();
+    for (const auto* name : {"limit", "timeoutSeconds"})
+        if (auto value = number(exchange, name); !value) return std::move(value).error();
     registry::WatchOptions out;
     out.namespace_ = exchange.route.namespace_;
     out.labels = std::move(read->labels);

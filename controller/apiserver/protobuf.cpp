@@ -7,7 +7,9 @@
 #include <google/protobuf/message.h>
 #include <openssl/evp.h>
 #include <algorithm>
+#include <cmath>
 #include <map>
+#include <optional>
 
 namespace ocim::apiserver {
 
@@ -36,6 +38,7 @@ const pb::Message* prototype(const std::string& api_version, const std::string& 
         {{"v1", "ResourceQuota"}, &wire::ResourceQuota::default_instance()},
         {{"v1", "Event"}, &wire::CoreEvent::default_instance()},
         {{"events.k8s.io/v1", "Event"}, &wire::Event::default_instance()},
+        {{"apiextensions.k8s.io/v1", "CustomResourceDefinition"}, &wire::CustomResourceDefinition::default_instance()},
         {{"coordination.k8s.io/v1", "Lease"}, &wire::Lease::default_instance()},
         {{"authentication.k8s.io/v1", "SelfSubjectReview"}, &wire::SelfSubjectReview::default_instance()},
         {{"authentication.k8s.io/v1", "TokenRequest"}, &wire::TokenRequest::default_instance()},
@@ -63,6 +66,35 @@ WallTime wall_time(std::int64_t seconds, std::int32_t nanos) {
     return WallTime(std::chrono::seconds(std::clamp(seconds, first, last)) + std::chrono::microseconds(nanos / 1000));
 }
 
+Json json_in(const std::string& text) {
+    auto parsed = api::parse_json(text);
+    return parsed ? std::move(parsed->value) : Json(nullptr);
+}
+
+/// What in JSON is one of two things stands in a message of its own. Nothing: it is none of those.
+std::optional<Json> either_of(const pb::Message& message) {
+    if (const auto* items = dynamic_cast<const wire::JSONSchemaPropsOrArray*>(&message)) {
+        if (items->has_schema()) return object_of(items->schema());
+        api::json::array out;
+        for (const auto& one : items->jsonschemas()) out.push_back(object_of(one));
+        return out;
+    }
+    if (const auto* more = dynamic_cast<const wire::JSONSchemaPropsOrBool*>(&message))
+        return more->has_schema() ? object_of(more->schema()) : Json(more->allows());
+    if (const auto* needs = dynamic_cast<const wire::JSONSchemaPropsOrStringArray*>(&message)) {
+        if (needs->has_schema()) return object_of(needs->schema());
+        return Json(api::json::array(needs->property().begin(), needs->property().end()));
+    }
+    return std::nullopt;
+}
+
+/// Bounds of a schema travel as floating-point numbers and are whole ones mostly.
+Json number(double value) {
+    constexpr double exact = 9007199254740992;
+    if (std::trunc(value) == value && std::abs(value) < exact) return static_cast<std::int64_t>(value);
+    return value;
+}
+
 /// A nested message; null stands for "leave it out".
 Json message_value(const pb::Message& message) {
     // Go's zero time travels as an empty message
@@ -77,10 +109,9 @@ Json message_value(const pb::Message& message) {
     if (const auto* quantity = dynamic_cast<const wire::Quantity*>(&message)) return Json(quantity->string());
     if (const auto* extra = dynamic_cast<const wire::ExtraValue*>(&message))
         return Json(api::json::array(extra->items().begin(), extra->items().end()));
-    if (const auto* fields = dynamic_cast<const wire::FieldsV1*>(&message)) {
-        auto parsed = api::parse_json(fields->raw());
-        return parsed ? std::move(parsed->value) : Json(nullptr);
-    }
+    if (const auto* fields = dynamic_cast<const wire::FieldsV1*>(&message)) return json_in(fields->raw());
+    if (const auto* any = dynamic_cast<const wire::SchemaJson*>(&message)) return json_in(any->raw());
+    if (auto either = either_of(message)) return *std::move(either);
     return object_of(message);
 }
 
@@ -95,9 +126,9 @@ Json scalar(const pb::Message& message, const pb::FieldDescriptor& field) {
         case pb::FieldDescriptor::CPPTYPE_INT32: return Json(std::int64_t{reflection.GetInt32(message, &field)});
         case pb::FieldDescriptor::CPPTYPE_INT64: return Json(reflection.GetInt64(message, &field));
         case pb::FieldDescriptor::CPPTYPE_MESSAGE: return message_value(reflection.GetMessage(message, &field));
+        case pb::FieldDescriptor::CPPTYPE_DOUBLE: return number(reflection.GetDouble(message, &field));
         case pb::FieldDescriptor::CPPTYPE_UINT32:
         case pb::FieldDescriptor::CPPTYPE_UINT64:
-        case pb::FieldDescriptor::CPPTYPE_DOUBLE:
         case pb::FieldDescriptor::CPPTYPE_FLOAT:
         case pb::FieldDescriptor::CPPTYPE_ENUM: break;
     }
@@ -135,7 +166,7 @@ Json object_of(const pb::Message& message) {
         auto value = field->is_map()        ? map_value(message, *field)
                      : field->is_repeated() ? list_value(message, *field)
                                             : scalar(message, *field);
-        if (!value.is_null()) out[field->name()] = std::move(value);
+        if (!value.is_null()) out[field->has_json_name() ? field->json_name() : field->name()] = std::move(value);
     }
     return out;
 }

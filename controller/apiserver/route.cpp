@@ -17,6 +17,7 @@ std::string lower(std::string_view text) {
 
 std::string verb_of(const std::string& method, const Route& route, const Query& query) {
     const bool one = !route.name.empty();
+    if (route.watches) return method == "GET" ? "watch" : "";
     if (method == "GET" || method == "HEAD") {
         if (query.flag("watch") && route.subresource.empty()) return "watch";
         return one ? "get" : "list";
@@ -32,6 +33,9 @@ std::string verb_of(const std::string& method, const Route& route, const Query& 
 void read_resource(Route& route, std::size_t at) {
     const auto& s = route.segments;
     const auto left = [&] { return s.size() - at; };
+    // /api/v1/watch/…: how one watched before ?watch=1
+    route.watches = s[at] == "watch" && left() > 1;
+    if (route.watches) ++at;
     // /namespaces/NS/status is the namespace's own sub-resource, not a resource in it
     const bool own_subresource = left() == 3 && (s[at + 2] == "status" || s[at + 2] == "finalize");
     if (left() >= 3 && s[at] == "namespaces" && !(own_subresource && route.group.empty())) {

@@ -35,6 +35,7 @@ struct Route {
     std::vector<std::string> segments;
     /// Below: set when the URL names a resource; then `plural` is not empty.
     std::string group, version, namespace_, plural, name, subresource;
+    bool watches = false;  ///< by a path in the old form: /api/v1/watch/…
 
     bool is_resource() const { return !plural.empty(); }
     std::string path() const;
