@@ -104,7 +104,8 @@ class Verbs(OcimTest):
                 ("definition", "POST", "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
                  json.loads(json.dumps(OLD).replace("boats", "rafts").replace("Boat", "Raft")), None)]:
             with self.subTest(reason):
-                query = "?dryRun=All&fieldManager=m&force=true" if "told in" not in reason else ""
+                query = "?dryRun=All&fieldManager=m" if "told in" not in reason else ""
+                query += "&force=true" if kind == apply else ""
                 self.ok(method, path + query, body, kind or "application/json")
                 self.assertEqual(self.revision(), before)
         self.assertEqual(self.ok("GET", f"{records}/there"), there)
