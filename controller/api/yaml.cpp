@@ -36,6 +36,8 @@ public:
 
     void OnDocumentStart(const YAML::Mark& mark) override {
         at_ = mark;
+        // at a comma or the like the parser stays where it is, and finds one empty document after another there
+        if (std::exchange(began_, mark.pos) == mark.pos) refuse("no value can begin here");
         anchors_.clear();
         document_ = {};
     }
@@ -203,6 +205,7 @@ private:
     }
 
     YAML::Mark at_;
+    std::optional<int> began_;  ///< where the document at hand did
     std::vector<Frame> frames_;
     std::map<YAML::anchor_t, Part> anchors_;
     Parsed document_;

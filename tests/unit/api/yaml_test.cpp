@@ -158,6 +158,8 @@ TEST(ParseYaml, Refuses) {
          "c: d\n",
          "control characters"},
         {"an escape character", "a: \x1b[0m\n", "control characters"},
+        {"a comma where a value begins", ",x", "line 1, column 1: no value can begin here"},
+        {"a comma after a document", "a: 1\n---\n, x", "no value can begin here"},
         {"two documents", "a: 1\n---\nb: 2\n", "one document is wanted, not 2"},
     };
     for (const auto& c : cases) {
@@ -165,6 +167,14 @@ TEST(ParseYaml, Refuses) {
         ASSERT_FALSE(parsed) << c.reason << ": " << to_text(parsed->value);
         EXPECT_EQ(parsed.error().error_class, ErrorClass::invalid) << c.reason;
         EXPECT_THAT(parsed.error().message, HasSubstr(c.says)) << c.reason;
+    }
+}
+
+TEST(ParseYaml, EmptyDocumentsAreNotMistakenForNone) {
+    for (const auto* text : {"", "\n", "---\n", "---\n---\n", "---\n...\n---\n...\n", "# nothing\n---\n# nothing\n"}) {
+        const auto parsed = parse_yaml_stream(text);
+        ASSERT_TRUE(parsed) << text << parsed.error().message;
+        EXPECT_TRUE(parsed->empty()) << text;
     }
 }
 
