@@ -350,6 +350,7 @@ Result<Node> compile(const Json& open_api, const std::string& path) {
     if (auto checked = check_structure(root, path); !checked) return std::move(checked).error();
     if (auto checked = check_defaults(root, path); !checked) return std::move(checked).error();
     root.resource = true;
+    mark_embedded(root);
     if (auto checked = compile_rules(root, path); !checked) return std::move(checked).error();
     return root;
 }

@@ -71,6 +71,7 @@ struct Node {
     std::vector<Json> rule_sources;  // x-kubernetes-validations as written
     std::vector<std::unique_ptr<const Rule>> rules;
     bool rules_below = false;  // rules here or further down
+    bool embeds = false;       // embedded resources here or further down
 
     /// The declared property, or null.
     const Node* property(std::string_view name) const;
@@ -136,6 +137,11 @@ std::vector<Cause> validate_values(const Node& node, const Json& value, const st
 Json list_key(const Node& list, const Json& item);
 /// No item of a set twice, no key of a map list twice.
 void validate_lists(const Node& node, const Json& value, Path& path, std::vector<Cause>& out);
+
+/// Sets `embeds` of a schema and all below.
+bool mark_embedded(Node& node);
+/// Embedded resources have an apiVersion, a kind and metadata as resources do.
+void validate_embedded(const Node& node, const Json& value, Path& path, std::vector<Cause>& out);
 
 /// Whether a text has a format. Formats that nobody knows pass.
 bool has_format(std::string_view format, std::string_view text);

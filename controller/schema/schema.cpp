@@ -40,6 +40,7 @@ std::vector<api::Cause> Schema::validate(const Json& object, const Json* old) co
     // who had such a list already may keep it while he changes something else
     if (old && !twice.empty()) validate_lists(root, *old, path, twice_before);
     if (twice_before.empty()) std::ranges::move(twice, std::back_inserter(causes));
+    validate_embedded(root, object, path, causes);
     if (!root.rules_below) return causes;
     if (std::ranges::any_of(causes, is_blocking)) {
         causes.push_back(invalid("", Json(),

@@ -99,6 +99,7 @@ class Operations:
                 ("null where there is none", {"color": None, "count": "1"}, "spec.count"),
                 ("twice in a set", {"names": ["a", "a"]}, 'spec.names[1]: Duplicate value: "a"'),
                 ("both of two", {"one": {"a": "x", "b": "y"}}, "must validate one and only one schema (oneOf)"),
+                ("no resource", {"inner": {"kind": "X"}}, "spec.inner.apiVersion: Required value"),
                 ("a rule with its own words", {"low": 5, "high": 3}, "spec.low: Forbidden: low is above 3")]:
             with self.subTest(reason):
                 self.assertIn(expected, self.not_sent(mast("wrong", **wrong), "create"))

@@ -332,6 +332,38 @@ TEST(Validate, WhatWasThereBeforeAndIsUnchangedPasses) {
     }
 }
 
+TEST(Validate, AnEmbeddedResourceIsOne) {
+    const auto schema =
+        compiled(with_spec("{type: array, items: {type: object, x-kubernetes-embedded-resource: true, "
+                           "x-kubernetes-preserve-unknown-fields: true}}"));
+    const struct {
+        const char *reason, *value;
+        std::vector<std::string> causes;
+    } cases[] = {
+        {"all there", "[{apiVersion: apps/v1, kind: Deployment, metadata: {name: x}, spec: {}}]", {}},
+        {"the core group, no metadata", "[{apiVersion: v1, kind: Pod}]", {}},
+        {"nothing",
+         "[{}]",
+         {"spec[0].apiVersion: Required value: must not be empty (FieldValueRequired)",
+          "spec[0].kind: Required value: must not be empty (FieldValueRequired)"}},
+        {"empty and of the wrong type",
+         "[{apiVersion: '', kind: 1, metadata: x}]",
+         {"spec[0].apiVersion: Invalid value: \"\": must not be empty (FieldValueInvalid)",
+          "spec[0].kind: Invalid value: 1: must be a string (FieldValueInvalid)",
+          "spec[0].metadata: Invalid value: \"x\": must be an object (FieldValueInvalid)"}},
+        {"two slashes",
+         "[{apiVersion: a/b/c, kind: X}]",
+         {"spec[0].apiVersion: Invalid value: \"a/b/c\": unexpected GroupVersion string: a/b/c (FieldValueInvalid)"}},
+    };
+    for (const auto& c : cases) {
+        const api::Json object = api::json::object{{"spec", yaml(c.value)}};
+        EXPECT_EQ(texts(schema.validate(object, nullptr)), c.causes) << c.reason;
+    }
+    const api::Json odd = api::json::object{{"spec", yaml("[{apiVersion: v1, kind: a_b}]")}};
+    ASSERT_EQ(schema.validate(odd, nullptr).size(), 1u);
+    EXPECT_EQ(schema.validate(odd, nullptr)[0].field, "spec[0].kind");
+}
+
 TEST(Validate, KnowsTheFormats) {
     struct {
         const char* format;
