@@ -6,12 +6,13 @@ function(ocim_full_scale NAME LABELS)
 endfunction()
 
 # ocim_test(NAME LEVEL unit|integration|simulation AREA area SOURCES file... ROOMS room... [WHOLE] [SCALED filter]
-#   [TIMEOUT s])
+#   [TIMEOUT s] [UNDER program arg...])
 # One GoogleTest program; each of its tests is one CTest test with the labels of its level and area. WHOLE: all of
-# them are one CTest test, because they share a server that takes long to start. SCALED: what the filter selects has a
-# small figure, and is one more CTest test NAME_full, labelled long, at its full one.
+# them are one CTest test, because they share a server that takes long to start; with UNDER another program starts that
+# server and then this one. SCALED: what the filter selects has a small figure, and is one more CTest test NAME_full,
+# labelled long, at its full one.
 function(ocim_test NAME)
-  cmake_parse_arguments(T "SERIAL;WHOLE" "LEVEL;AREA;TIMEOUT;SCALED" "SOURCES;ROOMS;LIBRARIES" ${ARGN})
+  cmake_parse_arguments(T "SERIAL;WHOLE" "LEVEL;AREA;TIMEOUT;SCALED" "SOURCES;ROOMS;LIBRARIES;UNDER" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
@@ -35,7 +36,7 @@ function(ocim_test NAME)
     list(APPEND properties RUN_SERIAL TRUE)
   endif()
   if(T_WHOLE)
-    add_test(NAME ${T_AREA}.${NAME} COMMAND ${NAME})
+    add_test(NAME ${T_AREA}.${NAME} COMMAND ${T_UNDER} $<TARGET_FILE:${NAME}>)
     set_tests_properties(${T_AREA}.${NAME} PROPERTIES ${properties} LABELS "${labels}")
     return()
   endif()

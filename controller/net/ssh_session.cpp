@@ -201,6 +201,21 @@ Result<int> SshSession::connect_socket(const Patience& patience) const {
 }
 
 Result<void> SshSession::open(const Patience& patience) {
+    if (auto met = meet(patience); !met) return met;
+    if (auto known = authenticate(patience); !known) return known;
+    ready_ = true;
+    return {};
+}
+
+Result<std::string> SshSession::greet(const Patience& patience) {
+    auto met = meet(patience);
+    close();
+    if (!met) return std::move(met).error();
+    return host_key_;
+}
+
+/// Up to where it is known who the host is.
+Result<void> SshSession::meet(const Patience& patience) {
     close();
     const auto fd = connect_socket(patience);
     if (!fd) return fd.error();
@@ -229,10 +244,7 @@ Result<void> SshSession::open(const Patience& patience) {
         if (other_key) return refused("the host does not show the key it is known by");
         return unreachable("no SSH connection: " + reason());
     }
-    if (auto checked = check_host(); !checked) return checked;
-    if (auto known = authenticate(patience); !known) return known;
-    ready_ = true;
-    return {};
+    return check_host();
 }
 
 Result<void> SshSession::check_host() {

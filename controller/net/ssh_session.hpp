@@ -34,6 +34,8 @@ public:
 
     /// `line` is a command for the far end's shell, of which every word is quoted.
     Result<CommandResult> execute(const std::string& line, const std::string& input, const Patience& patience);
+    /// Connects without logging in: only to see the key that the host shows.
+    Result<std::string> greet(const Patience& patience);
     void close();
     const std::string& host_key() const { return host_key_; }
 
@@ -42,6 +44,7 @@ private:
     class Channel;
 
     Result<void> open(const Patience& patience);
+    Result<void> meet(const Patience& patience);
     Result<int> connect_socket(const Patience& patience) const;
     Result<void> check_host();
     Result<void> authenticate(const Patience& patience);

@@ -85,6 +85,8 @@ public:
 
     virtual Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) = 0;
     virtual Result<std::vector<PlannedAction>> remove(const Json& object, const std::string& installation) = 0;
+    /// Something of an object that is being deleted goes by itself: when to look again.
+    virtual std::optional<Duration> going(const Json& object, const std::string& installation) = 0;
     virtual Result<Reported> report(const Json& object, const Inputs& inputs) = 0;
     /// Of whose places it needs one; nothing when it needs none, or no more.
     virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) = 0;

@@ -83,6 +83,13 @@ public:
         if (!decoded) return std::move(decoded).error();
         return planned(A::remove(*decoded, installation, seen_.things()));
     }
+    std::optional<Duration> going(const Json& object, const std::string& installation) override {
+        if constexpr (requires(const typename A::Object& o) { A::going(o, installation, seen_.things()); }) {
+            const auto decoded = api::decode_object<typename A::Object>(object);
+            if (decoded) return A::going(*decoded, installation, seen_.things());
+        }
+        return std::nullopt;
+    }
     Result<Reported> report(const Json& object, const Inputs& inputs) override {
         auto decoded = api::decode_object<typename A::Object>(object);
         if (!decoded) return std::move(decoded).error();

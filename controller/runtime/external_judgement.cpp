@@ -211,6 +211,14 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
         return out;
     }
     if (!plan->empty()) return differs(at, *std::move(plan), Inputs(), 0);
+    if (const auto pause = world.going(at.object, engine_.installation)) {
+        const auto look = engine_.clock.now() + *pause;
+        at.tracked.look_at = std::min(look, at.tracked.look_at.value_or(look));
+        out.again = at.tracked.look_at;
+        out.what = Decision::What::report;
+        out.standing.verdict = progressing("Deleting", "What it had is being deleted there; waiting until it is gone.");
+        return out;
+    }
     // a call without an answer, or one of an earlier run of this program, may still land: where it writes over whatever
     // is there, it would make anew what has just been removed
     auto landed_by = at.tracked.lands_until;

@@ -351,6 +351,8 @@ concept ExternalKind =
 // Optional: static std::vector<GeneratedSecret> generates(const Object&): Secrets, or keys of them, that the runtime
 // makes before needs() is resolved, where they are not there; what is there is never changed. Not asked while deleting,
 // nor for what a composite made: it makes these Secrets too.
+// Optional: static std::optional<Duration> going(const Object&, const std::string& installation, seen): asked when
+// remove() wants nothing: something of the object is being deleted there and goes by itself; when to look again.
 // Optional: static constexpr bool backend_is_ours = false: the backend is a kind that somebody else reports on (a
 // VirtualMachine that runs are on): the runtime writes no status, finalizer or orphan count there.
 //

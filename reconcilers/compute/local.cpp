@@ -216,6 +216,8 @@ private:
             case Verb::reboot: CO_CHECK(co_await reboot(action)); break;
             case Verb::remove: CO_CHECK(co_await machine("remove", directory, stop_limit)); break;
             case Verb::mark: CO_CHECK(co_await set_mark(action)); break;
+            case Verb::attach:
+            case Verb::release: co_return Error(Error{ErrorClass::invalid, "a local cloud has no public addresses"});
         }
         Done done;
         std::optional<Machine> now;

@@ -1,8 +1,11 @@
 #include "compute/machine.hpp"
 
+#include "compute/machine_choice.hpp"
 #include "runtime/backend_spec.hpp"
 
+#include <algorithm>
 #include <chrono>
+#include <variant>
 
 namespace ocim::compute {
 namespace {
@@ -25,41 +28,45 @@ bool wants_stopped(const crd::VirtualMachine& object) {
     return object.spec.power_state == crd::VirtualMachine::Spec::PowerState::stopped;
 }
 
-/// The public key of the pair that the machine asks for; null when the cloud has none of that name.
-const std::string* public_key(const crd::Cloud& cloud, const std::string& name) {
-    if (!cloud.spec.local) return nullptr;
-    for (const auto& pair : cloud.spec.local->key_pairs)
-        if (pair.name == name) return &pair.public_key;
-    return nullptr;
-}
-
-std::string key_pairs_of(const crd::Cloud& cloud) {
-    std::string names;
-    if (cloud.spec.local)
-        for (const auto& pair : cloud.spec.local->key_pairs) names += (names.empty() ? "" : ", ") + pair.name;
-    return names.empty() ? "none" : names;
-}
-
 Phase phase_of(const Machine& machine) {
     switch (machine.state) {
         case State::building: return Phase::building;
         case State::booting: return Phase::booting;
         case State::running: return Phase::ready;
         case State::stopped: return Phase::stopped;
-        case State::failed: return Phase::build_failed;
+        case State::failed: return machine.never_ran ? Phase::build_failed : Phase::unknown;
+        case State::leaving: return machine.never_ran ? Phase::build_failed : Phase::terminated;
     }
     return Phase::unknown;
 }
 
-Verdict verdict_of(const crd::VirtualMachine& object, const Machine& machine) {
+/// How many times it was tried to build this machine, as its status says; what was changed since begins anew.
+int attempts_before(const crd::VirtualMachine& object) {
+    const bool same = object.status.observed_generation.value_or(0) == object.metadata.generation.value_or(0);
+    return same && object.status.phase == Phase::build_failed ? object.status.attempts.value_or(0) : 0;
+}
+
+std::string attempts_text(const crd::VirtualMachine& object, int attempt) {
+    return "attempt " + std::to_string(attempt) + " of " + std::to_string(object.spec.attempts);
+}
+
+/// `restarts`: the cloud is one whose machines are started again when they end.
+Verdict verdict_of(const crd::VirtualMachine& object, const Machine& machine, bool restarts) {
     switch (machine.state) {
         case State::building: return {Verdict::State::progressing, "Building", "the machine is being made"};
         case State::booting: return {Verdict::State::progressing, "Booting", "waiting for its SSH server"};
-        case State::running: return {Verdict::State::ready, "Running", "its SSH server answers"};
+        case State::running: return {Verdict::State::ready, "Running", "the machine runs and answers"};
         case State::stopped:
             if (wants_stopped(object)) return {Verdict::State::ready, "Stopped", "stopped, as declared"};
             return {Verdict::State::progressing, "Starting", "the machine is stopped and will be started"};
-        case State::failed: return {Verdict::State::progressing, "Failed", machine.fault};
+        case State::failed:
+            if (machine.never_ran)
+                return {Verdict::State::progressing, "BuildFailed",
+                        machine.fault + " (" + attempts_text(object, machine.attempt) + "; it will be removed)"};
+            if (restarts) return {Verdict::State::progressing, "Failed", machine.fault};
+            return {Verdict::State::stalled, "Failed",
+                    machine.fault + "; reboot it by spec.rebootRequest, or delete this object to have another machine"};
+        case State::leaving: return {Verdict::State::progressing, "Leaving", "the machine is being deleted"};
     }
     return {};
 }
@@ -76,17 +83,92 @@ Key key_of(const crd::VirtualMachine& object) {
 
 namespace {
 
-/// Where the object's machine is: at its own key; else the one that it has taken over, or that is kept for it.
+bool is_machine(const Machine& thing) { return !thing.offers && !thing.floating; }
+
+/// Where the object's machine is. Of several with its mark the one in status, else that at its own key; else the one
+/// that it has taken over, or that is kept for it.
 Key key_in(const crd::VirtualMachine& object, const runtime::Mark& mark, const Snapshot& seen) {
     auto own = key_of(object);
-    if (seen.contains(own)) return own;
-    const Key* kept = nullptr;
+    const Key *ours = nullptr, *kept = nullptr;
     for (const auto& [key, machine] : seen) {
-        if (!machine.mark || ownership(machine.mark, mark) == runtime::Ownership::foreign) continue;
-        if (machine.mark->uid == mark.uid) return key;
-        if (machine.mark->retained && !kept) kept = &key;
+        if (!is_machine(machine) || !machine.mark) continue;
+        if (ownership(machine.mark, mark) == runtime::Ownership::foreign) continue;
+        if (machine.mark->uid == mark.uid) {
+            if (machine.id == object.status.id) return key;
+            if (!ours || key == own) ours = &key;
+        } else if (machine.mark->retained && !kept) {
+            kept = &key;
+        }
     }
-    return kept ? *kept : own;
+    if (ours) return *ours;
+    return kept && !seen.contains(own) ? *kept : own;
+}
+
+/// What else carries the object's mark: a second machine, made by a call whose answer was lost, and addresses that lead
+/// nowhere any more.
+std::vector<Action> superfluous(const runtime::Mark& mark, const Key& keep, const Snapshot& seen) {
+    std::vector<Action> out;
+    const auto* kept = find(seen, keep);
+    bool leads_to_it = false;
+    for (const auto& [key, thing] : seen) {
+        if (key == keep || !thing.mark || thing.mark->installation != mark.installation || thing.mark->uid != mark.uid)
+            continue;
+        if (thing.floating) {
+            const bool useful = kept && thing.floating->machine_id == kept->id && !leads_to_it;
+            leads_to_it = leads_to_it || useful;
+            if (!useful) out.push_back({Verb::release, key, mark, {}, "", thing.id});
+        } else if (thing.state != State::leaving) {
+            out.push_back({Verb::remove, key, mark, {}, "", thing.id});
+        }
+    }
+    return out;
+}
+
+const Machine* floating_of(const Machine& machine, const Snapshot& seen) {
+    for (const auto& [key, thing] : seen)
+        if (thing.floating && !machine.id.empty() && thing.floating->machine_id == machine.id) return &thing;
+    return nullptr;
+}
+
+/// The next try to make it; nothing when there were enough.
+std::variant<MachinePlan, Verdict> next_plan(const crd::VirtualMachine& object, const crd::Cloud& cloud,
+                                             const Snapshot& seen) {
+    const auto before = attempts_before(object);
+    if (before >= object.spec.attempts)
+        return Verdict{Verdict::State::stalled, "BuildFailed",
+                       "the cloud could not build it in " + std::to_string(before) +
+                           " attempts: " + object.status.fault.value_or("it does not say why") +
+                           ". Mend the reason, then change the object (spec.rebootRequest does) for another try"};
+    return choose(object, cloud, seen, before + 1);
+}
+
+/// What is to be done about a machine that is there and ours.
+void change(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Machine& found, const Snapshot& seen,
+            std::vector<Action>& actions, const Action& like) {
+    const auto add = [&](Verb verb) -> Action& {
+        auto action = like;
+        action.verb = verb;
+        return actions.emplace_back(std::move(action));
+    };
+    if (found.state == State::leaving) return;
+    if (found.state == State::failed && found.never_ran) {
+        // first the status tells of it, so that the attempts are counted whatever happens to us
+        if (object.status.id == found.id && object.status.attempts.value_or(0) >= found.attempt) add(Verb::remove);
+        return;
+    }
+    if (found.busy) return;
+    const bool runs = found.state == State::running || found.state == State::booting;
+    const auto wanted = object.spec.reboot_request.value_or("");
+    if (wants_stopped(object)) {
+        if (runs) add(Verb::stop);
+    } else if (found.state == State::stopped || found.state == State::building ||
+               (found.state == State::failed && cloud.spec.local)) {
+        add(Verb::start);
+    } else if (!wanted.empty() && found.reboot_request != wanted) {
+        add(Verb::reboot).reboot_request = wanted;
+    }
+    const auto* network = floating_network(cloud, seen);
+    if (runs && network && !floating_of(found, seen)) add(Verb::attach).network_id = network->id;
 }
 
 }  // namespace
@@ -101,63 +183,90 @@ std::vector<runtime::Claim> Machines::claims(const Object&) { return {}; }
 
 std::vector<Action> Machines::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
     const auto cloud = inputs.get<crd::Cloud>("", object.spec.cloud_ref.name);
-    const auto* opens = cloud ? public_key(*cloud, object.spec.key_name) : nullptr;
+    if (!cloud) return {};
     const auto mark = mark_of(object, inputs.installation);
     const auto key = key_in(object, mark, seen);
     const auto* found = find(seen, key);
-    const auto reboot_request = object.spec.reboot_request.value_or("");
+    auto actions = superfluous(mark, key, seen);
     if (!found) {
-        if (!opens) return {};  // report() says KeyPairNotFound
-        const std::int64_t ram = object.spec.flavor ? object.spec.flavor->ram.value_or(0) : 0;
-        return {{Verb::create, key, mark,
-                 MachinePlan{object.spec.key_name, *opens, object.spec.ssh_user, ram, reboot_request,
-                             wants_stopped(object)},
-                 ""}};
+        auto next = next_plan(object, *cloud, seen);
+        auto* plan = std::get_if<MachinePlan>(&next);
+        if (!plan) return actions;  // report() says why
+        plan->stopped = wants_stopped(object);
+        actions.push_back({Verb::create, key, mark, std::move(*plan), ""});
+        return actions;
     }
     if (ownership(found->mark, mark) == runtime::Ownership::foreign) return {};
-    std::vector<Action> actions;
-    if (found->mark != mark) actions.push_back({Verb::mark, key, mark, {}, ""});
-    const bool runs = found->state == State::running || found->state == State::booting;
-    if (wants_stopped(object)) {
-        if (runs) actions.push_back({Verb::stop, key, mark, {}, ""});
-    } else if (found->state == State::stopped || found->state == State::failed || found->state == State::building) {
-        actions.push_back({Verb::start, key, mark, {}, ""});
-    } else if (!reboot_request.empty() && found->reboot_request != reboot_request) {
-        actions.push_back({Verb::reboot, key, mark, {}, reboot_request});
-    }
+    if (found->mark != mark && found->state != State::leaving)
+        actions.push_back({Verb::mark, key, mark, {}, "", found->id});
+    change(object, *cloud, *found, seen, actions, {Verb::start, key, mark, {}, "", found->id});
     return actions;
 }
 
 std::vector<Action> Machines::remove(const Object& object, const std::string& installation, const Snapshot& seen) {
     const auto mark = mark_of(object, installation);
-    const auto key = key_in(object, mark, seen);
-    const auto* found = find(seen, key);
-    if (!found || ownership(found->mark, mark) == runtime::Ownership::foreign) return {};
-    if (object.spec.deletion_policy == Object::Spec::DeletionPolicy::delete_)
-        return {{Verb::remove, key, mark, {}, ""}};
+    const bool retain = object.spec.deletion_policy == Object::Spec::DeletionPolicy::retain;
     auto retained = mark;
     retained.retained = true;
-    if (found->mark == retained) return {};
-    return {{Verb::mark, key, retained, {}, ""}};
+    std::vector<Action> out, machines;
+    for (const auto& [key, thing] : seen) {
+        if (!thing.mark || thing.mark->installation != installation || thing.mark->uid != mark.uid) continue;
+        if (thing.state == State::leaving) continue;
+        if (retain && thing.mark != retained)
+            out.push_back({Verb::mark, key, retained, {}, "", thing.id});
+        else if (!retain && thing.floating)
+            out.push_back({Verb::release, key, mark, {}, "", thing.id});
+        else if (!retain)
+            machines.push_back({Verb::remove, key, mark, {}, "", thing.id});
+    }
+    out.insert(out.end(), machines.begin(), machines.end());
+    return out;
 }
+
+std::optional<Duration> Machines::going(const Object& object, const std::string& installation, const Snapshot& seen) {
+    using namespace std::chrono_literals;
+    for (const auto& [key, thing] : seen)
+        if (thing.state == State::leaving && thing.mark && thing.mark->installation == installation &&
+            thing.mark->uid == object.metadata.uid && !thing.mark->retained)
+            return 1s;
+    return {};
+}
+
+namespace {
+
+/// When to look again at what changes by itself: soon at first, later and later.
+Duration patience(const Machine& machine, WallTime now) {
+    using namespace std::chrono_literals;
+    const auto age = std::chrono::duration_cast<Duration>(now - machine.since);
+    return std::clamp<Duration>(machine.since == WallTime{} ? 1s : age / 8, 1s, 30s);
+}
+
+runtime::Report<crd::VirtualMachine> report_absent(const crd::VirtualMachine& object,
+                                                   const std::optional<crd::Cloud>& cloud, const Snapshot& seen) {
+    runtime::Report<crd::VirtualMachine> out;
+    out.status.phase = Phase::pending;
+    out.verdict = {Verdict::State::progressing, "Pending", "the machine will be made"};
+    if (const auto before = attempts_before(object); before > 0) {
+        out.status.phase = Phase::build_failed;
+        out.status.attempts = before;
+        out.status.fault = object.status.fault;
+    }
+    if (!cloud) return out;
+    auto next = next_plan(object, *cloud, seen);
+    if (auto* why = std::get_if<Verdict>(&next)) out.verdict = std::move(*why);
+    return out;
+}
+
+}  // namespace
 
 runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, const runtime::Inputs& inputs,
                                                       const Snapshot& seen) {
-    using namespace std::chrono_literals;
-    runtime::Report<Object> out;
     const auto mark = mark_of(object, inputs.installation);
     const auto key = key_in(object, mark, seen);
     const auto* found = find(seen, key);
-    if (!found) {
-        out.status.phase = Phase::pending;
-        const auto cloud = inputs.get<crd::Cloud>("", object.spec.cloud_ref.name);
-        out.verdict = {Verdict::State::progressing, "Pending", "the machine will be made"};
-        if (cloud && !public_key(*cloud, object.spec.key_name))
-            out.verdict = {Verdict::State::stalled, "KeyPairNotFound",
-                           "spec.keyName: cloud " + object.spec.cloud_ref.name + " has no key pair \"" +
-                               object.spec.key_name + "\"; it has: " + key_pairs_of(*cloud)};
-        return out;
-    }
+    const auto cloud = inputs.get<crd::Cloud>("", object.spec.cloud_ref.name);
+    if (!found) return report_absent(object, cloud, seen);
+    runtime::Report<Object> out;
     if (ownership(found->mark, mark) == runtime::Ownership::foreign) {
         out.status.phase = Phase::unknown;
         out.verdict = {Verdict::State::stalled, "NotOwned",
@@ -167,33 +276,46 @@ runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, cons
     out.status.id = found->id;
     out.status.phase = phase_of(*found);
     out.status.addresses = found->addresses;
+    if (const auto* floating = floating_of(*found, seen))
+        out.status.addresses.insert(out.status.addresses.begin(), floating->floating->address);
     if (!found->ssh_host_key.empty()) out.status.ssh_host_key = found->ssh_host_key;
     if (!found->reboot_request.empty()) out.status.reboot_request = found->reboot_request;
     if (!found->fault.empty()) out.status.fault = found->fault;
-    out.verdict = verdict_of(object, *found);
-    if (out.verdict.state == Verdict::State::progressing) out.look_again = 1s;
+    if (!found->flavor_id.empty()) out.status.flavor_id = found->flavor_id;
+    if (!found->image_id.empty()) out.status.image_id = found->image_id;
+    if (cloud && cloud->spec.openstack) out.status.attempts = found->attempt;
+    out.verdict = verdict_of(object, *found, !cloud || cloud->spec.local);
+    const bool no_network = cloud && cloud->spec.openstack && cloud->spec.openstack->floating_network &&
+                            !floating_network(*cloud, seen) && offers_in(seen);
+    if (no_network && out.verdict.state == Verdict::State::ready)
+        out.verdict = {Verdict::State::stalled, "NetworkNotFound",
+                       "the Cloud's spec.openstack.floatingNetwork: the cloud has no single network \"" +
+                           *cloud->spec.openstack->floating_network + "\""};
+    if (out.verdict.state == Verdict::State::progressing || found->busy) out.look_again = patience(*found, inputs.now);
     return out;
 }
 
 std::vector<runtime::Marked<Key>> Machines::marked(const Snapshot& seen) {
     std::vector<runtime::Marked<Key>> out;
-    for (const auto& [key, machine] : seen)
-        if (machine.mark) out.push_back({key, *machine.mark, true});
+    for (const auto& [key, thing] : seen)
+        if (thing.mark && thing.state != State::leaving) out.push_back({key, *thing.mark, true});
     return out;
 }
 
 std::vector<Action> Machines::sweep(const Key& key, const Snapshot& seen) {
     const auto* found = find(seen, key);
     if (!found || !found->mark) return {};
-    return {{Verb::remove, key, *found->mark, {}, ""}};
+    return {{found->floating ? Verb::release : Verb::remove, key, *found->mark, {}, "", found->id}};
 }
 
 Key Machines::key(const Action& action) { return action.key; }
 
 std::string_view Machines::verb(const Action& action) {
     switch (action.verb) {
-        case Verb::create: return "create";
-        case Verb::remove: return "delete";
+        case Verb::create:
+        case Verb::attach: return "create";
+        case Verb::remove:
+        case Verb::release: return "delete";
         case Verb::start:
         case Verb::stop:
         case Verb::reboot:
@@ -209,6 +331,8 @@ std::string Machines::describe(const Action& action) {
         case Verb::stop: return "stop machine " + action.key;
         case Verb::reboot: return "reboot machine " + action.key;
         case Verb::remove: return "delete machine " + action.key;
+        case Verb::attach: return "give machine " + action.key + " a public address";
+        case Verb::release: return "give back the public " + action.key;
         case Verb::mark:
             return (action.mark.retained ? "mark as retained: machine " : "take over machine ") + action.key;
     }
@@ -217,11 +341,19 @@ std::string Machines::describe(const Action& action) {
 
 runtime::BackendSettings Machines::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
 
-std::vector<runtime::Reference> Machines::backend_needs(const Backend&) { return {}; }
+std::vector<runtime::Reference> Machines::backend_needs(const Backend& backend) {
+    constexpr const char* system_namespace = "ocim-system";  // where credentials of backends live
+    std::vector<runtime::Reference> out;
+    if (!backend.spec.openstack) return out;
+    const auto& openstack = *backend.spec.openstack;
+    out.push_back({api::secret_kind, system_namespace, openstack.credentials_ref.name});
+    if (openstack.ca_ref) out.push_back({api::secret_kind, system_namespace, openstack.ca_ref->name});
+    return out;
+}
 
-Result<std::unique_ptr<System>> Machines::open(const Backend& backend, const runtime::Inputs&,
+Result<std::unique_ptr<System>> Machines::open(const Backend& backend, const runtime::Inputs& inputs,
                                                const runtime::Services& services) {
-    return open_local(backend, services);
+    return backend.spec.openstack ? open_openstack(backend, inputs, services) : open_local(backend, services);
 }
 
 }  // namespace ocim::compute

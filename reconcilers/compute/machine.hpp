@@ -18,6 +18,7 @@ struct Machines {
     static std::vector<runtime::Claim> claims(const Object& object);
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);
+    static std::optional<Duration> going(const Object& object, const std::string& installation, const Snapshot& seen);
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen);
     static std::vector<Action> sweep(const Key& key, const Snapshot& seen);

@@ -52,7 +52,9 @@ Result<void> change_machine(Cloud& cloud, compute::Snapshot& things, const compu
     }
     if (found == things.end()) return action.verb == Verb::remove ? Result<void>() : missing("machine " + action.key);
     switch (action.verb) {
-        case Verb::create: break;
+        case Verb::create:
+        case Verb::attach:
+        case Verb::release: break;
         case Verb::remove: things.erase(found); break;
         case Verb::mark: found->second.mark = action.mark; break;
         case Verb::stop: found->second.state = State::stopped; break;

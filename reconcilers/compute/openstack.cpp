@@ -1,0 +1,463 @@
+#include "compute/openstack.hpp"
+
+#include "compute/openstack_read.hpp"
+#include "net/ssh_greeting.hpp"
+#include "runtime/backend_spec.hpp"
+
+#include <algorithm>
+#include <set>
+
+namespace ocim::compute {
+namespace openstack {
+namespace {
+
+using api::Json;
+namespace json = api::json;
+using namespace std::chrono_literals;
+using Verb = Action::Verb;
+using State = Machine::State;
+using Done = runtime::Done<Key, Machine>;
+
+constexpr Duration call_timeout{25'000};
+constexpr Duration turn_limit{30'000};  // the last action of a batch begins within this
+constexpr Duration greeting_limit{3'000};
+constexpr std::size_t greetings_max = 100;  // of one look; the others at the next
+constexpr int offers_every = 10;            // sweeps: flavors and images change seldom
+constexpr Duration clocks_apart{30'000};    // what Nova's hosts may differ by, and what its list may lag
+
+std::string server_path(const std::string& id) { return "/servers/" + net::percent_encode(id); }
+
+/// How a lookup of one thing ended: an error that is not "it is gone" stays an error.
+Result<std::optional<Json>> or_absent(Result<Reply> reply) {
+    if (reply) return std::optional(std::move(reply->body));
+    if (reply.error().error_class == ErrorClass::not_found) return std::optional<Json>();
+    return std::move(reply).error();
+}
+
+/// What is asked before it is acted on: an answer that is late here had no effect.
+Error only_a_look(Error error) {
+    error.outcome_unknown = false;
+    return error;
+}
+
+class Project final : public System {
+public:
+    Project(std::unique_ptr<Session> session, const runtime::Services& services, ProjectSettings settings)
+        : session_(std::move(session)), clock_(services.clock), blocking_(services.blocking), settings_(settings) {}
+
+    /// The whole project once every drift interval; in between only what has changed since.
+    awaitable<Result<Snapshot>> observe() override {
+        CO_CHECK(co_await look_at_servers());
+        if (settings_.floating) { CO_CHECK(co_await look_at_addresses()); }
+        CO_CHECK(co_await look_at_offers());
+        CO_CHECK(co_await greet());
+        co_return snapshot();
+    }
+
+    awaitable<Result<void>> probe() override { co_return co_await session_->prove(); }
+
+    awaitable<void> act(std::vector<Action> actions, runtime::Results<Key, Machine>& results) override {
+        Result<void> looked;
+        const auto creates = std::ranges::count(actions, Verb::create, &Action::verb);
+        const auto turns_end = clock_.now() + turn_limit;
+        // one look tells for all of them what has come to be there since
+        if (creates > 0) looked = co_await look_before_creating();
+        for (std::size_t index = 0; index < actions.size(); ++index) {
+            if (!looked && actions[index].verb == Verb::create) {
+                results.set(index, only_a_look(looked.error()));
+                continue;
+            }
+            if (clock_.now() > turns_end) {  // else the runtime would end what is going on, and nobody knew its outcome
+                results.set(index, Error{ErrorClass::transient, "the cloud is slow, its turn has not come yet"});
+                continue;
+            }
+            auto done = co_await perform(actions[index]);
+            if (!done && done.error().outcome_unknown) sweep_at_.reset();  // it may be anything now
+            if (!done && is_quota(done.error())) quota_in_the_way_ = true;
+            results.set(index, std::move(done));
+        }
+    }
+
+private:
+    // --- what is there
+
+    awaitable<Result<void>> look_at_servers() {
+        [[maybe_unused]] auto version = co_await session_->microversion();
+        if (!version) co_return std::move(version).error();
+        const auto began = clock_.now();
+        const bool whole = !sweep_at_ || !changes_from_ || began >= *sweep_at_;
+        std::string path = "/servers/detail";
+        if (!whole) path += "?changes-since=" + net::percent_encode(rfc3339(*changes_from_));
+        std::optional<WallTime> date;
+        CO_TRY(const auto listed, co_await session_->list(Service::compute, std::move(path), "servers", &date));
+        std::map<std::string, Server> now;
+        if (!whole) now = servers_;
+        for (const auto& item : listed) {
+            auto read = read_server(item);
+            if (!read) co_return std::move(read).error();
+            const auto id = std::string(api::find_text(item, {"id"}));
+            const auto known = servers_.find(id);
+            if (!*read) {  // Nova cannot say: what it said before stands
+                if (known == servers_.end())
+                    co_return Error(Error{ErrorClass::transient,
+                                          "nova: a part of the cloud is down, so what it holds is not known"});
+                now.insert_or_assign(id, known->second);
+            } else if ((*read)->gone) {
+                now.erase(id);
+            } else {
+                now.insert_or_assign(id, **read);
+            }
+        }
+        servers_ = std::move(now);
+        if (whole) {
+            sweep_at_ = began + settings_.drift_interval * 8 / 10;  // the runtime comes a little sooner than told
+            ++sweeps_;
+        }
+        changes_from_ = date ? std::optional(*date - clocks_apart) : std::nullopt;
+        co_return Result<void>();
+    }
+
+    awaitable<Result<void>> look_at_addresses() {
+        std::string path = "/floatingips?sort_key=id&sort_dir=asc";
+        CO_TRY(const auto listed, co_await session_->list(Service::network, std::move(path), "floatingips"));
+        addresses_.clear();
+        for (const auto& item : listed) addresses_.insert(read_floating(item));
+        co_return Result<void>();
+    }
+
+    /// What machines are made of; with every tenth sweep, and the quota as long as it is in the way.
+    awaitable<Result<void>> look_at_offers() {
+        if (!offers_ || sweeps_ >= offers_from_ + offers_every) {
+            CO_TRY(auto offers, co_await read_offers());
+            if (offers_) offers.quota = offers_->quota;
+            offers_ = std::move(offers);
+            offers_from_ = sweeps_;
+        }
+        if (!quota_in_the_way_) co_return Result<void>();
+        Request request{.service = Service::compute, .path = "/limits"};
+        CO_TRY(const auto limits, co_await session_->call(std::move(request)));
+        auto left = read_limits(limits.body);
+        if (!left) co_return std::move(left).error();
+        offers_->quota = *left;
+        co_return Result<void>();
+    }
+
+    awaitable<Result<Offers>> read_offers() {
+        Offers out;
+        std::string path = "/flavors/detail";
+        CO_TRY(const auto flavors, co_await session_->list(Service::compute, std::move(path), "flavors"));
+        for (const auto& item : flavors) out.flavors.push_back(read_flavor(item));
+        path = "/images?status=active";
+        CO_TRY(const auto images, co_await session_->list(Service::image, std::move(path), "images"));
+        for (const auto& item : images) out.images.push_back(read_image(item));
+        path = "/networks?sort_key=id&sort_dir=asc&fields=id&fields=name&fields=router:external";
+        CO_TRY(const auto networks, co_await session_->list(Service::network, std::move(path), "networks"));
+        for (const auto& item : networks) {
+            const auto* external = api::find(item, {"router:external"});
+            out.networks.push_back({std::string(api::find_text(item, {"id"})),
+                                    std::string(api::find_text(item, {"name"})),
+                                    external && external->is_bool() && external->get_bool()});
+        }
+        path = "/security-groups?sort_key=id&sort_dir=asc&fields=id&fields=name";
+        CO_TRY(const auto groups, co_await session_->list(Service::network, std::move(path), "security_groups"));
+        for (const auto& item : groups)
+            out.groups.push_back(
+                {std::string(api::find_text(item, {"id"})), std::string(api::find_text(item, {"name"}))});
+        path = "/os-keypairs";
+        CO_TRY(const auto pairs, co_await session_->list(Service::compute, std::move(path), "keypairs"));
+        for (const auto& item : pairs) out.key_pairs.emplace_back(api::find_text(item, {"keypair", "name"}));
+        co_return out;
+    }
+
+    /// Finds out which of the machines that run answer by SSH. Who has answered is not asked again until it was
+    /// restarted.
+    awaitable<Result<void>> greet() {
+        std::set<std::string> running;
+        std::map<net::SshDoor, std::string> asked;  // who is behind it
+        for (const auto& [id, server] : servers_) {
+            const auto& machine = server.machine;
+            if (!machine.mark || machine.state != State::booting || machine.busy) continue;
+            running.insert(id);
+            const auto address = address_of(server);
+            if (answers_.contains(id) || address.empty() || asked.size() >= greetings_max) continue;
+            asked.emplace(net::SshDoor{address}, id);
+        }
+        std::erase_if(answers_, [&](const auto& known) { return !running.contains(known.first); });
+        if (!settings_.wait_for_ssh || asked.empty()) co_return Result<void>();
+        std::vector<net::SshDoor> doors;
+        for (const auto& [door, id] : asked) doors.push_back(door);
+        CO_TRY(const auto keys, co_await net::greet_ssh_hosts(blocking_, std::move(doors), greeting_limit));
+        for (const auto& [door, key] : keys) answers_[asked.at(door)] = key;
+        co_return Result<void>();
+    }
+
+    std::string address_of(const Server& server) const {
+        for (const auto& [key, address] : addresses_)
+            if (address.floating->machine_id == server.id) return address.floating->address;
+        if (settings_.floating) return {};
+        return server.machine.addresses.empty() ? "" : server.machine.addresses.front();
+    }
+
+    Machine seen_as(const Server& server) const {
+        auto out = server.machine;
+        if (!out.mark || out.state != State::booting || out.busy) return out;
+        const auto answer = answers_.find(server.id);
+        if (answer != answers_.end()) out.ssh_host_key = answer->second;
+        if (answer != answers_.end() || !settings_.wait_for_ssh) out.state = State::running;
+        return out;
+    }
+
+    Snapshot snapshot() const {
+        std::vector<Server> servers;
+        for (const auto& [id, server] : servers_) {
+            servers.push_back(server);
+            servers.back().machine = seen_as(server);
+        }
+        auto out = by_key(servers);
+        for (const auto& [key, address] : addresses_)
+            if (address.mark) out.emplace(key, address);
+        out[offers_key].offers = offers_;
+        return out;
+    }
+
+    // --- what is done
+
+    /// A whole list: what has our mark, or the name, must be found whatever happened meanwhile.
+    awaitable<Result<void>> look_before_creating() {
+        std::string path = "/servers/detail";
+        CO_TRY(const auto listed, co_await session_->list(Service::compute, std::move(path), "servers"));
+        found_.clear();
+        for (const auto& item : listed) {
+            auto read = read_server(item);
+            if (!read) co_return std::move(read).error();
+            if (!*read)
+                co_return Error(
+                    Error{ErrorClass::transient, "nova: a part of the cloud is down, so what it holds is not known"});
+            found_.push_back(**std::move(read));
+        }
+        co_return Result<void>();
+    }
+
+    awaitable<Result<Done>> perform(Action action) {
+        switch (action.verb) {
+            case Verb::create: co_return co_await create(std::move(action));
+            case Verb::remove: co_return co_await remove(std::move(action));
+            case Verb::attach: co_return co_await attach(std::move(action));
+            case Verb::release: co_return co_await release(std::move(action));
+            case Verb::start:
+            case Verb::stop:
+            case Verb::reboot:
+            case Verb::mark: co_return co_await change(std::move(action));
+        }
+        co_return Done{};
+    }
+
+    awaitable<Result<Done>> create(Action action) {
+        for (const auto& server : found_) {
+            const auto& mark = server.machine.mark;
+            const bool ours = mark && mark->installation == action.mark.installation && mark->uid == action.mark.uid &&
+                              server.machine.state != State::leaving;
+            if (ours) co_return Done{{{action.key, seen_as(server)}}};  // a lost answer told of it
+            if (server.name == action.key && server.machine.state != State::leaving)
+                co_return Error(Error{ErrorClass::conflict, "a machine of that name has come to be there"});
+        }
+        Request request{.service = Service::compute, .method = "POST", .path = "/servers", .body = create_body(action)};
+        auto reply = co_await session_->call(std::move(request));
+        if (!reply) co_return std::move(reply).error();
+        auto id = std::string(api::find_text(reply->body, {"server", "id"}));
+        if (id.empty()) {
+            Error error{ErrorClass::transient, "nova POST /servers: its answer cannot be read"};
+            error.outcome_unknown = true;
+            co_return error;
+        }
+        Done done;
+        done.now.emplace_back(action.key, just_made(action, std::move(id), clock_.wall()));
+        co_return done;
+    }
+
+    /// The server that an action is about, as it is now. Error: conflict when it is not ours any more.
+    awaitable<Result<std::optional<Server>>> look_at(Action action) {
+        Request request{.service = Service::compute, .path = server_path(action.id)};
+        auto reply = co_await session_->call(std::move(request));
+        auto found = or_absent(std::move(reply));
+        if (!found) co_return only_a_look(std::move(found).error());
+        if (!*found) co_return std::optional<Server>();
+        const auto* body = api::find(**found, {"server"});
+        auto server = read_server(body ? *body : Json());
+        if (!server) co_return std::move(server).error();
+        if (!*server)
+            co_return Error(Error{ErrorClass::transient, "nova: a part of the cloud is down; the machine is there"});
+        if (runtime::ownership((*server)->machine.mark, action.mark) == runtime::Ownership::foreign &&
+            !((*server)->machine.mark && (*server)->machine.mark->uid == action.mark.uid))
+            co_return Error(Error{ErrorClass::conflict, "it has come to belong to another"});
+        co_return *std::move(server);
+    }
+
+    awaitable<Result<Done>> remove(Action action) {
+        Done done;
+        CO_TRY(auto server, co_await look_at(action));
+        if (!server || server->gone) {
+            done.now.emplace_back(action.key, std::nullopt);
+            co_return done;
+        }
+        auto now = server->machine;
+        if (now.state != State::leaving) {
+            Request request{.service = Service::compute, .method = "DELETE", .path = server_path(action.id)};
+            auto reply = co_await session_->call(std::move(request));
+            if (!reply && reply.error().error_class != ErrorClass::not_found) co_return std::move(reply).error();
+        }
+        now.state = State::leaving;
+        now.busy = true;
+        done.now.emplace_back(action.key, std::move(now));
+        co_return done;
+    }
+
+    static json::object body_of(const Action& action) {
+        switch (action.verb) {
+            case Verb::start: return {{"os-start", nullptr}};
+            case Verb::stop: return {{"os-stop", nullptr}};
+            case Verb::reboot: return {{"reboot", json::object{{"type", "SOFT"}}}};
+            case Verb::create:
+            case Verb::remove:
+            case Verb::mark:
+            case Verb::attach:
+            case Verb::release: break;
+        }
+        return {};
+    }
+
+    awaitable<Result<Done>> change(Action action) {
+        CO_TRY(auto server, co_await look_at(action));
+        if (!server || server->gone) co_return Error(Error{ErrorClass::not_found, "the machine is not there any more"});
+        auto now = seen_as(*server);
+        auto metadata = action.verb == Verb::mark ? metadata_of(action.mark) : json::object();
+        if (action.verb == Verb::reboot) metadata[reboot_entry] = action.reboot_request;
+        const bool there_already = (action.verb == Verb::stop && now.state == State::stopped) ||
+                                   (action.verb == Verb::start && now.state == State::running) ||
+                                   (action.verb == Verb::reboot && now.reboot_request == action.reboot_request);
+        if (action.verb != Verb::mark && !there_already) {
+            auto body = body_of(action);
+            // a machine that is in ERROR does not listen to a soft one
+            if (action.verb == Verb::reboot && now.state == State::failed) body = {{"reboot", {{"type", "HARD"}}}};
+            Request request{.service = Service::compute,
+                            .method = "POST",
+                            .path = server_path(action.id) + "/action",
+                            .body = api::to_text(body)};
+            CO_TRY([[maybe_unused]] const auto reply, co_await session_->call(std::move(request)));
+            answers_.erase(action.id);
+            now.busy = true;
+            now.ssh_host_key.clear();
+            if (now.state == State::running) now.state = State::booting;
+        }
+        // only then the note that it was done: a crash in between reboots once more
+        if (!metadata.empty()) {
+            Request request{.service = Service::compute,
+                            .method = "POST",
+                            .path = server_path(action.id) + "/metadata",
+                            .body = api::to_text(json::object{{"metadata", std::move(metadata)}})};
+            CO_TRY([[maybe_unused]] const auto reply, co_await session_->call(std::move(request)));
+        }
+        if (action.verb == Verb::mark) now.mark = action.mark;
+        if (action.verb == Verb::reboot) now.reboot_request = action.reboot_request;
+        Done done;
+        done.now.emplace_back(action.key, std::move(now));
+        co_return done;
+    }
+
+    // --- public addresses
+
+    awaitable<Result<std::vector<std::pair<Key, Machine>>>> own_addresses(Action action) {
+        std::string path =
+            "/floatingips?sort_key=id&sort_dir=asc&description=" + net::percent_encode(description_of(action.mark));
+        CO_TRY(const auto listed, co_await session_->list(Service::network, std::move(path), "floatingips"));
+        std::vector<std::pair<Key, Machine>> out;
+        for (const auto& item : listed) out.push_back(read_floating(item));
+        co_return out;
+    }
+
+    awaitable<Result<Done>> attach(Action action) {
+        std::string path = "/ports?sort_key=id&sort_dir=asc&device_id=" + net::percent_encode(action.id);
+        auto ports = co_await session_->list(Service::network, std::move(path), "ports");
+        if (!ports) co_return only_a_look(std::move(ports).error());
+        if (ports->empty())
+            co_return Error(Error{ErrorClass::conflict, "the machine has no port that an address could lead to"});
+        const auto port = std::string(api::find_text(ports->front(), {"id"}));
+        auto held = co_await own_addresses(action);
+        if (!held) co_return only_a_look(std::move(held).error());
+        json::object wanted{{"port_id", port}};
+        Request request{.service = Service::network, .method = "POST", .path = "/floatingips"};
+        if (!held->empty()) {  // one that was given to us and leads elsewhere, or nowhere yet
+            if (held->front().second.floating->machine_id == action.id) co_return Done{{held->front()}};
+            request.method = "PUT";
+            request.path += "/" + net::percent_encode(held->front().second.id);
+        } else {
+            wanted["floating_network_id"] = action.network_id;
+            wanted["description"] = description_of(action.mark);
+        }
+        request.body = api::to_text(json::object{{"floatingip", std::move(wanted)}});
+        CO_TRY(const auto reply, co_await session_->call(std::move(request)));
+        const auto* body = api::find(reply.body, {"floatingip"});
+        auto now = read_floating(body ? *body : Json());
+        if (now.second.id.empty()) {
+            Error error{ErrorClass::transient, "neutron: its answer cannot be read"};
+            error.outcome_unknown = true;
+            co_return error;
+        }
+        now.second.floating->machine_id = action.id;  // told only at the next look
+        Done done;
+        done.now.emplace_back(now.first, std::optional(now.second));
+        co_return done;
+    }
+
+    awaitable<Result<Done>> release(Action action) {
+        Request request{
+            .service = Service::network, .method = "DELETE", .path = "/floatingips/" + net::percent_encode(action.id)};
+        auto reply = co_await session_->call(std::move(request));
+        if (!reply && reply.error().error_class != ErrorClass::not_found) co_return std::move(reply).error();
+        Done done;
+        done.now.emplace_back(action.key, std::nullopt);
+        co_return done;
+    }
+
+    std::unique_ptr<Session> session_;
+    Clock& clock_;
+    BlockingPool& blocking_;
+    const ProjectSettings settings_;
+
+    std::map<std::string, Server> servers_;  // by ID, as of the last look
+    std::map<Key, Machine> addresses_;
+    std::optional<Offers> offers_;
+    std::map<std::string, std::string> answers_;  // server -> the key its SSH server showed
+    std::optional<Instant> sweep_at_;             // when the whole project is read anew; nothing: now
+    std::optional<WallTime> changes_from_;        // by Nova's clock
+    int sweeps_ = 0, offers_from_ = 0;
+    bool quota_in_the_way_ = false;
+    std::vector<Server> found_;  // by the look before creating
+};
+
+}  // namespace
+
+std::unique_ptr<System> open_project(std::unique_ptr<Session> session, const runtime::Services& services,
+                                     ProjectSettings settings) {
+    return std::make_unique<Project>(std::move(session), services, settings);
+}
+
+}  // namespace openstack
+
+Result<std::unique_ptr<System>> open_openstack(const crd::Cloud& cloud, const runtime::Inputs& inputs,
+                                               const runtime::Services& services) {
+    auto credentials = openstack::credentials_of(cloud, inputs);
+    if (!credentials) return std::move(credentials).error();
+    auto connect = [services, certificates = credentials->ca_certificate](const std::string& url) {
+        return net::make_http_client(
+            services.loop, services.clock, services.metrics,
+            {.base_url = url, .ca_certificate = certificates, .timeout = openstack::call_timeout});
+    };
+    const auto& spec = *cloud.spec.openstack;
+    openstack::ProjectSettings settings{runtime::settings_of(cloud.spec).drift_interval,
+                                        spec.floating_network.has_value(), spec.wait_for_ssh};
+    auto session = std::make_unique<openstack::Session>(*std::move(credentials), services.clock, std::move(connect));
+    return openstack::open_project(std::move(session), services, settings);
+}
+
+}  // namespace ocim::compute
