@@ -9,6 +9,9 @@
 #include <charconv>
 #include <cstdio>
 #include <map>
+#include <optional>
+#include <unordered_map>
+#include <vector>
 
 namespace ocim {
 
@@ -32,9 +35,11 @@ awaitable<void> Clock::sleep(Duration time) {
 
 namespace {
 
+/// One timer of the loop for all: most of what is waited for never comes, and an entry that is taken back costs less
+/// than a timer of Asio's.
 class SystemClock final : public Clock {
 public:
-    explicit SystemClock(asio::io_context& loop) : loop_(loop) {}
+    explicit SystemClock(asio::io_context& loop) : timers_(std::make_shared<Timers>(loop)) {}
 
     Instant now() const override { return std::chrono::steady_clock::now(); }
     WallTime wall() const override {
@@ -43,30 +48,68 @@ public:
 
     TimerId call_at(Instant when, std::function<void()> call) override {
         const auto id = ++last_;
-        auto& timer = timers_->emplace(id, Timer{asio::steady_timer(loop_, when), std::move(call)}).first->second;
-        // weak: a call that is already queued may come after the clock is gone
-        timer.timer.async_wait([id, weak = std::weak_ptr<Timers>(timers_)](const boost::system::error_code& error) {
-            const auto timers = weak.lock();
-            if (error || !timers) return;
-            const auto found = timers->find(id);
-            if (found == timers->end()) return;  // cancelled when its time had come already
-            const auto due = std::move(found->second.call);
-            timers->erase(found);
-            due();
-        });
+        timers_->when.emplace(id, when);
+        timers_->due.emplace(std::pair(when, id), std::move(call));
+        arm(timers_);
         return id;
     }
-    void cancel(TimerId timer) override { timers_->erase(timer); }
+    void cancel(TimerId timer) override {
+        const auto found = timers_->when.find(timer);
+        if (found == timers_->when.end()) return;
+        timers_->due.erase(std::pair(found->second, timer));
+        timers_->when.erase(found);
+        if (!timers_->due.empty()) return;  // else too early is no harm
+        timers_->armed.reset();
+        timers_->timer.cancel();  // the loop may end when nothing is left to wait for
+    }
 
 private:
-    struct Timer {
+    struct Timers {
+        explicit Timers(asio::io_context& loop) : timer(loop) {}
         asio::steady_timer timer;
-        std::function<void()> call;
+        std::optional<Instant> armed;  ///< when the timer goes off
+        std::map<std::pair<Instant, TimerId>, std::function<void()>> due;
+        std::unordered_map<TimerId, Instant> when;
     };
-    using Timers = std::map<TimerId, Timer>;
 
-    asio::io_context& loop_;
-    std::shared_ptr<Timers> timers_ = std::make_shared<Timers>();  // shared with the calls that are queued
+    /// Sees to it that the timer goes off no later than the first call is due.
+    static void arm(const std::shared_ptr<Timers>& timers) {
+        if (timers->due.empty()) return;
+        const auto first = timers->due.begin()->first.first;
+        if (timers->armed && *timers->armed <= first) return;
+        timers->armed = first;
+        timers->timer.expires_at(first);
+        // weak: what is queued already may come after the clock is gone
+        timers->timer.async_wait([weak = std::weak_ptr<Timers>(timers), first](const boost::system::error_code& error) {
+            const auto found = weak.lock();
+            if (error || !found || found->armed != first) return;
+            found->armed.reset();
+            call_due(found);
+        });
+    }
+
+    static void call_due(const std::shared_ptr<Timers>& timers) {
+        const auto now = std::chrono::steady_clock::now();
+        std::vector<TimerId> ids;
+        for (const auto& [key, call] : timers->due) {
+            if (key.first > now) break;
+            ids.push_back(key.second);
+        }
+        struct ArmAgain {
+            const std::shared_ptr<Timers>& timers;
+            ~ArmAgain() { arm(timers); }
+        };
+        const ArmAgain at_end{timers};
+        for (const auto id : ids) {
+            const auto found = timers->when.find(id);
+            if (found == timers->when.end()) continue;  // cancelled by one of those before it
+            const auto entry = timers->due.extract(std::pair(found->second, id));
+            timers->when.erase(found);
+            entry.mapped()();
+        }
+    }
+
+    std::shared_ptr<Timers> timers_;  // shared with calls that are queued
     TimerId last_ = 0;
 };
 

@@ -1,12 +1,14 @@
 #include "base/random.hpp"
 
 #include <sys/random.h>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <random>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 namespace ocim {
 
@@ -50,14 +52,30 @@ std::string Random::text(std::size_t length, std::string_view alphabet) {
 
 namespace {
 
+/// Drawn ahead: asking the kernel for each number took longer than all else that is done for a name.
+struct Drawn {
+    std::array<std::uint64_t, 32> numbers{};
+    std::size_t left = 0;
+
+    std::uint64_t take() {
+        if (left == 0) draw();
+        return std::exchange(numbers[--left], 0);  // what was given is kept nowhere
+    }
+
+private:
+    /// Up to 256 bytes come whole or not at all; only a signal before the pool is ready interrupts.
+    void draw() {
+        while (getrandom(numbers.data(), sizeof numbers, 0) != static_cast<ssize_t>(sizeof numbers))
+            if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "getrandom");
+        left = numbers.size();
+    }
+};
+
 class SystemRandom final : public Random {
 public:
     std::uint64_t next() override {
-        std::uint64_t number = 0;
-        // up to 256 bytes come whole or not at all; only a signal before the pool is ready interrupts
-        while (getrandom(&number, sizeof number, 0) != static_cast<ssize_t>(sizeof number))
-            if (errno != EINTR) throw std::system_error(errno, std::generic_category(), "getrandom");
-        return number;
+        static thread_local Drawn drawn;  // any thread may ask
+        return drawn.take();
     }
 };
 

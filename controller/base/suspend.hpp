@@ -8,8 +8,8 @@
 #include <boost/asio/cancellation_type.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
-#include <functional>
 #include <memory>
+#include <optional>
 #include <utility>
 
 /// How a coroutine waits for something that is no operation of Asio. Heavy: for .cpp files only.
@@ -23,15 +23,28 @@ enum class Cancellable { no, yes };
 /// the other alive for ever.
 class Waiter {
 public:
-    explicit Waiter(std::function<void(Wake)> resume) : resume_(std::move(resume)) {}
+    virtual ~Waiter() = default;
     /// The coroutine goes on later, on its own executor; only the first call counts.
-    void finish(Wake why) {
-        if (auto resume = std::exchange(resume_, nullptr)) resume(why);
+    virtual void finish(Wake why) = 0;
+};
+
+namespace detail {
+template <class Handler>
+class HandlerWaiter final : public Waiter {
+public:
+    explicit HandlerWaiter(Handler handler) : handler_(std::move(handler)) {}
+    void finish(Wake why) override {
+        if (!handler_) return;
+        auto handler = *std::move(handler_);
+        handler_.reset();
+        auto executor = boost::asio::get_associated_executor(handler);
+        boost::asio::post(executor, [handler = std::move(handler), why]() mutable { std::move(handler)(why); });
     }
 
 private:
-    std::function<void(Wake)> resume_;
+    std::optional<Handler> handler_;
 };
+}  // namespace detail
 
 /// Suspends the coroutine and gives its Waiter to `park(std::shared_ptr<Waiter>)`. Being cancelled is an answer,
 /// not an exception, so that the coroutine can take back what it asked for.
@@ -42,10 +55,7 @@ awaitable<Wake> suspend(Cancellable cancellable, Park park) {
     auto initiate = [cancellable, park = std::move(park)](auto handler) mutable {
         using Handler = std::decay_t<decltype(handler)>;
         const auto slot = asio::get_associated_cancellation_slot(handler);
-        auto shared = std::make_shared<Handler>(std::move(handler));  // shared: std::function wants to copy
-        auto waiter = std::make_shared<Waiter>([shared](Wake why) {
-            asio::post(asio::get_associated_executor(*shared), [shared, why] { std::move (*shared)(why); });
-        });
+        std::shared_ptr<Waiter> waiter = std::make_shared<detail::HandlerWaiter<Handler>>(std::move(handler));
         if (cancellable == Cancellable::yes && slot.is_connected()) {
             auto on_cancel = [weak = std::weak_ptr<Waiter>(waiter)](asio::cancellation_type) {
                 if (const auto found = weak.lock()) found->finish(Wake::cancelled);
