@@ -30,6 +30,7 @@ public:
     }
     awaitable<bool> write(std::string chunk) override { return next_.write(std::move(chunk)); }
     awaitable<void> finish() override { return next_.finish(); }
+    bool write_now(std::string_view chunk) override { return next_.write_now(chunk); }
 
     /// 499: the client went before anything was answered.
     unsigned code = 499;

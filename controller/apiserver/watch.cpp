@@ -7,8 +7,17 @@ namespace ocim::apiserver {
 
 namespace {
 
-std::string event_line(std::string_view type, const std::string& object) {
-    return "{\"type\":\"" + std::string(type) + "\",\"object\":" + object + "}\n";
+/// More events than that at once are written as the reader takes them, and others get their turn in between.
+constexpr std::size_t few_events = 50;
+
+void append_line(std::string& out, std::string_view type, std::string_view object) {
+    out.append("{\"type\":\"").append(type).append("\",\"object\":").append(object).append("}\n");
+}
+
+std::string event_line(std::string_view type, std::string_view object) {
+    std::string out;
+    append_line(out, type, object);
+    return out;
 }
 
 std::string_view event_type(registry::Event::Type type) {
@@ -92,14 +101,24 @@ awaitable<void> Server::send_events(const Exchange& exchange, Objects::Watching&
         const auto now = parts_.clock.wall();
         for (const auto& event : *events) {
             const bool bookmark = event.type == registry::Event::Type::bookmark;
-            lines += event_line(event_type(event.type),
-                                bookmark ? printer.bookmark(event, first) : printer.event(event.object, first, now));
+            const auto type = event_type(event.type);
+            if (bookmark)
+                append_line(lines, type, printer.bookmark(event, first));
+            else if (printer.verbatim())
+                append_line(lines, type, *event.object.bytes);
+            else
+                append_line(lines, type, printer.event(event.object, first, now));
             told = event.object.revision;
             first = false;
         }
         if (lines.empty()) continue;
+        const bool few = events->size() < few_events;
+        if (few && responder.write_now(lines)) continue;
         const bool there = co_await responder.write(std::move(lines));
         if (!there) co_return;
+        if (few) continue;
+        const auto at_once = parts_.clock.now();
+        co_await parts_.clock.sleep_until(at_once);
     }
 }
 

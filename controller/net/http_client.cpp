@@ -348,7 +348,7 @@ Result<Address> parse_address(const std::string& text) {
         const web::uri url(text);
         if (url.scheme() != "http" && url.scheme() != "https") return invalid("must start with http:// or https://");
         if (!url.user_info().empty()) return invalid("must not hold a user name; put credentials in the Secret");
-        if (url.host().empty()) return invalid("names no host");
+        if (url.host().empty() || url.host().front() == ':') return invalid("names no host");
         if (url.host().front() == '[') return invalid("an IPv6 address is not supported here; use a host name");
         if (!url.query().empty() || !url.fragment().empty()) return invalid("must not hold a query or a fragment");
         if (url.port() > 65535) return invalid("the port is out of range");

@@ -4,6 +4,8 @@
 #include "base/log.hpp"
 #include "net/server_channel.hpp"
 
+#include <boost/asio/post.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <boost/beast/http/string_body.hpp>
 
@@ -61,6 +63,7 @@ public:
     awaitable<void> start_stream(unsigned status, std::multimap<std::string, std::string> headers) override;
     awaitable<bool> write(std::string data) override;
     awaitable<void> finish() override;
+    bool write_now(std::string_view data) override;
 
 private:
     enum class Phase { opening, idle, reading, handling, streaming, replied, closing };
@@ -115,6 +118,8 @@ awaitable<void> Connection::run() {
             case Next::gone: co_return;
         }
         forget_body();
+        // whoever sends many requests without waiting for answers must not keep the loop from others
+        if (again && channel_.input().size() > 0) co_await asio::post(asio::use_awaitable);
     }
     phase_ = Phase::closing;
     co_await channel_.part();
@@ -313,6 +318,13 @@ awaitable<bool> Connection::write(std::string data) {
     if (data.empty() || head_only_) co_return channel_.open();
     std::string bytes = framing_ == wire::Framing::chunked ? wire::chunk(data) : std::move(data);
     co_return co_await channel_.send(std::move(bytes));
+}
+
+bool Connection::write_now(std::string_view data) {
+    assert(phase_ == Phase::streaming && "no stream was started");
+    if (data.empty() || head_only_) return false;
+    if (framing_ != wire::Framing::chunked) return channel_.send_now(data, shared_from_this());
+    return channel_.send_now(wire::chunk(data), shared_from_this());
 }
 
 awaitable<void> Connection::finish() {

@@ -12,6 +12,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 
 namespace ocim::net {
 
@@ -54,6 +55,8 @@ public:
     /// False when the client has gone or reads too slowly (it is then cut off).
     virtual awaitable<bool> write(std::string chunk) = 0;
     virtual awaitable<void> finish() = 0;
+    /// One chunk of a stream without waiting. False when it cannot be now, and nothing was sent: write() it then.
+    virtual bool write_now(std::string_view) { return false; }
 };
 
 /// One request. Cancelled when the client goes (a plain request within a second of that, a stream at once) or the

@@ -36,6 +36,9 @@ public:
     awaitable<bool> fill();
     /// False when the client has gone, or took longer than the bytes are worth: it is then cut off by tick().
     awaitable<bool> send(std::string bytes);
+    /// The same without waiting, and then to the end or not at all: false when something else is on its way still, or
+    /// the client has gone. `owner` keeps the channel alive until the kernel has all of it.
+    bool send_now(std::string_view bytes, std::shared_ptr<void> owner);
     /// Reads while the server works, to see the client go. `watched` is called once, unless a read is on its way
     /// already or there is no room for more input, and keeps the channel's owner alive until then.
     void watch(Watched watched);
@@ -57,12 +60,17 @@ public:
 
 private:
     awaitable<void> until_watched();
+    void allow_for(std::size_t bytes);
+    bool hand_over(std::string_view bytes);
+    void send_rest(std::shared_ptr<void> owner);
 
     Clock& clock_;
     const Duration write_stall_;
     boost::asio::ip::tcp::socket socket_;
+    class Outlet;
+    std::unique_ptr<Outlet> outlet_;
     struct Tls;
-    std::unique_ptr<Tls> tls_;
+    std::unique_ptr<Tls> tls_;  // after the outlet, which it writes to
     boost::beast::flat_buffer input_;
     std::string remote_address_;
     Instant deadline_ = Instant::max();
@@ -70,6 +78,8 @@ private:
     bool late_ = false;
     bool watching_ = false;
     Signal watch_ended_;
+    bool sending_ = false;  ///< a coroutine waits in send()
+    Signal rest_sent_;
 };
 
 }  // namespace ocim::net

@@ -87,6 +87,21 @@ protected:
                 if (!there) co_return;
             }
         }
+        if (path == "/rush") {
+            co_await responder.start_stream(200, plain);
+            for (const auto& piece : rush()) {
+                if (responder.write_now(piece)) {
+                    ++at_once_;
+                    continue;
+                }
+                ++waited_;
+                std::string copy(piece);
+                const bool there = co_await responder.write(std::move(copy));
+                if (!there) co_return;
+            }
+            co_await responder.finish();
+            co_return;
+        }
         if (path == "/silent") co_return;
         if (path == "/throw") throw std::runtime_error("the handler's fault");
         if (path == "/wait") co_await release_.wait();
@@ -103,6 +118,14 @@ protected:
         if (path == "/large") reply.body.assign(20 * 1024 * 1024, 'y');
         if (path == "/empty") reply = {204, {}, "must not be sent"};
         co_await responder.reply(std::move(reply));
+    }
+
+    /// More than the kernel takes for a slow reader, in pieces of all sizes.
+    static std::vector<std::string> rush() {
+        std::vector<std::string> out;
+        for (std::size_t i = 0; i < 3'000; ++i)
+            out.push_back(std::string(1 + i * 37 % 20'000, static_cast<char>('a' + i % 26)) + "\n");
+        return out;
     }
 
     /// Runs `work` beside the loop and returns what it returned.
@@ -155,6 +178,7 @@ protected:
     std::string scheme_;
     Signal release_;
     int begun_ = 0, ended_ = 0;
+    int at_once_ = 0, waited_ = 0;
 };
 
 std::size_t count(const std::string& text, const std::string& part) {
@@ -221,6 +245,22 @@ TEST_F(HttpServerTest, StreamsChunks) {
             << ran.output;
         EXPECT_NE(curl({}, "/broken").exit_code, 0) << "a stream broken off must not pass for a whole one";
         loop_.run(server_->stop(loop_.clock().now()));
+        server_.reset();
+    }
+}
+
+TEST_F(HttpServerTest, WhatIsWrittenAtOnceComesInOrderToASlowReader) {
+    std::string all;
+    for (const auto& piece : rush()) all += piece;
+    for (const auto with : {With::plain, With::tls}) {
+        start(with);
+        at_once_ = waited_ = 0;
+        const auto got = curl({"--limit-rate", "40M"}, "/rush");
+        EXPECT_EQ(got.exit_code, 0);
+        EXPECT_TRUE(got.output == all) << got.output.size() << " of " << all.size() << " bytes";
+        EXPECT_GT(at_once_, 0);
+        EXPECT_GT(waited_, 0) << "the reader was never slow";
+        loop_.run(server_->stop(loop_.clock().now() + 1s));
         server_.reset();
     }
 }
