@@ -46,7 +46,7 @@ awaitable<Outcome<Written>> Registry::State::remove(Request request, DeleteOptio
     const auto& resource = served.resource;
     if (protected_namespace(request))
         co_return api::forbidden(resource.plural, resource.group, request.name, "this namespace may not be deleted");
-    Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+    Decide decide = [&](const Json* current, const boost::json::storage_ptr&) -> Outcome<Plan> {
         if (!current) return api::not_found(resource.plural, resource.group, request.name);
         if (auto refused = check_delete_preconditions(request, options, *current)) return *std::move(refused);
         Plan plan;

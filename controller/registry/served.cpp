@@ -73,6 +73,12 @@ StoredObject Served::show(const std::string& key, const store::Item& item) const
     return out;
 }
 
-Json Served::show_json(const std::string& key, const store::Item& item) const { return show(key, item).parsed(); }
+Json Served::show_json(const std::string& key, const store::Item& item, boost::json::storage_ptr space) const {
+    const auto shown = show(key, item);
+    boost::json::error_code failed;
+    auto value = boost::json::parse(boost::json::string_view(shown.bytes->data(), shown.bytes->size()), failed,
+                                    std::move(space));
+    return failed ? shown.parsed() : value;
+}
 
 }  // namespace ocim::registry

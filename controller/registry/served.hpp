@@ -49,7 +49,7 @@ struct Served {
     StoredObject named(const std::string& key, const store::Item& item) const;
     /// A stored item in this version's shape, with today's defaults.
     StoredObject show(const std::string& key, const store::Item& item) const;
-    api::Json show_json(const std::string& key, const store::Item& item) const;
+    api::Json show_json(const std::string& key, const store::Item& item, boost::json::storage_ptr space = {}) const;
 };
 
 using ServedPtr = std::shared_ptr<const Served>;  // shared with requests that began before it changed

@@ -88,8 +88,9 @@ struct Registry::State {
 
     // write.cpp
     /// Asks `decide` about the latest state, stores what it says, and again when that rested on a write that failed
-    /// or the state has changed meanwhile. `current` is null when there is no such object.
-    using Decide = std::function<Outcome<Plan>(const api::Json* current, const store::Item& item)>;
+    /// or the state has changed meanwhile. `current` is null when there is no such object. It lives in `space`, as what
+    /// is copied from it does and the plan may: nothing of that outlives the decision.
+    using Decide = std::function<Outcome<Plan>(const api::Json* current, boost::json::storage_ptr space)>;
     awaitable<Outcome<Written>> carry_out(Request request, std::string name, Decide decide);
     awaitable<Outcome<Written>> create(Request request, api::Parsed body);
     awaitable<Outcome<Written>> update(Request request, api::Parsed body);

@@ -7,6 +7,9 @@
 #include "registry/text.hpp"
 #include "registry/times.hpp"
 
+#include <array>
+#include <boost/json/monotonic_resource.hpp>
+
 /// create, update, patch and apply, and how each carries out what it decided.
 namespace ocim::registry {
 
@@ -139,14 +142,47 @@ Status to_status(const Error& error) {
     return api::internal_error("the write was not stored: " + error.message);
 }
 
+namespace {
+
+/// What was decided about one state of an object, as text.
+struct Decision {
+    Plan::Action action = Plan::Action::nothing;
+    std::string text;  ///< of the object; empty when nothing is to be stored or shown
+    std::vector<std::string> warnings;
+};
+
+/// The objects that a decision is made of live in one piece of memory, which goes at once with them.
+Outcome<Decision> decide_on(const Request& request, const std::string& key, const std::optional<store::Item>& current,
+                            const Registry::State::Decide& decide) {
+    constexpr std::size_t most_need = 24 * 1024;
+    std::array<unsigned char, most_need> room;
+    json::monotonic_resource arena(room.data(), room.size());
+    const auto& served = *request.served;
+    std::optional<Json> object;
+    if (current) object = served.show_json(key, *current, &arena);
+    auto plan = decide(object ? &*object : nullptr, &arena);
+    if (!plan) return std::move(plan).error();
+    Decision out;
+    out.action = plan->action;
+    out.warnings = std::move(plan->warnings);
+    const bool writes = plan->action != Plan::Action::nothing && !request.options.dry_run;
+    if (!writes && !request.options.dry_run) return out;
+    // printed once, and the revision put in when it is known
+    if (writes) plan->object.at("metadata").as_object()["resourceVersion"] = "0";
+    put_in_order(plan->object);
+    if (writes && served.converts()) served.to_stored(plan->object);
+    out.text = api::to_text(plan->object);
+    return out;
+}
+
+}  // namespace
+
 awaitable<Outcome<Written>> Registry::State::carry_out(Request request, std::string name, Decide decide) {
     const auto& served = *request.served;
     const auto key = served.key(request.namespace_, name);
     for (int attempt = 0; attempt < attempts_max; ++attempt) {
         const auto current = store.latest(key);
-        std::optional<Json> object;
-        if (current) object = served.show_json(key, *current);
-        auto plan = decide(object ? &*object : nullptr, current.value_or(store::Item()));
+        auto plan = decide_on(request, key, current, decide);
         Written written;
         if (plan) written.warnings = std::move(plan->warnings);
         const bool writes = plan && plan->action != Plan::Action::nothing && !request.options.dry_run;
@@ -162,11 +198,7 @@ awaitable<Outcome<Written>> Registry::State::carry_out(Request request, std::str
             written.object = served.show(key, *current);
             co_return written;
         }
-        // printed once, and the revision put in when it is known
-        if (writes) plan->object.at("metadata").as_object()["resourceVersion"] = "0";
-        put_in_order(plan->object);
-        if (writes && served.converts()) served.to_stored(plan->object);
-        auto text = api::to_text(plan->object);
+        auto& text = plan->text;
         if (!written.deleted && text.size() > limits::object_bytes_max) co_return too_large();
         if (!writes) {
             store::Item shown;
@@ -217,9 +249,10 @@ awaitable<Outcome<Written>> Registry::State::create(Request request, api::Parsed
             name = prefix.substr(0, generated_prefix_max) + random.text(5, generated_characters);
             api::make_object(body.value, {"metadata"})["name"] = name;
         }
-        Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
-            if (!current) return draft_create(request, body.value, *warnings, Creation::asked);
-            auto draft = draft_create(request, body.value, *warnings, Creation::asked);  // its errors come first
+        Decide decide = [&](const Json* current, json::storage_ptr space) -> Outcome<Plan> {
+            auto draft = draft_create(request, Json(body.value, std::move(space)), *warnings, Creation::asked);
+            if (!current) return draft;
+            // the errors of the draft come first
             if (!draft) return std::move(draft).error();
             return api::already_exists(resource.plural, resource.group, name);
         };
@@ -238,9 +271,9 @@ awaitable<Outcome<Written>> Registry::State::update(Request request, api::Parsed
     }
     auto warnings = accept_body(request, body, Origin::body);
     if (!warnings) co_return std::move(warnings).error();
-    Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+    Decide decide = [&](const Json* current, json::storage_ptr space) -> Outcome<Plan> {
         if (!current && creates_by_update(request)) {
-            auto fresh = without_version(body.value);
+            auto fresh = without_version(Json(body.value, std::move(space)));
             if (auto refused = check_preconditions(request, fresh, json::object())) return *std::move(refused);
             return draft_create(request, std::move(fresh), *warnings, Creation::put);
         }
@@ -251,7 +284,7 @@ awaitable<Outcome<Written>> Registry::State::update(Request request, api::Parsed
             return request.invalid(request.name,
                                    {{"FieldValueInvalid", "Invalid value: 0: must be specified for an update",
                                      "metadata.resourceVersion"}});
-        return draft_update(request, body.value, *current, *warnings, false);
+        return draft_update(request, Json(body.value, std::move(space)), *current, *warnings, false);
     };
     co_return co_await carry_out(request, request.name, decide);
 }
@@ -276,7 +309,7 @@ Outcome<Json> patched_with(PatchType type, const Json& patch, Json object) {
 
 awaitable<Outcome<Written>> Registry::State::rescale(Request request, Rescale change) {
     const auto& resource = request.served->resource;
-    Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+    Decide decide = [&](const Json* current, const json::storage_ptr&) -> Outcome<Plan> {
         if (!current) return absent(request);
         auto before = scale_of(resource, *current);
         if (!before) return std::move(before).error();
@@ -298,13 +331,11 @@ awaitable<Outcome<Written>> Registry::State::patch(Request request, PatchType ty
         };
         co_return co_await rescale(std::move(request), patched);
     }
-    Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+    Decide decide = [&](const Json* current, const json::storage_ptr&) -> Outcome<Plan> {
         if (!current) return absent(request);
-        api::Parsed body;
         auto patched = patched_with(type, patch.value, *current);
         if (!patched) return std::move(patched).error();
-        body.value = *std::move(patched);
-        body.duplicates = patch.duplicates;
+        api::Parsed body{*std::move(patched), patch.duplicates};
         auto warnings = accept_body(request, body, Origin::patch);
         if (!warnings) return std::move(warnings).error();
         if (auto refused = check_preconditions(request, body.value, *current)) return *std::move(refused);
@@ -361,7 +392,7 @@ awaitable<Outcome<Written>> Registry::State::apply(Request request, api::Parsed 
         co_return api::bad_request("error decoding YAML: strict decoding error: " + warnings.front());
     if (request.options.field_validation == FieldValidation::ignore) warnings.clear();
 
-    Decide decide = [&](const Json* current, const store::Item&) -> Outcome<Plan> {
+    Decide decide = [&](const Json* current, const json::storage_ptr&) -> Outcome<Plan> {
         api::Manager manager;
         manager.name = request.manager();
         manager.apply = true;

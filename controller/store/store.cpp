@@ -1,8 +1,10 @@
 #include "store/store.hpp"
 
 #include "base/log.hpp"
+#include "store/items.hpp"
 
 #include <algorithm>
+#include <boost/unordered/unordered_flat_map.hpp>
 #include <deque>
 #include <map>
 #include <set>
@@ -78,14 +80,14 @@ struct Store::State {
     // durable
     Revision revision = 0;
     Revision compacted = 0;
-    std::map<std::string, Item, std::less<>> items;
+    Items items;
     std::deque<std::shared_ptr<const Change>> history;  // after `compacted`, in order; shared with the watchers
     std::size_t history_bytes = 0;
     std::set<HistoryWatcher*> watchers;
 
     // accepted, not yet durable
     Revision given = 0;  // the last revision handed out
-    std::map<std::string, Accepted, std::less<>> accepted;
+    boost::unordered_flat_map<std::string, Accepted, HashOfText, std::equal_to<>> accepted;
     std::deque<std::unique_ptr<Batch>> waiting;
     bool running = false;  // the front one is with the journal: it takes nobody any more
     std::size_t writes_waiting = 0;
@@ -193,7 +195,8 @@ awaitable<Result<void>> Store::load() {
     CO_TRY(auto loaded, co_await state.journal.load());
     state.revision = state.given = loaded.revision;
     state.compacted = state.journal_compacted = loaded.compacted;
-    for (auto& [key, item] : loaded.state) state.items.emplace(std::move(key), std::move(item));
+    state.items.expect(loaded.state.size());
+    for (auto& [key, item] : loaded.state) state.items.append(std::move(key), std::move(item));
     for (auto& change : loaded.history) state.remember(std::move(change));
     state.forget();
     state.objects.Set(static_cast<double>(state.items.size()));
@@ -210,8 +213,8 @@ Revision Store::compacted() const { return state_->compacted; }
 std::size_t Store::size() const { return state_->items.size(); }
 
 std::optional<Item> Store::get(std::string_view key) const {
-    const auto found = state_->items.find(key);
-    return found == state_->items.end() ? std::nullopt : std::optional(found->second);
+    const auto* found = state_->items.find(key);
+    return found ? std::optional(*found) : std::nullopt;
 }
 
 std::optional<Item> Store::latest(std::string_view key) const {
@@ -245,10 +248,11 @@ Result<void> Store::scan(std::string_view prefix, std::string_view from, Revisio
             if ((*change)->previous) before = Item{(*change)->previous_revision, (*change)->previous, 0};
         }
     const auto start = std::max(prefix, from);
-    auto now = state.items.lower_bound(start);
+    const auto& items = state.items.ordered();
+    auto now = items.lower_bound(start);
     auto then = undone.lower_bound(start);
     // a look at each key would take most of the time
-    const auto end = past(state.items, prefix);
+    const auto end = past(items, prefix);
     const auto more_now = [&] { return now != end; };
     while (more_now() || then != undone.end()) {
         if (then == undone.end() || (more_now() && now->first < then->first)) {
@@ -271,10 +275,10 @@ Result<Batch*> Store::State::accept(Write write) {
         return error;
     }
     const auto pending = accepted.find(write.key);
-    const auto durable = items.find(write.key);
     Item current;
     if (pending != accepted.end() && !pending->second.erased) current = pending->second.item;
-    if (pending == accepted.end() && durable != items.end()) current = durable->second;
+    if (pending == accepted.end())
+        if (const auto* durable = items.find(write.key)) current = *durable;
     if (current.revision != write.expected || (write.erase && write.expected == 0))
         return Error{ErrorClass::conflict, write.key + " has changed meanwhile"};
 
@@ -350,7 +354,7 @@ void Store::State::publish(Batch& batch) {
         if (change.deleted)
             items.erase(change.key);
         else
-            items.insert_or_assign(change.key, Item{change.revision, change.value, change.time_ms});
+            items.put(change.key, Item{change.revision, change.value, change.time_ms});
         remember(std::move(change));
     }
     objects.Set(static_cast<double>(items.size()));
