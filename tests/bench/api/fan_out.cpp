@@ -93,8 +93,13 @@ private:
 
 }  // namespace
 
-Delivery fan_out(const test::Endpoint& endpoint, std::size_t watchers, std::size_t writes, Seconds pace) {
-    return FanOut(endpoint, watchers).run(writes, pace);
+Delivery fan_out(const test::Endpoint& endpoint, std::size_t watchers, std::size_t writes, Seconds pace,
+                 const std::function<double()>& cpu_seconds) {
+    FanOut watching(endpoint, watchers);
+    const auto before = cpu_seconds();
+    auto out = watching.run(writes, pace);
+    out.server_seconds = cpu_seconds() - before;
+    return out;
 }
 
 }  // namespace ocim::bench

@@ -53,10 +53,12 @@ struct Delivery {
     std::vector<double> after_answer;   ///< from the moment its writer knew that it was durable; 0 when before that
     std::vector<double> writes;         ///< from sending a write to its answer
     std::size_t missing = 0;
+    double server_seconds = 0;  ///< CPU, without connecting
 };
 
 /// `writes` creations at a steady pace, seen by `watchers`.
-Delivery fan_out(const test::Endpoint& endpoint, std::size_t watchers, std::size_t writes, Seconds pace);
+Delivery fan_out(const test::Endpoint& endpoint, std::size_t watchers, std::size_t writes, Seconds pace,
+                 const std::function<double()>& cpu_seconds);
 
 /// A record and where records are kept.
 extern const char* const records;

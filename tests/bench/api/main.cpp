@@ -165,15 +165,15 @@ void Bench::watches(Server& server) {
     for (const std::size_t watchers : {100U, 1000U}) {
         // 5,000 and 10,000 events a second in all
         const std::size_t writes_per_second = watchers == 100 ? 50 : 10;
-        const auto before = server.cpu_seconds();
-        auto seen = fan_out(server.endpoint(), watchers, 100, Seconds(1.0 / static_cast<double>(writes_per_second)));
-        const auto cpu = (server.cpu_seconds() - before) * 1e6 / static_cast<double>(seen.after_sending.size());
+        auto seen = fan_out(server.endpoint(), watchers, 100, Seconds(1.0 / static_cast<double>(writes_per_second)),
+                            [&] { return server.cpu_seconds(); });
+        const auto cpu = seen.server_seconds * 1e6 / static_cast<double>(seen.after_sending.size());
         const auto what = "watch, " + std::to_string(watchers) + " watchers, " + std::to_string(writes_per_second) +
                           " writes a second, ";
         if (seen.missing > 0) throw std::runtime_error(what + std::to_string(seen.missing) + " events were missing");
         report_.add(what + "write p50", quantile(seen.writes, 0.5), "ms");
         report_.add(what + "delivery p50", quantile(seen.after_answer, 0.5), "ms",
-                    "after the answer; " + rounded(cpu) + " us of the server's CPU a delivery, connecting included");
+                    "after the answer; " + rounded(cpu) + " us of the server's CPU a delivery, the writes included");
         report_.at_most(what + "delivery p99", quantile(seen.after_answer, 0.99), "ms", watchers == 100 ? 5 : 10,
                         "after the answer");
         report_.add(what + "delivery p50", quantile(seen.after_sending, 0.5), "ms", "after sending");
