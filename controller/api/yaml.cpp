@@ -6,6 +6,7 @@
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
 #include <yaml-cpp/parser.h>
+#include <algorithm>
 #include <map>
 #include <optional>
 #include <set>
@@ -28,6 +29,18 @@ struct Part {
 };
 
 constexpr std::string_view core = "tag:yaml.org,2002:";
+
+/// The parser makes single bytes of the escapes "\\N" and "\\_": the characters that they stand for.
+std::string unescaped(std::string_view text) {
+    std::string out;
+    while (!text.empty()) {
+        const auto length = utf8_sequence(text);
+        if (length == 0) out += '\xc2';
+        out += text.substr(0, std::max<std::size_t>(length, 1));
+        text.remove_prefix(std::max<std::size_t>(length, 1));
+    }
+    return out;
+}
 
 /// Builds the values of one stream from the parser's events.
 class Builder final : public YAML::EventHandler {
@@ -66,7 +79,7 @@ public:
             frames_.back().merging = true;
             return;
         }
-        add(leaf(meaning(tag, text), text.size()), anchor);
+        add(leaf(meaning(tag, unescaped(text)), text.size()), anchor);
     }
     void OnSequenceStart(const YAML::Mark& mark, const std::string&, YAML::anchor_t anchor,
                          YAML::EmitterStyle::value) override {

@@ -170,6 +170,10 @@ TEST(ParseYaml, Refuses) {
     }
 }
 
+TEST(ParseYaml, EscapesOfCharactersBeyondAsciiAreUtf8) {
+    EXPECT_EQ(parse_yaml(R"("A\N\_é\x85")")->value, Json("A\u0085\u00a0é\u0085"));
+}
+
 TEST(ParseYaml, EmptyDocumentsAreNotMistakenForNone) {
     for (const auto* text : {"", "\n", "---\n", "---\n---\n", "---\n...\n---\n...\n", "# nothing\n---\n# nothing\n"}) {
         const auto parsed = parse_yaml_stream(text);
