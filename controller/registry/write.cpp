@@ -157,10 +157,13 @@ Outcome<Decision> decide_on(const Request& request, const std::string& key, cons
     constexpr std::size_t most_need = 24 * 1024;
     std::array<unsigned char, most_need> room;
     json::monotonic_resource arena(room.data(), room.size());
+    // what is large is changed piece by piece, and the arena takes nothing back
+    const bool small = !current || current->value->size() < most_need / 2;
+    const auto space = small ? json::storage_ptr(&arena) : json::storage_ptr();
     const auto& served = *request.served;
     std::optional<Json> object;
-    if (current) object = served.show_json(key, *current, &arena);
-    auto plan = decide(object ? &*object : nullptr, &arena);
+    if (current) object = served.show_json(key, *current, space);
+    auto plan = decide(object ? &*object : nullptr, space);
     if (!plan) return std::move(plan).error();
     Decision out;
     out.action = plan->action;
