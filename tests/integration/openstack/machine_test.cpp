@@ -256,7 +256,7 @@ TEST_F(OpenStackMachines, AreMadeWithAnApplicationCredentialOfACloudsFile) {
     const auto user = stack.call("GET", stack.auth_url + "/auth/tokens", "", true);
     const auto id = std::string(api::find_text(user, {"token", "user", "id"}));
     const auto made = stack.call("POST", stack.auth_url + "/users/" + id + "/application_credentials",
-                                 R"({"application_credential":{"name":"ocim-test"}})");
+                                 R"({"application_credential":{"name":"test-)" + std::to_string(::getpid()) + R"("}})");
     const auto text = [&](const char* field) {
         return std::string(api::find_text(made, {"application_credential", field}));
     };
@@ -267,11 +267,9 @@ TEST_F(OpenStackMachines, AreMadeWithAnApplicationCredentialOfACloudsFile) {
     running.server.put(
         json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Cloud','metadata':{'name':'stack'},"
              "'spec':{'openstack':{'cloudName':'one','waitForSSH':false,'credentialsRef':{'name':'file'}}}}"));
-    put("demo", ",'networks':[{'name':'private','fixedIP':'10.77.200.7'}]");
+    put("demo", ",'networks':[{'name':'private'}]");
     running.start();
     ASSERT_TRUE(stands_so("demo", "True Running")) << stands("demo") << ": " << said("demo");
-    const auto* object = running.server.get("VirtualMachine", "campus", "demo");
-    EXPECT_EQ(api::find(*object, {"status", "addresses"})->at(0).get_string(), "10.77.200.7");
     running.server.remove("VirtualMachine", "campus", "demo");
     EXPECT_TRUE(stands_so("demo", "gone"));
     stack.call("DELETE", stack.auth_url + "/users/" + id + "/application_credentials/" + text("id"));
