@@ -62,7 +62,7 @@ void ExternalController::own_changed(const ObjectKey& key, const ObjectPtr& obje
         tracked = Tracked();
         tracked.uid = uid;
         tracked.reconcile_at = annotation(*object, reconcile_at_annotation);
-        tracked.from_before = has_finalizer(*object, finalizer_);
+        tracked.from_before = tracked.may_land = has_finalizer(*object, finalizer_);
     }
     if (!facts || !*facts) return;
     const auto place = backend_key(key, (*facts)->backend_name);
@@ -216,7 +216,10 @@ void ExternalController::landed(const ObjectKey& key, std::vector<Landed> action
     if (const auto backend = tracked.backend ? backends_.find(*tracked.backend) : backends_.end();
         backend != backends_.end()) {
         tracked.effect = backend->second->world().tick();
-        if (unknowns) tracked.lands_until = engine_.clock.now() + backend->second->settings().landing_max;
+        if (unknowns) {
+            tracked.lands_until = engine_.clock.now() + backend->second->settings().landing_max;
+            tracked.may_land = true;
+        }
     }
     if (worst) {
         failed(tracked, *worst, created);

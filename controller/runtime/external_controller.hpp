@@ -40,6 +40,7 @@ private:
         std::optional<Instant> looks_from;   ///< and not before this
         std::optional<Instant> look_at;      ///< its report asked for a look of its own accord
         Instant lands_until{};               ///< a call without an answer may have its effect until then
+        bool may_land = false;               ///< no look that began since then was waited for
         Instant not_before{};                ///< back-off
         unsigned failures = 0;
         std::optional<Verdict> failure;      ///< what the last actions came to, when not to success

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <utility>
 
 /// What is to be done about one object of an external kind: no I/O in here.
 namespace ocim::runtime {
@@ -226,9 +227,9 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
     const auto now = engine_.clock.now();
     if (now < landed_by) {
         out.again = landed_by;
-        at.tracked.effect = world.tick();
         return out;
     }
+    if (std::exchange(at.tracked.may_land, false)) at.tracked.effect = world.tick();
     if (world.observation_began() > at.tracked.effect) {
         out.what = Decision::What::release;
         return out;

@@ -231,6 +231,8 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
     if (ended(object) && (!found || !as_recorded(object, *found))) {
         RunAction restore{Verb::restore, object.metadata.uid, mark};
         restore.files = record_of(object);
+        // a site that has not answered yet is asked for on the machine that is there now
+        if (object.status.exit_code == 0 && !object.status.verified_at) restore.check = check_of(object, inputs);
         return {std::move(restore)};
     }
     if (!found || found->state == Run::State::prepared) {

@@ -61,7 +61,7 @@ struct RunAction {
     std::string repository{}, version{}, playbook{}, requirements{};
     std::int32_t line_timeout_seconds = 0, total_timeout_seconds = 0;
     Secret variables{};
-    std::optional<RunCheck> check{};
+    std::optional<RunCheck> check{};  ///< also of a restore: what has not been answered yet
     // of a restore: the record of a run that has ended, by file
     std::map<std::string, std::string> files{};
     // of a fetch

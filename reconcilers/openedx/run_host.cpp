@@ -223,10 +223,7 @@ private:
         const auto folder = std::string(folder_of_runs) + "/" + action.key;
         CO_CHECK(co_await put(folder, "mark", action.mark.text() + "\n"));
         CO_CHECK(co_await put(folder, "variables.yml", action.variables.reveal()));
-        if (action.check) {
-            auto text = lines_of(*action.check);
-            CO_CHECK(co_await put(folder, "check", std::move(text)));
-        }
+        CO_CHECK(co_await put_check(folder, action));
         CO_CHECK(co_await put(folder, "run.sh", run_program));
         auto arguments =
             words({folder, action.repository, action.version, action.playbook, action.requirements,
@@ -234,6 +231,12 @@ private:
         CO_TRY(const auto output, co_await script(start_run, std::move(arguments), ""));
         (void)output;
         co_return Result<void>{};
+    }
+
+    awaitable<Result<void>> put_check(std::string folder, const RunAction& action) {
+        if (!action.check) co_return Result<void>{};
+        auto text = lines_of(*action.check);
+        co_return co_await put(std::move(folder), "check", std::move(text));
     }
 
     static std::string lines_of(const RunCheck& check) {
@@ -249,6 +252,9 @@ private:
     awaitable<Result<void>> restore(RunAction action) {
         const auto folder = std::string(folder_of_runs) + "/" + action.key;
         CO_CHECK(co_await put(folder, "mark", action.mark.text() + "\n"));
+        // as of a start of the machine before this one: it need not reboot again to be asked
+        CO_CHECK(co_await put(folder, "init", "restored\n"));
+        CO_CHECK(co_await put_check(folder, action));
         for (const auto& [name, text] : action.files) CO_CHECK(co_await put(folder, name, text + "\n"));
         co_return Result<void>{};
     }

@@ -113,6 +113,11 @@ Result<void> change_run(RunWorld& world, openedx::RunSnapshot& things, const ope
             run.started_at = text("started");
             run.finished_at = text("finished");
             run.verified_at = text("verified");
+            // the record is all that comes back: no site answers on the machine that is there now
+            if (action.check)
+                world.later(20s, [key = action.key](openedx::RunSnapshot& runs) {
+                    if (const auto it = runs.find(key); it != runs.end()) it->second.waited_seconds = 100'000;
+                });
             return {};
         }
         case Verb::fetch_log:

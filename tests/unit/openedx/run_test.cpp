@@ -174,6 +174,21 @@ TEST(ProvisioningRun, WhatIsPutBackSaysHowItEnded) {
                                                                     {"verified", "2026-11-22T12:06:00Z"}}));
 }
 
+TEST(ProvisioningRun, ASiteThatHasNotAnsweredIsAskedForOnTheNextMachineToo) {
+    auto object = succeeded();
+    const auto asked = Runs::diff(object, inputs(), {});
+    ASSERT_EQ(asked.size(), 1U);
+    ASSERT_TRUE(asked[0].check) << "else nothing would ever answer";
+    EXPECT_EQ(asked[0].check->path, "/heartbeat");
+    object.status.verified_at = "2026-11-22T12:06:00Z";
+    EXPECT_FALSE(Runs::diff(object, inputs(), {}).at(0).check) << "it has answered";
+    auto failed = succeeded();
+    failed.spec.check = object.spec.check;
+    failed.status.phase = Phase::failed;
+    failed.status.exit_code = 2;
+    EXPECT_FALSE(Runs::diff(failed, inputs(), {}).at(0).check) << "there is nothing to ask for";
+}
+
 TEST(ProvisioningRun, RemovesOnlyItsOwn) {
     auto another = finished(0);
     another.mark = runtime::Mark{"other", "campus/demo-1-1", uid, false};

@@ -401,6 +401,28 @@ TEST_F(ExternalTest, DeletionWaitsForAnUpdateThatMayStillLand) {
     EXPECT_FALSE(volumes().contains("dune")) << "the update has written over what was not there any more";
 }
 
+TEST_F(ExternalTest, DeletionTrustsNoLookFromBeforeTheLastCallMayLand) {
+    shelf();
+    book("bystander");
+    start();
+    for (int i = 0; i < 20; ++i) {  // some of these calls land before the look below, some after
+        const auto name = "book" + std::to_string(i);
+        book(name);
+        wait(5s);
+        oak().faults.late_landing = 1'000;
+        patch(name, "{'spec':{'text':'twice'}}");
+        wait(100ms);
+        ASSERT_EQ(oak().landing(), 1U);
+        oak().faults = {};
+        server_.remove("Book", "ns", name);
+        wait(4s);
+        patch("bystander", "{'metadata':{'annotations':{'ocim.opencraft.com/reconcile-at':'" + name + "'}}}");
+        wait(60s);
+        EXPECT_EQ(stands(name), "gone");
+    }
+    EXPECT_EQ(volumes().size(), 1U) << "an update has made anew what was removed, after the last look";
+}
+
 TEST_F(ExternalTest, AThousandObjectsTakeFewCalls) {
     shelf();
     for (int i = 0; i < 1'000; ++i) book("book" + std::to_string(i));
