@@ -3,6 +3,7 @@
 #include "compute/register.hpp"
 #include "database/register.hpp"
 #include "dns/register.hpp"
+#include "github/register.hpp"
 #include "loadbalancing/register.hpp"
 #include "messaging/register.hpp"
 #include "monitoring/register.hpp"
@@ -12,10 +13,11 @@
 namespace ocim::reconcilers {
 
 // One line an area: area::register_kinds(manager), declared in area/register.hpp.
-void register_all(runtime::Manager& manager) {
+void register_all(runtime::Manager& manager, github::Hooks& hooks) {
     compute::register_kinds(manager);
     database::register_kinds(manager);
     dns::register_kinds(manager);
+    github::register_kinds(manager, hooks);
     loadbalancing::register_kinds(manager);
     messaging::register_kinds(manager);
     monitoring::register_kinds(manager);

@@ -4,9 +4,13 @@ namespace ocim::runtime {
 class Manager;
 }
 
+namespace ocim::github {
+class Hooks;
+}
+
 namespace ocim::reconcilers {
 
-/// Registers every kind of every area. The manager must not have been started.
-void register_all(runtime::Manager& manager);
+/// Registers every kind of every area. The manager must not have been started. `hooks` must outlive it.
+void register_all(runtime::Manager& manager, github::Hooks& hooks);
 
 }  // namespace ocim::reconcilers

@@ -5,6 +5,7 @@
 #include "cli/access.hpp"
 #include "cli/certificates.hpp"
 #include "cli/files.hpp"
+#include "cli/github_hooks.hpp"
 #include "cli/revoked.hpp"
 #include "cli/subresources.hpp"
 #include "cli/token_keys.hpp"
@@ -74,6 +75,7 @@ struct Program::State {
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<client::Client> client;
     std::unique_ptr<openedx::RunLogs> logs;
+    github::Hooks hooks;                        ///< longer than the manager
     std::unique_ptr<runtime::Manager> manager;  ///< null without controllers
 
     Access access;
@@ -235,7 +237,8 @@ void Program::State::make_controllers() {
     runtime::Manager::Settings chosen;
     chosen.data_directory = settings.data_directory;
     manager = std::make_unique<runtime::Manager>(loop.get_executor(), *client, *clock, *random, metrics, pool, chosen);
-    reconcilers::register_all(*manager);
+    reconcilers::register_all(*manager, hooks);
+    webhooks.add("/github", github_route(hooks, *client, *clock));
     for (const auto& kind : manager->kinds())
         registry->set_admission(kind.group, kind.plural, [this, kind](const api::Json& object, const api::Json* old) {
             return manager->admit(kind, object, old);

@@ -102,6 +102,7 @@ public:
     virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) const = 0;
     virtual api::Kind backend_kind() const = 0;
     virtual bool backend_is_ours() const = 0;
+    virtual bool backend_status_matters() const = 0;
     /// Error invalid: the backend does not decode.
     virtual Result<BackendSettings> settings(const Json& backend) const = 0;
     virtual Result<std::vector<Reference>> backend_needs(const Json& backend) const = 0;

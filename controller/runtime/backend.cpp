@@ -18,6 +18,14 @@ constexpr Duration observe_retry_min = 1s, observe_retry_max = 30s;
 // of those who wait for what others do: a visit takes a fraction of a millisecond
 constexpr Duration tell_interval_min = 500ms, tell_time_each = 2ms;
 
+/// What a backend is opened with.
+std::size_t hash_of(const Json& object, bool with_status) {
+    if (with_status) return content_hash(object);
+    auto declared = object;
+    declared.as_object().erase("status");
+    return content_hash(declared);
+}
+
 std::size_t combined(std::size_t a, std::size_t b) { return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2)); }
 
 }  // namespace
@@ -164,7 +172,7 @@ void Backend::read(const Json& object) {
         if (!lacking->unread) cannot_open(false, "BackendNotReady", lacking->verdict.message);
         return;
     }
-    wanted_ = combined(content_hash(object), inputs.fingerprint());
+    wanted_ = combined(hash_of(object, adapter_.backend_status_matters()), inputs.fingerprint());
 }
 
 void Backend::hold_what_we_need() {

@@ -163,6 +163,12 @@ public:
     std::string name() const override { return std::string(std::string_view(A::name)); }
     api::Kind kind() const override { return A::Object::kind; }
     api::Kind backend_kind() const override { return A::Backend::kind; }
+    /// Optional of a kind: static constexpr bool backend_status_matters = false: what its backend's status says does
+    /// not open the backend anew.
+    bool backend_status_matters() const override {
+        if constexpr (requires { A::backend_status_matters; }) return A::backend_status_matters;
+        return true;
+    }
     bool backend_is_ours() const override {
         if constexpr (requires { A::backend_is_ours; }) return A::backend_is_ours;
         return true;

@@ -1,0 +1,35 @@
+#include "github/hooks.hpp"
+
+#include <algorithm>
+
+namespace ocim::github {
+
+Hooks::Hearing::Hearing(Hooks& hooks, Listener listener) : hooks_(hooks) {
+    hooks_.listeners_[this] = std::move(listener);
+}
+
+Hooks::Hearing::~Hearing() { hooks_.listeners_.erase(this); }
+
+std::vector<Secret> Hooks::secrets() const {
+    std::vector<Secret> out;
+    for (const auto& [hearing, listener] : listeners_)
+        for (const auto& secret : listener.secrets) out.push_back(secret);
+    return out;
+}
+
+std::vector<Hooks::Listener> Hooks::listeners() const {
+    std::vector<Listener> out;
+    for (const auto& [hearing, listener] : listeners_) out.push_back(listener);
+    return out;
+}
+
+bool concerns(const Hooks::Listener& listener, std::string_view repository) {
+    if (repository.empty()) return true;
+    const auto same = [&](const std::string& one) {
+        const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
+        return std::ranges::equal(one, repository, {}, lower, lower);  // GitHub tells no case apart
+    };
+    return std::ranges::any_of(listener.repositories, same);
+}
+
+}  // namespace ocim::github

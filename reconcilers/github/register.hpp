@@ -1,0 +1,14 @@
+#pragma once
+
+namespace ocim::runtime {
+class Manager;
+}
+
+namespace ocim::github {
+
+class Hooks;
+
+/// Registers PullRequestWatch and PullRequestFeed. The manager must not have been started. `hooks` must outlive it.
+void register_kinds(runtime::Manager& manager, Hooks& hooks);
+
+}  // namespace ocim::github
