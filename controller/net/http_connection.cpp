@@ -235,7 +235,8 @@ bool Connection::take(Parser& parser) {
         refusal_ = {400, "Malformed request: the target is not a path"};
         return false;
     }
-    if (!old_client_ && request_.headers.count("host") != 1) {  // RFC 9112, 3.2
+    const auto hosts = request_.headers.count("host");
+    if (hosts > 1 || (hosts == 0 && !old_client_)) {  // RFC 9112, 3.2
         refusal_ = {400, "Malformed request: it needs one Host header"};
         return false;
     }

@@ -352,6 +352,7 @@ TEST_F(HttpServerTest, RefusesWhatIsNotHttp) {
         {"a TLS client at a plain port", "\x16\x03\x01\x02\x03\x01\x02\x03\r\n\r\n", "400"},
         {"no Host", "GET / HTTP/1.1\r\n\r\n", "400"},
         {"two Hosts", "GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400"},
+        {"two Hosts of an old client", "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "400"},
         {"a space before a colon", "GET / HTTP/1.1\r\nHost : a\r\n\r\n", "400"},
         {"two lengths", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nab", "400"},
         {"a length and chunks", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
