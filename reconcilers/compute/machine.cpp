@@ -1,6 +1,7 @@
 #include "compute/machine.hpp"
 
 #include "compute/machine_choice.hpp"
+#include "crd/securitygroups.hpp"
 #include "runtime/backend_spec.hpp"
 
 #include <algorithm>
@@ -130,16 +131,26 @@ const Machine* floating_of(const Machine& machine, const Snapshot& seen) {
     return nullptr;
 }
 
-/// The next try to make it; nothing when there were enough.
+/// The groups of its cloud that our SecurityGroups have made.
+std::vector<Offers::Group> groups_for(const crd::VirtualMachine& object, const runtime::Inputs& inputs) {
+    std::vector<Offers::Group> out;
+    if (object.spec.security_groups.empty()) return out;
+    for (const auto& group : inputs.all<crd::SecurityGroup>())
+        if (group.spec.cloud_ref.name == object.spec.cloud_ref.name && group.status.id && !group.metadata.deleting())
+            out.push_back({*group.status.id, group.spec.name});
+    return out;
+}
+
+/// The next try to make it; else why there is none.
 std::variant<MachinePlan, Verdict> next_plan(const crd::VirtualMachine& object, const crd::Cloud& cloud,
-                                             const Snapshot& seen) {
+                                             const runtime::Inputs& inputs, const Snapshot& seen) {
     const auto before = attempts_before(object);
     if (before >= object.spec.attempts)
         return Verdict{Verdict::State::stalled, "BuildFailed",
                        "the cloud could not build it in " + std::to_string(before) +
                            " attempts: " + object.status.fault.value_or("it does not say why") +
                            ". Mend the reason, then change the object (spec.rebootRequest does) for another try"};
-    return choose(object, cloud, seen, before + 1);
+    return choose(object, cloud, seen, before + 1, groups_for(object, inputs));
 }
 
 /// What is to be done about a machine that is there and ours.
@@ -176,7 +187,9 @@ void change(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Ma
 std::string Machines::backend_name(const Object& object) { return object.spec.cloud_ref.name; }
 
 std::vector<runtime::Reference> Machines::needs(const Object& object) {
-    return {{crd::Cloud::kind, "", object.spec.cloud_ref.name}};
+    std::vector<runtime::Reference> out{{crd::Cloud::kind, "", object.spec.cloud_ref.name}};
+    if (!object.spec.security_groups.empty()) out.push_back({crd::SecurityGroup::kind, "", "", true});
+    return out;
 }
 
 std::vector<runtime::Claim> Machines::claims(const Object&) { return {}; }
@@ -189,7 +202,7 @@ std::vector<Action> Machines::diff(const Object& object, const runtime::Inputs& 
     const auto* found = find(seen, key);
     auto actions = superfluous(mark, key, seen);
     if (!found) {
-        auto next = next_plan(object, *cloud, seen);
+        auto next = next_plan(object, *cloud, inputs, seen);
         auto* plan = std::get_if<MachinePlan>(&next);
         if (!plan) return actions;  // report() says why
         plan->stopped = wants_stopped(object);
@@ -242,7 +255,8 @@ Duration patience(const Machine& machine, WallTime now) {
 }
 
 runtime::Report<crd::VirtualMachine> report_absent(const crd::VirtualMachine& object,
-                                                   const std::optional<crd::Cloud>& cloud, const Snapshot& seen) {
+                                                   const std::optional<crd::Cloud>& cloud,
+                                                   const runtime::Inputs& inputs, const Snapshot& seen) {
     runtime::Report<crd::VirtualMachine> out;
     out.status.phase = Phase::pending;
     out.verdict = {Verdict::State::progressing, "Pending", "the machine will be made"};
@@ -252,7 +266,7 @@ runtime::Report<crd::VirtualMachine> report_absent(const crd::VirtualMachine& ob
         out.status.fault = object.status.fault;
     }
     if (!cloud) return out;
-    auto next = next_plan(object, *cloud, seen);
+    auto next = next_plan(object, *cloud, inputs, seen);
     if (auto* why = std::get_if<Verdict>(&next)) out.verdict = std::move(*why);
     return out;
 }
@@ -265,7 +279,7 @@ runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, cons
     const auto key = key_in(object, mark, seen);
     const auto* found = find(seen, key);
     const auto cloud = inputs.get<crd::Cloud>("", object.spec.cloud_ref.name);
-    if (!found) return report_absent(object, cloud, seen);
+    if (!found) return report_absent(object, cloud, inputs, seen);
     runtime::Report<Object> out;
     if (ownership(found->mark, mark) == runtime::Ownership::foreign) {
         out.status.phase = Phase::unknown;

@@ -137,7 +137,8 @@ std::optional<Verdict> wait_for_room(const Offers& offers, const Offers::Flavor&
                        ". It is made as soon as there is: delete machines, or have the quota raised"};
 }
 
-Choice choose_openstack(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Offers& offers, int attempt) {
+Choice choose_openstack(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Offers& offers, int attempt,
+                        const std::vector<Offers::Group>& made) {
     const auto& spec = object.spec;
     MachinePlan plan;
     plan.key_name = spec.key_name;
@@ -165,7 +166,9 @@ Choice choose_openstack(const crd::VirtualMachine& object, const crd::Cloud& clo
                                               listed(offers.key_pairs, [](const auto& name) { return name; }));
     if (auto wrong = choose_networks(spec, cloud, offers, plan)) return *std::move(wrong);
     for (const auto& name : spec.security_groups) {
-        const auto* group = by_name(name, offers.groups, "SecurityGroup", "spec.securityGroups", why);
+        const auto ours = std::ranges::find(made, name, &Offers::Group::name);
+        const auto* group =
+            ours != made.end() ? &*ours : by_name(name, offers.groups, "SecurityGroup", "spec.securityGroups", why);
         if (!group) return *why;
         plan.group_ids.push_back(group->id);
     }
@@ -197,10 +200,11 @@ const Offers* offers_in(const Snapshot& seen) {
     return found == seen.end() || !found->second.offers ? nullptr : &*found->second.offers;
 }
 
-Choice choose(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Snapshot& seen, int attempt) {
+Choice choose(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Snapshot& seen, int attempt,
+              const std::vector<Offers::Group>& made) {
     if (cloud.spec.local) return choose_local(object, cloud);
     const auto* offers = offers_in(seen);
-    if (cloud.spec.openstack && offers) return choose_openstack(object, cloud, *offers, attempt);
+    if (cloud.spec.openstack && offers) return choose_openstack(object, cloud, *offers, attempt, made);
     return Verdict{Verdict::State::progressing, "Pending", "what the cloud offers is not known yet"};
 }
 

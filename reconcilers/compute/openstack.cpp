@@ -125,13 +125,17 @@ private:
         co_return Result<void>();
     }
 
-    /// What machines are made of; with every tenth sweep, and the quota as long as it is in the way.
+    /// What machines are made of; with every tenth sweep, groups with each, and the quota as long as it is in the way.
     awaitable<Result<void>> look_at_offers() {
         if (!offers_ || sweeps_ >= offers_from_ + offers_every) {
             CO_TRY(auto offers, co_await read_offers());
             if (offers_) offers.quota = offers_->quota;
             offers_ = std::move(offers);
-            offers_from_ = sweeps_;
+            offers_from_ = groups_from_ = sweeps_;
+        }
+        if (sweeps_ != groups_from_) {  // people make groups while machines wait for them
+            CO_TRY(offers_->groups, co_await read_groups());
+            groups_from_ = sweeps_;
         }
         if (!quota_in_the_way_) co_return Result<void>();
         Request request{.service = Service::compute, .path = "/limits"};
@@ -158,14 +162,19 @@ private:
                                     std::string(api::find_text(item, {"name"})),
                                     external && external->is_bool() && external->get_bool()});
         }
-        path = "/security-groups?sort_key=id&sort_dir=asc&fields=id&fields=name";
-        CO_TRY(const auto groups, co_await session_->list(Service::network, std::move(path), "security_groups"));
-        for (const auto& item : groups)
-            out.groups.push_back(
-                {std::string(api::find_text(item, {"id"})), std::string(api::find_text(item, {"name"}))});
+        CO_TRY(out.groups, co_await read_groups());
         path = "/os-keypairs";
         CO_TRY(const auto pairs, co_await session_->list(Service::compute, std::move(path), "keypairs"));
         for (const auto& item : pairs) out.key_pairs.emplace_back(api::find_text(item, {"keypair", "name"}));
+        co_return out;
+    }
+
+    awaitable<Result<std::vector<Offers::Group>>> read_groups() {
+        std::vector<Offers::Group> out;
+        std::string path = "/security-groups?sort_key=id&sort_dir=asc&fields=id&fields=name";
+        CO_TRY(const auto groups, co_await session_->list(Service::network, std::move(path), "security_groups"));
+        for (const auto& item : groups)
+            out.push_back({std::string(api::find_text(item, {"id"})), std::string(api::find_text(item, {"name"}))});
         co_return out;
     }
 
@@ -430,7 +439,7 @@ private:
     std::map<std::string, std::string> answers_;  // server -> the key its SSH server showed
     std::optional<Instant> sweep_at_;             // when the whole project is read anew; nothing: now
     std::optional<WallTime> changes_from_;        // by Nova's clock
-    int sweeps_ = 0, offers_from_ = 0;
+    int sweeps_ = 0, offers_from_ = 0, groups_from_ = 0;
     bool quota_in_the_way_ = false;
     std::vector<Server> found_;  // by the look before creating
 };
@@ -442,22 +451,27 @@ std::unique_ptr<System> open_project(std::unique_ptr<Session> session, const run
     return std::make_unique<Project>(std::move(session), services, settings);
 }
 
+Result<std::unique_ptr<Session>> open_session(const crd::Cloud& cloud, const runtime::Inputs& inputs,
+                                              const runtime::Services& services) {
+    auto credentials = credentials_of(cloud, inputs);
+    if (!credentials) return std::move(credentials).error();
+    auto connect = [services, certificates = credentials->ca_certificate](const std::string& url) {
+        return net::make_http_client(services.loop, services.clock, services.metrics,
+                                     {.base_url = url, .ca_certificate = certificates, .timeout = call_timeout});
+    };
+    return std::make_unique<Session>(*std::move(credentials), services.clock, std::move(connect));
+}
+
 }  // namespace openstack
 
 Result<std::unique_ptr<System>> open_openstack(const crd::Cloud& cloud, const runtime::Inputs& inputs,
                                                const runtime::Services& services) {
-    auto credentials = openstack::credentials_of(cloud, inputs);
-    if (!credentials) return std::move(credentials).error();
-    auto connect = [services, certificates = credentials->ca_certificate](const std::string& url) {
-        return net::make_http_client(
-            services.loop, services.clock, services.metrics,
-            {.base_url = url, .ca_certificate = certificates, .timeout = openstack::call_timeout});
-    };
+    auto session = openstack::open_session(cloud, inputs, services);
+    if (!session) return std::move(session).error();
     const auto& spec = *cloud.spec.openstack;
     openstack::ProjectSettings settings{runtime::settings_of(cloud.spec).drift_interval,
                                         spec.floating_network.has_value(), spec.wait_for_ssh};
-    auto session = std::make_unique<openstack::Session>(*std::move(credentials), services.clock, std::move(connect));
-    return openstack::open_project(std::move(session), services, settings);
+    return openstack::open_project(*std::move(session), services, settings);
 }
 
 }  // namespace ocim::compute

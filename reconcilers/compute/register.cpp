@@ -1,10 +1,14 @@
 #include "compute/register.hpp"
 
+#include "compute/group.hpp"
 #include "compute/machine.hpp"
 #include "runtime/external.hpp"
 
 namespace ocim::compute {
 
-void register_kinds(runtime::Manager& manager) { runtime::add_external<Machines>(manager); }
+void register_kinds(runtime::Manager& manager) {
+    runtime::add_external<Machines>(manager);
+    runtime::add_external<Groups>(manager);
+}
 
 }  // namespace ocim::compute

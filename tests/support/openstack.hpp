@@ -90,7 +90,8 @@ public:
             R"({"keypair":{"name":")" + name +
                 R"(","public_key":"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0hEbCWVHVkrpvNgHeRaiRUBSfXMLjPpGKMkZ3QNc2b"}})");
     }
-    /// Leaves the project as it was found: without machines and addresses.
+    std::vector<Json> groups() const { return list("neutron", "/security-groups", "security_groups"); }
+    /// Leaves the project as it was found: without machines, addresses and groups of its own.
     void clear() const {
         for (const auto& address : floating())
             call("DELETE", url("neutron") + "/floatingips/" + std::string(api::find_text(address, {"id"})));
@@ -98,6 +99,9 @@ public:
             call("DELETE", url("nova") + "/servers/" + std::string(api::find_text(server, {"id"})));
         if (!wait_for([this] { return servers().empty(); }, std::chrono::seconds(180)))
             throw std::runtime_error("machines stay");
+        for (const auto& group : groups())
+            if (api::find_text(group, {"name"}) != "default")
+                call("DELETE", url("neutron") + "/security-groups/" + std::string(api::find_text(group, {"id"})));
     }
     /// Declares our Secret and a Cloud of it; `more` goes into spec.openstack.
     void declare(Running& running, const std::string& name, const std::string& more = "'waitForSSH':false",
