@@ -131,7 +131,7 @@ awaitable<Result<std::optional<Verdict>>> CompositeController::apply_existing(Ob
                               std::string(kind_.name) + ": rename or delete it."};
     if (is_deleting(*existing)) co_return std::optional<Verdict>();
     if (child.create_only) {
-        if (owned == child.retain) {
+        if (owned == child.retain || (!owned && !retained)) {
             CO_CHECK(co_await fix_owner(std::move(owner), std::move(child), std::move(existing)));
         }
         co_return std::optional<Verdict>();

@@ -76,6 +76,16 @@ void check_mode(const Object& object, const Object& old, const crd::InstanceClas
                               (kept ? "Persistent" : "Ephemeral") + "; make another Instance"));
 }
 
+/// Names of other systems come from what a person brings then: that is for classes that are made for it.
+void check_adoption(const Object& object, const crd::InstanceClass& of_class, std::vector<Cause>& out) {
+    if (object.spec.adoption_policy != Object::Spec::AdoptionPolicy::adopt) return;
+    if (of_class.spec.name_scheme == crd::InstanceClass::Spec::NameScheme::ocim_v1) return;
+    out.push_back(invalid("spec.adoptionPolicy", "Adopt",
+                          "InstanceClass " + of_class.metadata.name +
+                              " is not one for taking sites over; leave it out, or choose a class whose "
+                              "spec.nameScheme is OcimV1"));
+}
+
 }  // namespace
 
 std::vector<Cause> Instances::admit(const Object& object, const Object* old, const runtime::Inputs& inputs) {
@@ -83,6 +93,7 @@ std::vector<Cause> Instances::admit(const Object& object, const Object* old, con
     if (!old || old->spec.domains != object.spec.domains) check_external(object, inputs, out);
     const auto of_class = inputs.get<crd::InstanceClass>("", object.spec.class_name);
     if (!of_class) return out;  // may be applied later; the object says so in its conditions
+    if (!old || old->spec.adoption_policy != object.spec.adoption_policy) check_adoption(object, *of_class, out);
     if (old)
         check_mode(object, *old, *of_class, out);
     else

@@ -55,6 +55,11 @@ std::string text_in(const api::Json& settings, std::string_view name) {
     return std::string(api::find_text(settings, {name}));
 }
 
+std::int32_t seconds_in(const api::Json& settings, std::string_view name, std::int32_t otherwise) {
+    const auto* found = api::find(settings, {name});
+    return found && found->is_int64() ? static_cast<std::int32_t>(found->get_int64()) : otherwise;
+}
+
 class Composer {
 public:
     Composer(const Object& object, const Children& children, const Inputs& inputs)
@@ -143,10 +148,12 @@ private:
         if (const auto requirements = text_in(settings_, "requirements"); !requirements.empty())
             out.spec.ansible.requirements = requirements;
         out.spec.variables_ref = {snapshot_name(object_), "variables.yml"};
-        if (const auto& ansible = object_.spec.provisioner.ansible) {
-            out.spec.line_timeout_seconds = ansible->line_timeout_seconds;
-            out.spec.total_timeout_seconds = ansible->total_timeout_seconds;
-        }
+        const auto own = object_.spec.provisioner.ansible.value_or(Object::Spec::Provisioner::Ansible{});
+        auto& spec = out.spec;
+        spec.line_timeout_seconds =
+            own.line_timeout_seconds.value_or(seconds_in(settings_, "lineTimeoutSeconds", spec.line_timeout_seconds));
+        spec.total_timeout_seconds = own.total_timeout_seconds.value_or(
+            seconds_in(settings_, "totalTimeoutSeconds", spec.total_timeout_seconds));
         if (const auto* settings = api::find(settings_, {"healthCheck"})) {
             Check check;
             if (api::decode(*settings, check, "healthCheck")) out.spec.check = std::move(check);

@@ -72,6 +72,7 @@ void recall_settings(Status::Placement& placement, Status::Domains& domains, con
     const auto settings = api::parse_json(text.value_or(""));
     if (!settings) return;
     fill(placement.cloud, api::find_text(settings->value, {"cloud"}));
+    fill(placement.rabbitmq, api::find_text(settings->value, {"rabbitmq"}));
     for (const auto service : services)
         fill(domain_of(domains, service), api::find_text(settings->value, {"domains", short_name(service)}));
 }
@@ -108,11 +109,35 @@ void choose_domains(Status& status, const crd::Instance& instance, const crd::In
     for (const auto& [service, name] : domains_of_class(instance, of_class)) fill(domain_of(domains, service), name);
 }
 
+void choose_scheme(Status& status, const crd::InstanceClass& of_class, const api::Json* secrets) {
+    if (status.name_scheme) return;
+    using OfClass = crd::InstanceClass::Spec::NameScheme;
+    const bool old = of_class.spec.name_scheme == OfClass::ocim_v1;
+    status.name_scheme = old ? NameScheme::ocim_v1 : NameScheme::unique;
+    if (!secrets) return;
+    if (!api::find_text(*secrets, {"data", secret_keys::mysql_user}).empty())
+        status.name_scheme = NameScheme::ocim_v1;
+    else if (!api::find_text(*secrets, {"data", secret_keys::id}).empty())
+        status.name_scheme = NameScheme::unique;
+}
+
 void choose_names(Status& status, const crd::Instance& instance, const SiteSecrets& secrets) {
     auto& names = status.names ? *status.names : status.names.emplace();
+    const auto lms = status.domains->lms.value_or("");
+    const bool brokered = status.placement && status.placement->rabbitmq;
+    if (status.name_scheme == NameScheme::ocim_v1) {
+        fill(names.database, ocim_v1_database_prefix(lms));
+        fill(names.mysql_user, secrets.mysql_user);
+        if (!brokered) return;
+        fill(names.vhost, secrets.vhost.starts_with('/') ? secrets.vhost : "/" + secrets.vhost);
+        fill(names.rabbitmq_provider, secrets.provider);
+        fill(names.rabbitmq_consumer, secrets.consumer);
+        return;
+    }
     const auto& subdomain = instance.spec.subdomain;
-    fill(names.database, database_prefix(status.domains->lms.value_or(""), secrets.id));
+    fill(names.database, database_prefix(lms, secrets.id));
     fill(names.mysql_user, mysql_user_prefix(subdomain, secrets.id));
+    if (!brokered) return;
     fill(names.vhost, vhost_name(subdomain, secrets.id));
     fill(names.rabbitmq_provider, *names.vhost + "-provider");
     fill(names.rabbitmq_consumer, *names.vhost + "-consumer");

@@ -14,6 +14,8 @@ void recall(crd::Instance::Status& status, const crd::Instance& instance, const 
 
 /// The internal names of the services, from the class as it is now, where the status has none.
 void choose_domains(crd::Instance::Status& status, const crd::Instance& instance, const crd::InstanceClass& of_class);
+/// How its names are made, where the status does not say: as the secrets that it has tell, else as the class says now.
+void choose_scheme(crd::Instance::Status& status, const crd::InstanceClass& of_class, const api::Json* secrets);
 /// The names in other systems, where the status has none.
 void choose_names(crd::Instance::Status& status, const crd::Instance& instance, const SiteSecrets& secrets);
 

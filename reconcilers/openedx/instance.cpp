@@ -117,8 +117,7 @@ public:
     Composition<Object> compose() {
         if (!settle()) return std::move(out_);
         fill_urls(out_.status, object_, class_);
-        const auto* generated = children_.find(api::secret_kind, ObjectNames(object_.metadata.name).secrets);
-        const auto secrets = read_secrets(*generated);
+        const auto secrets = read_secrets(*generated(), out_.status);
         if (const auto& mine = object_.spec.databases; mine && mine->mode)
             if (declared_persistent(object_, class_) != persistent(object_, class_)) return hold(mode_changed());
         const auto made = openedx::configuration(object_, class_, *secrets, inputs_);
@@ -147,13 +146,14 @@ private:
     bool settle() {
         recall(out_.status, object_, children_);
         choose_domains(out_.status, object_, class_);
-        if (out_.status.domains != object_.status.domains)  // from then on they are claimed
+        choose_scheme(out_.status, class_, generated());
+        const bool said = generated() || out_.status.name_scheme == object_.status.name_scheme;
+        if (out_.status.domains != object_.status.domains || !said)  // from then on they are claimed
             return wait("ReservingNames", "the names of the site are being reserved");
-        out_.children.push_back(generated_secrets(object_));
+        out_.children.push_back(generated_secrets(object_, *out_.status.name_scheme, adopts(object_, class_)));
         if (!place_all()) return false;
-        const auto* generated = children_.find(api::secret_kind, ObjectNames(object_.metadata.name).secrets);
-        if (!generated) return wait("MakingSecrets", "the site's secrets are being made");
-        const auto secrets = read_secrets(*generated);
+        if (!generated()) return wait("MakingSecrets", "the site's secrets are being made");
+        const auto secrets = read_secrets(*generated(), out_.status);
         if (!secrets) {
             out_ = hold(secrets.error());
             return false;
@@ -163,11 +163,18 @@ private:
             return wait("Placing", "backends and names are chosen");
         return true;
     }
+    const api::Json* generated() const {
+        return children_.find(api::secret_kind, ObjectNames(object_.metadata.name).secrets);
+    }
     bool place_all() {
         const auto before = out_.status.placement.value_or(Placement{});
         const bool chosen = object_.status.placement && object_.status.placement->cloud;
-        const bool keeps = before.mysql || (!chosen && declared_persistent(object_, class_));
-        auto placed = place(object_, class_, before, *out_.status.domains->lms, keeps, inputs_);
+        DataPlaces data;
+        data.databases = before.mysql || (!chosen && declared_persistent(object_, class_));
+        // not even a status that was lost moves a site to a broker, or away from one
+        const bool brokered = class_.spec.broker.mode == crd::InstanceClass::Spec::Broker::Mode::rabbit_mq;
+        data.broker = before.rabbitmq || (!before.cloud && data.databases && brokered);
+        auto placed = place(object_, class_, before, *out_.status.domains->lms, data, inputs_);
         if (placed) {
             out_.status.placement = *std::move(placed);
             return true;
@@ -367,8 +374,13 @@ private:
         if (object_.spec.rollout.strategy == Object::Spec::Rollout::Strategy::manual)
             return "no AppServer is active and running; make one and set its spec.active";
         const auto& latest = out_.status.latest_app_server;
-        if (!latest) return "the first AppServer waits for databases and broker";
+        if (!latest) return waits_for_data();
         return "AppServer " + *latest + " is not serving yet; see kubectl describe appserver " + *latest;
+    }
+
+    std::string waits_for_data() const {
+        const auto& placement = *out_.status.placement;
+        return std::string("the first AppServer waits for databases") + (placement.rabbitmq ? " and broker" : "");
     }
 
     const Object& object_;

@@ -31,9 +31,9 @@ std::optional<Verdict> incomplete(const crd::InstanceClass& object, const runtim
                            key + "\"; add it"};
     };
     if (auto lack = lacks("compute.sshKeyRef", object.spec.compute.ssh_key_ref.name, "ssh-privatekey")) return lack;
-    if (const auto& relay = object.spec.smtp_relay)
+    if (const auto& relay = object.spec.smtp_relay; relay && relay->credentials_ref)
         for (const auto* key : {"username", "password"})
-            if (auto lack = lacks("smtpRelay.credentialsRef", relay->credentials_ref.name, key)) return lack;
+            if (auto lack = lacks("smtpRelay.credentialsRef", relay->credentials_ref->name, key)) return lack;
     if (const auto& relic = object.spec.new_relic)
         return lacks("newRelic.licenseKeyRef", relic->license_key_ref.name, relic->license_key_ref.key);
     return std::nullopt;

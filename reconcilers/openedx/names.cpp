@@ -1,5 +1,7 @@
 #include "openedx/names.hpp"
 
+#include "openedx/secrets.hpp"
+
 namespace ocim::openedx {
 namespace {
 
@@ -42,6 +44,19 @@ std::string mysql_user_prefix(std::string_view subdomain, std::string_view id) {
 
 std::string vhost_name(std::string_view subdomain, std::string_view id) {
     return std::string(subdomain.substr(0, vhost_prefix_max)) + "-" + std::string(id);
+}
+
+std::string ocim_v1_database_prefix(std::string_view lms_domain) {
+    constexpr std::size_t digits = 4;
+    std::string out;
+    for (const char letter : lms_domain) {
+        if (letter == '.')
+            out += '_';
+        else if (is_plain(letter) || (letter >= 'A' && letter <= 'Z') || letter == '_')
+            out += letter;
+    }
+    if (out.size() <= database_prefix_max) return out;
+    return out.substr(0, database_prefix_max - digits) + md5_hex(out).substr(0, digits);
 }
 
 std::string nginx_pattern(const std::vector<std::string>& domains) {

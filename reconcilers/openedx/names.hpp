@@ -25,6 +25,11 @@ std::string database_prefix(std::string_view lms_domain, std::string_view id);
 std::string mysql_user_prefix(std::string_view subdomain, std::string_view id);
 std::string vhost_name(std::string_view subdomain, std::string_view id);
 
+/// The names that Ocim gave before it had resources, for sites that come from there. Dots become "_" and all else but
+/// letters, digits and "_" vanishes, so that two domains may give one name: beyond 50 characters the last four are of
+/// the whole name's MD5.
+std::string ocim_v1_database_prefix(std::string_view lms_domain);
+
 /// nginx's server name for several domains: "^(studio\.example\.com|studio\-demo\.example\.net)$".
 std::string nginx_pattern(const std::vector<std::string>& domains);
 

@@ -88,6 +88,11 @@ bool deletes_data(const crd::Instance& instance) {
     return instance.spec.deletion_policy == crd::Instance::Spec::DeletionPolicy::delete_;
 }
 
+bool adopts(const crd::Instance& instance, const crd::InstanceClass& of_class) {
+    return instance.spec.adoption_policy == crd::Instance::Spec::AdoptionPolicy::adopt &&
+           of_class.spec.name_scheme == crd::InstanceClass::Spec::NameScheme::ocim_v1;
+}
+
 runtime::Child standing(const api::Json& object) {
     api::json::object metadata{{"name", api::find_text(object, {"metadata", "name"})},
                                {"namespace", api::find_text(object, {"metadata", "namespace"})}};
@@ -107,16 +112,23 @@ runtime::Child adopted(const api::Json& object) {
     return out;
 }
 
-runtime::Child generated_secrets(const crd::Instance& instance) {
+runtime::Child generated_secrets(const crd::Instance& instance, NameScheme scheme, bool adopt) {
     using Form = runtime::Generate::Form;
     auto out = secret_child(instance, ObjectNames(instance.metadata.name).secrets, {});
     out.create_only = true;
+    out.adopt = adopt;
     out.retain = !deletes_data(instance);
-    out.generated = {{secret_keys::id, {Form::lower_letters, 8}},
-                     {secret_keys::master_key, {Form::base64, 36}},
+    out.generated = {{secret_keys::master_key, {Form::base64, 36}},
                      {secret_keys::mysql_key, {Form::alphanumeric, 32}},
                      {secret_keys::provider_password, {Form::alphanumeric, 64}},
                      {secret_keys::consumer_password, {Form::alphanumeric, 64}}};
+    if (scheme == NameScheme::unique)
+        out.generated.insert({secret_keys::id, {Form::lower_letters, 8}});
+    else
+        out.generated.insert({{secret_keys::mysql_user, {Form::lower_letters, 6}},
+                              {secret_keys::vhost, {Form::lower_letters, 14}},
+                              {secret_keys::provider, {Form::lower_letters, 32}},
+                              {secret_keys::consumer, {Form::lower_letters, 32}}});
     return out;
 }
 
@@ -156,6 +168,8 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
         tenant.spec.server_ref.name = *placement.mysql;
         using Policy = crd::DatabaseTenant::Spec::DeletionPolicy;
         tenant.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
+        using Adoption = crd::DatabaseTenant::Spec::AdoptionPolicy;
+        tenant.spec.adoption_policy = adopts(view.instance, view.of_class) ? Adoption::adopt : Adoption::never;
         out.push_back(child(tenant));
     }
     if (placement.rabbitmq) {
@@ -171,6 +185,8 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
         }
         using Policy = crd::RabbitMQVhost::Spec::DeletionPolicy;
         vhost.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
+        using Adoption = crd::RabbitMQVhost::Spec::AdoptionPolicy;
+        vhost.spec.adoption_policy = adopts(view.instance, view.of_class) ? Adoption::adopt : Adoption::never;
         out.push_back(child(vhost));
     }
     return out;

@@ -31,8 +31,11 @@ runtime::Child standing(const api::Json& object);
 runtime::Child adopted(const api::Json& object);
 
 bool deletes_data(const crd::Instance& instance);
+/// Whether it takes over what exists: the Instance asks for it, and its class is one for taking sites over.
+bool adopts(const crd::Instance& instance, const crd::InstanceClass& of_class);
 
-runtime::Child generated_secrets(const crd::Instance& instance);
+/// Drawn as its scheme of names wants it; one that a person made is taken over with `adopt`.
+runtime::Child generated_secrets(const crd::Instance& instance, NameScheme scheme, bool adopt);
 runtime::Child basic_auth_secret(const InstanceView& view);
 runtime::Child configuration_secret(const InstanceView& view, const Configuration& configuration);
 

@@ -134,7 +134,8 @@ std::vector<std::string> unmatched(const crd::InstanceClass& of_class, const run
     note_unmatched<crd::LoadBalancer>(placement.load_balancer, "loadBalancer", inputs, out);
     if (of_class.spec.databases.mode == crd::InstanceClass::Spec::Databases::Mode::persistent) {
         note_unmatched<crd::DatabaseServer>(placement.mysql, "mysql", inputs, out);
-        note_unmatched<crd::RabbitMQServer>(placement.rabbitmq, "rabbitmq", inputs, out);
+        if (of_class.spec.broker.mode == crd::InstanceClass::Spec::Broker::Mode::rabbit_mq)
+            note_unmatched<crd::RabbitMQServer>(placement.rabbitmq, "rabbitmq", inputs, out);
     }
     if (of_class.spec.monitoring.enabled)
         note_unmatched<crd::MonitoringService>(placement.monitoring, "monitoring", inputs, out);
@@ -142,7 +143,7 @@ std::vector<std::string> unmatched(const crd::InstanceClass& of_class, const run
 }
 
 Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass& of_class, const Placement& placed,
-                        const std::string& lms_domain, bool persistent, const runtime::Inputs& inputs) {
+                        const std::string& lms_domain, const DataPlaces& data, const runtime::Inputs& inputs) {
     auto out = placed;
     const auto& namespace_ = instance.metadata.namespace_;
     const auto& selectors = of_class.spec.placement;
@@ -159,11 +160,11 @@ Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass&
     fill(out.load_balancer,
          [&] { return choose<crd::LoadBalancer>(namespace_, labels_of(selectors.load_balancer), inputs); });
     fill(out.dns_zone, [&] { return choose_zone(lms_domain, namespace_, inputs); });
-    if (persistent) {
+    if (data.databases)
         fill(out.mysql, [&] { return choose<crd::DatabaseServer>(namespace_, labels_of(selectors.mysql), inputs); });
+    if (data.broker)
         fill(out.rabbitmq,
              [&] { return choose<crd::RabbitMQServer>(namespace_, labels_of(selectors.rabbitmq), inputs); });
-    }
     if (of_class.spec.monitoring.enabled)
         fill(out.monitoring,
              [&] { return choose<crd::MonitoringService>(namespace_, labels_of(selectors.monitoring), inputs); });

@@ -24,6 +24,13 @@ std::string hex(const unsigned char* bytes, std::size_t count) {
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
+std::string digest_hex(std::string_view text, const EVP_MD* method) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
+    unsigned int length = 0;
+    EVP_Digest(text.data(), text.size(), out.data(), &length, method, nullptr);
+    return hex(out.data(), length);
+}
+
 }  // namespace
 
 std::string hmac_hex(std::string_view key, std::string_view message) {
@@ -34,12 +41,8 @@ std::string hmac_hex(std::string_view key, std::string_view message) {
     return hex(out.data(), length);
 }
 
-std::string sha256_hex(std::string_view text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> out{};
-    unsigned int length = 0;
-    EVP_Digest(text.data(), text.size(), out.data(), &length, EVP_sha256(), nullptr);
-    return hex(out.data(), length);
-}
+std::string sha256_hex(std::string_view text) { return digest_hex(text, EVP_sha256()); }
+std::string md5_hex(std::string_view text) { return digest_hex(text, EVP_md5()); }
 
 Result<MasterKey> MasterKey::decode(const Secret& base64) {
     auto bytes = runtime::from_base64(base64.reveal());

@@ -14,6 +14,9 @@ std::string hmac_hex(std::string_view key, std::string_view message);
 /// Lower-case hexadecimal of SHA-256.
 std::string sha256_hex(std::string_view text);
 
+/// Lower-case hexadecimal of MD5: for names that were made with it, never for anything secret.
+std::string md5_hex(std::string_view text);
+
 /// The secrets of one Instance's site.
 class MasterKey {
 public:

@@ -5,6 +5,7 @@
 #include "crd/rabbitmqservers.hpp"
 #include "runtime/base64.hpp"
 
+#include <algorithm>
 #include <charconv>
 
 namespace ocim::openedx {
@@ -101,13 +102,19 @@ Result<Secret> of_class_secret(const crd::InstanceClass& of_class, const std::st
 
 Result<void> add_class_secrets(Site& site, const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {
     if (const auto& relay = of_class.spec.smtp_relay) {
-        const auto& secret = relay->credentials_ref.name;
-        auto username = of_class_secret(of_class, "smtpRelay.credentialsRef", secret, "username", inputs);
-        if (!username) return std::move(username).error();
-        auto password = of_class_secret(of_class, "smtpRelay.credentialsRef", secret, "password", inputs);
-        if (!password) return std::move(password).error();
-        site.mail_relay = MailRelay{relay->host, relay->port, *std::move(username), *std::move(password),
-                                    relay->sender_domain.value_or("")};
+        auto& out = site.mail_relay.emplace();
+        out.host = relay->host;
+        out.port = relay->port;
+        out.sender_domain = relay->sender_domain.value_or("");
+        if (relay->credentials_ref) {
+            const auto& secret = relay->credentials_ref->name;
+            auto username = of_class_secret(of_class, "smtpRelay.credentialsRef", secret, "username", inputs);
+            if (!username) return std::move(username).error();
+            auto password = of_class_secret(of_class, "smtpRelay.credentialsRef", secret, "password", inputs);
+            if (!password) return std::move(password).error();
+            out.username = *std::move(username);
+            out.password = *std::move(password);
+        }
     }
     if (const auto& relic = of_class.spec.new_relic) {
         const auto& from = relic->license_key_ref;
@@ -156,6 +163,19 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
     return out;
 }
 
+/// Of the class, then of the Instance, each once.
+std::vector<std::string> admins(const crd::Instance& instance, const crd::InstanceClass& of_class) {
+    std::vector<std::string> out;
+    const auto add = [&](const auto& group) {
+        if (!group) return;
+        for (const auto& name : group->github_users)
+            if (std::ranges::find(out, name) == out.end()) out.push_back(name);
+    };
+    add(of_class.spec.admins);
+    add(instance.spec.admins);
+    return out;
+}
+
 template <class A, class B>
 std::string first_of(const std::optional<A>& own, const B& of_class, const std::string& otherwise = "") {
     if (own) return *own;
@@ -175,21 +195,33 @@ ObjectNames::ObjectNames(const std::string& instance)
       configuration(instance + "-configuration"),
       fragment(instance + "-http") {}
 
-Result<SiteSecrets> read_secrets(const api::Json& secret) {
-    const auto read = [&](const char* key) -> std::optional<Secret> {
-        auto bytes = runtime::from_base64(api::find_text(secret, {"data", key}));
-        if (!bytes || bytes->empty()) return std::nullopt;
-        return Secret(*std::move(bytes));
+Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::Status& status) {
+    const auto read = [&](const char* key) {
+        return Secret(runtime::from_base64(api::find_text(secret, {"data", key})).value_or(""));
     };
-    for (const auto* key : {secret_keys::id, secret_keys::master_key, secret_keys::mysql_key,
-                            secret_keys::provider_password, secret_keys::consumer_password})
-        if (!read(key))
+    const bool unique = status.name_scheme != NameScheme::ocim_v1;
+    std::vector<const char*> needed{secret_keys::master_key, secret_keys::mysql_key,
+                                    unique ? secret_keys::id : secret_keys::mysql_user};
+    if (status.placement && status.placement->rabbitmq) {
+        needed.insert(needed.end(), {secret_keys::provider_password, secret_keys::consumer_password});
+        if (!unique) needed.insert(needed.end(), {secret_keys::vhost, secret_keys::provider, secret_keys::consumer});
+    }
+    for (const auto* key : needed)
+        if (read(key).reveal().empty())
             return Error{ErrorClass::invalid, "Secret " + std::string(api::find_text(secret, {"metadata", "name"})) +
-                                                  " has lost its key \"" + key + "\"; put it back from a backup"};
-    auto master = MasterKey::decode(*read(secret_keys::master_key));
+                                                  " has no key \"" + key + "\"; put it back from a backup"};
+    auto master = MasterKey::decode(read(secret_keys::master_key));
     if (!master) return std::move(master).error();
-    return SiteSecrets{read(secret_keys::id)->reveal(), *std::move(master), *read(secret_keys::mysql_key),
-                       *read(secret_keys::provider_password), *read(secret_keys::consumer_password)};
+    const auto text = [&](const char* key) { return std::string(read(key).reveal()); };
+    return SiteSecrets{.master = *std::move(master),
+                       .mysql_key = read(secret_keys::mysql_key),
+                       .provider_password = read(secret_keys::provider_password),
+                       .consumer_password = read(secret_keys::consumer_password),
+                       .id = text(secret_keys::id),
+                       .mysql_user = text(secret_keys::mysql_user),
+                       .vhost = text(secret_keys::vhost),
+                       .provider = text(secret_keys::provider),
+                       .consumer = text(secret_keys::consumer)};
 }
 
 std::map<Service, std::string> internal_domains(const crd::Instance& instance) {
@@ -233,8 +265,8 @@ std::map<Service, std::string> external_domains(const crd::Instance& instance) {
 
 std::vector<runtime::Reference> secrets_of_class(const crd::InstanceClass& of_class) {
     std::vector<runtime::Reference> out;
-    if (const auto& relay = of_class.spec.smtp_relay)
-        out.push_back({api::secret_kind, system_namespace, relay->credentials_ref.name, true});
+    if (const auto& relay = of_class.spec.smtp_relay; relay && relay->credentials_ref)
+        out.push_back({api::secret_kind, system_namespace, relay->credentials_ref->name, true});
     if (const auto& relic = of_class.spec.new_relic)
         out.push_back({api::secret_kind, system_namespace, relic->license_key_ref.name, true});
     return out;
@@ -273,7 +305,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     site.internal = internal_domains(instance);
     site.external = external_domains(instance);
     site.ephemeral_databases = !persistent(instance, of_class);
-    if (own.admins) site.admins = own.admins->github_users;
+    site.admins = admins(instance, of_class);
     if (auto added = add_class_secrets(site, of_class, inputs); !added) return std::move(added).error();
     if (const auto* extra = defaults.configuration.extra_vars.if_object()) site.extra.push_back(*extra);
     if (auto added = add_backends(site, instance, secrets, inputs); !added) return std::move(added).error();
@@ -302,6 +334,9 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     hashed["settings"] = settings;
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
     settings["domains"] = names_in(site.internal);
+    if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;
+    settings["lineTimeoutSeconds"] = defaults.configuration.line_timeout_seconds;
+    settings["totalTimeoutSeconds"] = defaults.configuration.total_timeout_seconds;
     // how a server is looked at makes it no other server: not in the hash
     api::json::object check{{"host", site.domain(Service::lms)},
                             {"expectedStatus", defaults.health_check.expected_status},

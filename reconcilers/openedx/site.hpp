@@ -28,17 +28,26 @@ inline constexpr auto master_key = "masterKey";
 inline constexpr auto mysql_key = "mysqlKey";
 inline constexpr auto provider_password = "rabbitmqProviderPassword";
 inline constexpr auto consumer_password = "rabbitmqConsumerPassword";
+// of names that Ocim gave before it had resources; drawn as they were, or brought by whoever takes a site over
+inline constexpr auto mysql_user = "mysqlUser";
+inline constexpr auto vhost = "rabbitmqVhost";
+inline constexpr auto provider = "rabbitmqProvider";
+inline constexpr auto consumer = "rabbitmqConsumer";
 inline constexpr auto database_prefix = "databasePrefix";  ///< in the Secret of the databases' passwords
 }  // namespace secret_keys
 
-/// The generated secrets of one Instance, read back.
+using NameScheme = crd::Instance::Status::NameScheme;
+
+/// The generated secrets of one Instance, read back. What is not needed may be empty.
 struct SiteSecrets {
-    std::string id;
     MasterKey master;
     Secret mysql_key, provider_password, consumer_password;
+    std::string id;                                     ///< NameScheme::unique
+    std::string mysql_user, vhost, provider, consumer;  ///< NameScheme::ocim_v1
 };
-/// Error: invalid, naming the key, when the Secret lacks one (a person changed it).
-Result<SiteSecrets> read_secrets(const api::Json& secret);
+/// What must be in there of a site that is placed as the status says. Error: invalid, naming the key, when the Secret
+/// lacks one (a person changed it).
+Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::Status& status);
 
 /// Internal names of every service, as the status holds them for good.
 std::map<Service, std::string> internal_domains(const crd::Instance& instance);

@@ -159,7 +159,8 @@ private:
         set_literal("POSTFIX_QUEUE_EXTERNAL_SMTP_USER", relay.username.reveal());
         set_literal("POSTFIX_QUEUE_EXTERNAL_SMTP_PASSWORD", relay.password.reveal());
         set("POSTFIX_QUEUE_HEADER_CHECKS", "/^From:(.*)$/   PREPEND Reply-To:$1");
-        const auto sender = relay.sender_domain.empty() ? site_.internal.at(Service::lms) : relay.sender_domain;
+        const auto& lms = site_.internal.at(Service::lms);
+        const auto sender = relay.sender_domain.empty() ? lms.substr(lms.find('.') + 1) : relay.sender_domain;
         set_literal("POSTFIX_QUEUE_SENDER_CANONICAL_MAPS", "@" + site_.email.substr(site_.email.find('@') + 1) + "  " +
                                                                site_.domain(Service::lms) + "@" + sender);
     }
@@ -240,7 +241,10 @@ private:
         set_each({"XQUEUE_RABBITMQ_TLS", "EDXAPP_CELERY_BROKER_USE_SSL"}, access.tls);
         set("EDXAPP_CELERY_USER", Json(access.consumer));
         set_literal("EDXAPP_CELERY_PASSWORD", access.consumer_password.reveal());
-        set("EDXAPP_RABBIT_HOSTNAME", Json(access.host + ":" + std::to_string(access.port)));
+        const Json address(access.host + ":" + std::to_string(access.port));
+        // the second is what it is called since Hawthorn; and since Koa the transport is Redis unless one says so
+        set_each({"EDXAPP_RABBIT_HOSTNAME", "EDXAPP_CELERY_BROKER_HOSTNAME"}, address);
+        set("EDXAPP_CELERY_BROKER_TRANSPORT", "amqp");
     }
 
     void discovery() {

@@ -243,13 +243,14 @@ struct Library {
     struct Spec {
         std::string shelf, needs, waits_for;
         std::vector<std::string> titles;
-        std::optional<bool> retain_key, choose, read_key;
+        std::optional<bool> retain_key, choose, read_key, adopt_key;
         bool operator==(const Spec&) const = default;
         static constexpr std::array wire_names{std::string_view("shelf"),     std::string_view("needs"),
                                                std::string_view("waitsFor"),  std::string_view("titles"),
                                                std::string_view("retainKey"), std::string_view("choose"),
-                                               std::string_view("readKey")};
-        BOOST_DESCRIBE_CLASS(Spec, (), (shelf, needs, waits_for, titles, retain_key, choose, read_key), (), ())
+                                               std::string_view("readKey"),   std::string_view("adoptKey")};
+        BOOST_DESCRIBE_CLASS(Spec, (), (shelf, needs, waits_for, titles, retain_key, choose, read_key, adopt_key), (),
+                             ())
     };
     struct Status {
         std::string chosen;
@@ -320,6 +321,7 @@ struct LibraryKind {
         runtime::Child child;
         child.create_only = true;
         child.retain = library.spec.retain_key.value_or(false);
+        child.adopt = library.spec.adopt_key.value_or(false);
         child.generated["key"] = {runtime::Generate::Form::alphanumeric, 20};
         api::json::object metadata, object;
         metadata["name"] = library.metadata.name + "-key";

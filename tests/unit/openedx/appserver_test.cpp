@@ -144,7 +144,7 @@ TEST(InstanceClass, StaysAsLongAsInstancesAreMadeOfIt) {
     test::Campus campus;
     auto& relay = campus.of_class.spec.smtp_relay.emplace();
     relay.host = "smtp.example.test";
-    relay.credentials_ref.name = "smtp";
+    relay.credentials_ref.emplace().name = "smtp";
     campus.of_class.metadata.deletion_timestamp = "2026-11-22T12:00:00Z";
     auto given = campus.inputs();
     EXPECT_TRUE(InstanceClasses::compose(campus.of_class, {}, given).complete) << "nobody uses it";

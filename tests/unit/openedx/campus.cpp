@@ -26,6 +26,10 @@ bool is(const Json& object, const std::string& kind, const std::string& name) {
 std::string drawn(const std::string& key) {
     if (key == "id") return "abcdefgh";
     if (key == "masterKey") return runtime::base64("123456789012345678901234567890123456");
+    if (key == "mysqlUser") return "qwerty";
+    if (key == "rabbitmqVhost") return "abcdefghijklmn";
+    if (key == "rabbitmqProvider") return "provideruser";
+    if (key == "rabbitmqConsumer") return "consumeruser";
     return "drawn-" + key;
 }
 

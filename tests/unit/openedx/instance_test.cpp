@@ -427,7 +427,7 @@ TEST(Instance, AMissingSecretIsNeverAnEmptyCredential) {
         Campus campus;
         auto& relay = campus.of_class.spec.smtp_relay.emplace();
         relay.host = "smtp.example.test";
-        relay.credentials_ref.name = "smtp";
+        relay.credentials_ref.emplace().name = "smtp";
         if (!c.held.empty()) campus.others.push_back(test::secret("ocim-system", "smtp", c.held));
         const auto said = campus.settle();
         EXPECT_EQ(campus.names("AppServer").size(), c.message ? 0u : 1u) << c.reason;
@@ -437,7 +437,7 @@ TEST(Instance, AMissingSecretIsNeverAnEmptyCredential) {
 
 TEST(Instance, ReadsOnlyTheSecretsThatItsClassNames) {
     Campus campus;
-    campus.of_class.spec.smtp_relay.emplace().credentials_ref.name = "smtp";
+    campus.of_class.spec.smtp_relay.emplace().credentials_ref.emplace().name = "smtp";
     for (const auto& reference : Instances::needs(campus.instance)) EXPECT_NE(reference.namespace_, "ocim-system");
     const auto further = Instances::further_needs(campus.instance, campus.inputs());
     ASSERT_EQ(further.size(), 1u);
@@ -468,7 +468,7 @@ TEST(Instance, OnlyWhatPeopleDeclareMakesNewAppServers) {
         Campus campus;
         auto& relay = campus.of_class.spec.smtp_relay.emplace();
         relay.host = "smtp.example.test";
-        relay.credentials_ref.name = "smtp";
+        relay.credentials_ref.emplace().name = "smtp";
         campus.others.push_back(test::secret("ocim-system", "smtp", {{"username", "u"}, {"password", "p"}}));
         campus.settle();
         const auto before = campus.instance.status.configuration_hash;

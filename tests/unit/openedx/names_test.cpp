@@ -29,6 +29,19 @@ TEST(Names, FitTheSystemsThatTheyGoInto) {
     }
 }
 
+TEST(Names, OfTheOldSchemeAreAsTheyWere) {
+    const struct {
+        const char *reason, *domain, *database;
+    } cases[] = {
+        {"a usual one", "pr7.sandbox.campus.test", "pr7_sandbox_campus_test"},
+        {"one that is cut", "a-rather-long-name-for-a-school.of-magic.and-wizardry.campus.test",
+         "aratherlongnameforaschool_ofmagic_andwizardry_52ad"},
+        {"hyphens vanish", "north-wing.campus.test", "northwing_campus_test"},
+        {"so that two sites have one name", "northwing.campus.test", "northwing_campus_test"},
+    };
+    for (const auto& c : cases) EXPECT_EQ(ocim_v1_database_prefix(c.domain), c.database) << c.reason;
+}
+
 TEST(Names, OfSitesThatLookAlikeDifferByTheirIds) {
     EXPECT_NE(database_prefix("north-wing.example.com", "aaaaaaaa"),
               database_prefix("northwing.example.com", "bbbbbbbb"));

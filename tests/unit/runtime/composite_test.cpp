@@ -160,6 +160,30 @@ TEST_F(CompositeTest, WhatIsRetainedOutlivesItAndIsAdoptedAgain) {
     EXPECT_EQ(key(), "none") << "no longer to be retained";
 }
 
+TEST_F(CompositeTest, ASecretThatAPersonBroughtIsTakenOverAsItIs) {
+    for (const bool retained : {false, true}) {
+        SCOPED_TRACE(retained);
+        shelf();
+        server_.put(
+            json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ns','name':'town-key'},"
+                 "'data':{'key':'bWluZQ=='}}"));
+        library(std::string("{'shelf':'oak','titles':['dune'],'adoptKey':true,'retainKey':") +
+                (retained ? "true}" : "false}"));
+        start();
+        wait(5s);
+        EXPECT_EQ(stands(town()), "True Complete");
+        EXPECT_EQ(key(), "bWluZQ==");
+        server_.remove("Library", "ns", "town");
+        wait(15s);
+        EXPECT_EQ(key(), retained ? "bWluZQ==" : "none") << "it is its own now";
+        const auto* secret = server_.get("Secret", "ns", "town-key");
+        EXPECT_EQ(secret && api::find(*secret, {"metadata", "annotations", "ocim.opencraft.com/retained-by"}),
+                  retained);
+        stop();
+        if (retained) server_.remove("Secret", "ns", "town-key");
+    }
+}
+
 TEST_F(CompositeTest, WhatIsInAnotherNamespaceIsNeverItsChild) {
     server_.put(json(
         "{'apiVersion':'test.opencraft.com/v1','kind':'Book','metadata':{'namespace':'an-other','name':'town-dune',"
