@@ -31,6 +31,26 @@ struct BrokerAccess {
     Secret provider_password, consumer_password;
 };
 
+/// Where the site's MongoDB databases are: its own, and the forum's, whose name ends in "_forum".
+struct MongoAccess {
+    std::vector<std::string> hosts;
+    std::int64_t port = 27017;
+    std::string database, user;
+    Secret password;
+};
+
+/// A container at OpenStack's object storage.
+struct SwiftAccess {
+    std::string container, user, tenant, auth_url, region;
+    std::string auth_version = "2";
+    Secret password;
+};
+
+struct S3Access {
+    std::string bucket;
+    Secret access_key, secret_key;
+};
+
 struct MailRelay {
     std::string host;
     std::int64_t port = 587;
@@ -46,7 +66,10 @@ struct Site {
     std::map<Service, std::string> internal;  ///< every service has one
     std::map<Service, std::string> external;  ///< those that a customer owns
     std::optional<MySqlAccess> mysql;
+    std::optional<MongoAccess> mongodb;
     std::optional<BrokerAccess> broker;
+    std::optional<SwiftAccess> swift;
+    std::optional<S3Access> s3;  ///< goes before Swift
     std::optional<MailRelay> mail_relay;
     std::optional<Secret> new_relic_key;
     std::vector<std::string> admins;  ///< GitHub users whose keys open the machine
