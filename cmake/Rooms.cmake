@@ -19,7 +19,7 @@ if(OCIM_SANITIZE MATCHES "thread")
   target_compile_options(ocim_flags INTERFACE $<$<CXX_COMPILER_ID:GNU>:-Wno-tsan>)
 endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
-  add_link_options(-fuse-ld=lld-19)
+  add_link_options(-fuse-ld=lld-19 -Wl,-z,pack-relative-relocs)
 endif()
 
 # ocim_room(NAME [ROOMS room...] [PRIVATE_ROOMS room...] [LIBRARIES lib...] [PRIVATE_LIBRARIES lib...])

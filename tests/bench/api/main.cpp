@@ -71,10 +71,11 @@ void Bench::start_empty() {
         server.start();  // the first one makes the certificates and installs the kinds
         server.stop();
         best = std::min(best, server.start().count() * 1000);
-        idle = server.resident_mib();
+        std::this_thread::sleep_for(Seconds(2));  // what is free goes back after half a second
+        idle = std::max(idle, server.resident_mib());
     }
     report_.at_most("start to ready, empty", best, "ms", 100, "best of 5");
-    report_.at_most("memory idle", idle, "MiB", 25);
+    report_.at_most("memory idle", idle, "MiB", 25, "2 s after it was ready, highest of 5");
 }
 
 void Bench::rate(Server& server, Load& load, const std::string& what, Load::Next next, std::optional<double> aim) {
@@ -117,8 +118,8 @@ void Bench::on_ten_thousand() {
     server.start();
     fill(server, 0, 10'000);
     if (wanted("read")) {
+        lists(server);  // first: reads() makes further objects
         reads(server);
-        lists(server);
     }
     if (wanted("watch")) watches(server);
 }
