@@ -53,13 +53,15 @@ std::string deleted_status(const std::string& group, const std::string& plural, 
 constexpr std::chrono::seconds version_wait_max{3};  // as Kubernetes
 constexpr std::chrono::milliseconds version_look{50};
 
-constexpr const char* scale_patch_types = "application/json-patch+json, application/merge-patch+json";
-
 Result<net::ServerReply, api::Status> scale_reply(const registry::Resource& resource,
                                                   const registry::StoredObject& object) {
     auto scale = registry::scale_of(resource, object.parsed());
     if (!scale) return std::move(scale).error();
     return json_reply(200, api::to_text(*scale) + "\n");
+}
+
+BodyRules rules_at(const Route& route, const registry::Resource& resource) {
+    return route.subresource == "scale" ? BodyRules{"Scale", "autoscaling/v1", false} : rules_of(resource);
 }
 
 const char* patch_types(const registry::Resource& resource) {
@@ -234,8 +236,7 @@ awaitable<Objects::Answer> Objects::update(Exchange& exchange) {
     auto options = write_options(exchange, "UpdateOptions");
     if (!options) co_return std::move(options).error();
     const std::string type(exchange.request.header("content-type"));
-    auto rules = rules_of(*resource(route));
-    if (route.subresource == "scale") rules = BodyRules{"Scale", "autoscaling/v1", false};
+    auto rules = rules_at(route, *resource(route));
     auto object = co_await read_object(pool_, type, exchange.request.body, std::move(rules));
     if (!object) co_return std::move(object).error();
     const auto* found = resource(route);
@@ -249,16 +250,14 @@ awaitable<Objects::Answer> Objects::patch(Exchange& exchange) {
     const auto& route = exchange.route;
     const auto* kind = resource(route);
     const auto type = body_type(exchange.request.header("content-type"));
-    const bool scale = route.subresource == "scale";
-    const bool known = type == BodyType::json_patch || type == BodyType::merge_patch ||
-                       (type == BodyType::apply_patch && !scale) ||
+    const bool known = type == BodyType::json_patch || type == BodyType::merge_patch || type == BodyType::apply_patch ||
                        (type == BodyType::strategic_patch && kind->built_in);
-    if (!known) co_return unsupported_media_type(scale ? scale_patch_types : patch_types(*kind));
+    if (!known) co_return unsupported_media_type(patch_types(*kind));
     auto print = printer(exchange);
     if (!print) co_return std::move(print).error();
     auto options = write_options(exchange, "PatchOptions");
     if (!options) co_return std::move(options).error();
-    auto rules = rules_of(*kind);
+    auto rules = rules_at(route, *kind);
     auto patch = co_await read_patch(pool_, type, exchange.request.body, std::move(rules));
     if (!patch) co_return std::move(patch).error();
     const auto* found = resource(route);

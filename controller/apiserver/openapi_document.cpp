@@ -155,8 +155,7 @@ struct Operation {
 };
 
 bool takes_patch(const Operation& o, std::string_view type) {
-    if (type == "application/strategic-merge-patch+json") return o.resource.built_in;
-    return type != "application/apply-patch+yaml" || o.part.name != "scale";
+    return type != "application/strategic-merge-patch+json" || o.resource.built_in;
 }
 
 json::object request_body(const Operation& o) {

@@ -29,9 +29,45 @@ std::string dotted(const std::vector<std::string>& path) {
     return out;
 }
 
-api::Status invalid(const Json& object, std::string reason, std::string message, const char* field) {
-    return api::invalid("Scale", "autoscaling", api::find_text(object, {"metadata", "name"}),
-                        {{std::move(reason), std::move(message), field}});
+api::Status invalid(const std::string& name, std::string reason, std::string message, const char* field) {
+    return api::invalid("Scale", "autoscaling", name, {{std::move(reason), std::move(message), field}});
+}
+
+/// What says that it is a Scale of the object of that name.
+std::optional<api::Status> check_scale(const Json& scale, const std::string& name) {
+    if (!scale.is_object()) return api::bad_request("the body of a scale is not an object");
+    const auto text = [&](std::initializer_list<std::string_view> path) {
+        return std::string(api::find_text(scale, path));
+    };
+    if (const auto kind = text({"kind"}); !kind.empty() && kind != "Scale")
+        return api::bad_request("the body of a scale must be of kind Scale, not " + kind);
+    if (const auto version = text({"apiVersion"}); !version.empty() && version != "autoscaling/v1")
+        return api::bad_request("the API version in the data (" + version +
+                                ") does not match the expected API version (autoscaling/v1)");
+    if (const auto told = text({"metadata", "name"}); !told.empty() && told != name)
+        return api::bad_request("the name of the object (" + told + ") does not match the name on the URL (" + name +
+                                ")");
+    return std::nullopt;
+}
+
+std::optional<api::Status> check_number(const Json& wanted, const std::string& name) {
+    if (!wanted.is_int64() || wanted.get_int64() > std::numeric_limits<std::int32_t>::max())
+        return api::bad_request(
+            "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is no 32-bit number");
+    if (wanted.get_int64() < 0)
+        return invalid(name, "FieldValueInvalid",
+                       "Invalid value: " + api::to_text(wanted) + ": must be greater than or equal to 0",
+                       "spec.replicas");
+    return std::nullopt;
+}
+
+void put_number(Json& object, const Resource& resource, const Json& number) {
+    auto* place = &object;
+    for (const auto& step : resource.scale->spec_replicas) {
+        if (!place->is_object()) *place = json::object();
+        place = &place->get_object()[step];
+    }
+    *place = number;
 }
 
 }  // namespace
@@ -58,45 +94,37 @@ Outcome<Json> scale_of(const Resource& resource, const Json& object) {
 }
 
 Outcome<Json> scaled(const Resource& resource, const Json& object, const Json& scale) {
-    if (!scale.is_object()) return api::bad_request("the body of a scale is not an object");
-    const auto text = [&](std::initializer_list<std::string_view> path) {
-        return std::string(api::find_text(scale, path));
-    };
-    if (const auto kind = text({"kind"}); !kind.empty() && kind != "Scale")
-        return api::bad_request("the body of a scale must be of kind Scale, not " + kind);
-    if (const auto version = text({"apiVersion"}); !version.empty() && version != "autoscaling/v1")
-        return api::bad_request("the API version in the data (" + version +
-                                ") does not match the expected API version (autoscaling/v1)");
     const std::string name(api::find_text(object, {"metadata", "name"}));
-    if (const auto told = text({"metadata", "name"}); !told.empty() && told != name)
-        return api::bad_request("the name of the object (" + told + ") does not match the name on the URL (" + name +
-                                ")");
+    if (auto wrong = check_scale(scale, name)) return *std::move(wrong);
     for (const auto* field : {"uid", "resourceVersion"}) {
-        const auto told = text({"metadata", field});
+        const auto told = api::find_text(scale, {"metadata", field});
         if (!told.empty() && told != api::find_text(object, {"metadata", field}))
             return api::conflict(resource.plural, resource.group, name,
                                  "the object has been modified; please apply your changes to the latest version and "
                                  "try again");
     }
-    const auto* wanted = api::find(scale, {"spec", "replicas"});
     // Go's zero is left out on the wire
     const Json zero = 0;
+    const auto* wanted = api::find(scale, {"spec", "replicas"});
     if (!wanted || wanted->is_null()) wanted = &zero;
-    if (!wanted->is_int64() || wanted->get_int64() > std::numeric_limits<std::int32_t>::max())
-        return api::bad_request(
-            "Scale in version \"v1\" cannot be handled as a Scale: spec.replicas is no 32-bit number");
-    if (wanted->get_int64() < 0)
-        return invalid(object, "FieldValueInvalid",
-                       "Invalid value: " + api::to_text(*wanted) + ": must be greater than or equal to 0",
-                       "spec.replicas");
+    if (auto wrong = check_number(*wanted, name)) return *std::move(wrong);
     Json out = object;
-    const auto& path = resource.scale->spec_replicas;
-    auto* place = &out;
-    for (const auto& step : path) {
-        if (!place->is_object()) *place = json::object();
-        place = &place->get_object()[step];
-    }
-    *place = *wanted;
+    put_number(out, resource, *wanted);
+    return out;
+}
+
+Outcome<Json> applied_scale(const Resource& resource, const std::string& name, const Json& scale) {
+    if (auto wrong = check_scale(scale, name)) return *std::move(wrong);
+    const auto* wanted = api::find(scale, {"spec", "replicas"});
+    // nobody's number would be 0, which is not what somebody who leaves it out means
+    if (!wanted || wanted->is_null()) return invalid(name, "FieldValueRequired", "Required value", "spec.replicas");
+    if (auto wrong = check_number(*wanted, name)) return *std::move(wrong);
+    json::object metadata;
+    for (const auto* field : {"name", "namespace", "uid", "resourceVersion", "managedFields"})
+        if (const auto* value = api::find(scale, {"metadata", field})) metadata[field] = *value;
+    Json out(json::object{{"apiVersion", resource.api_version()}, {"kind", resource.kind}});
+    out.get_object()["metadata"] = std::move(metadata);
+    put_number(out, resource, *wanted);
     return out;
 }
 

@@ -12,6 +12,10 @@ Outcome<api::Json> scale_of(const Resource& resource, const api::Json& object);
 /// of an older state, 422 for a number that cannot be.
 Outcome<api::Json> scaled(const Resource& resource, const api::Json& object, const api::Json& scale);
 
+/// What of an object is applied by applying a Scale of it: what names it, and the number. Errors: as of scaled(), and
+/// 422 where no number is said.
+Outcome<api::Json> applied_scale(const Resource& resource, const std::string& name, const api::Json& scale);
+
 /// What is wrong with the paths of a version's scale sub-resource, which is found at `at`.
 std::vector<api::Cause> validate_scale_paths(const api::Json& scale, const std::string& at);
 

@@ -349,13 +349,17 @@ awaitable<Outcome<Written>> Registry::State::patch(Request request, PatchType ty
 
 namespace {
 
-/// Refuses what an apply may not carry, and drops what the other half of the object would be.
-std::optional<Status> accept_applied(const Request& request, Json& applied) {
+std::optional<Status> check_typed(const Json& applied) {
     if (!applied.is_object()) return api::bad_request("an apply patch must be an object");
     for (const char* field : {"apiVersion", "kind"})
         if (api::find_text(applied, {field}).empty())
             return api::bad_request(std::string("Object '") + (std::string_view(field) == "kind" ? "Kind" : field) +
                                     "' is missing in '" + api::to_text(applied) + "'");
+    return std::nullopt;
+}
+
+/// Refuses what an apply may not carry, and drops what the other half of the object would be.
+std::optional<Status> accept_applied(const Request& request, Json& applied) {
     if (auto wrong = check_type(request, applied)) return wrong;
     const auto* managed = api::find(applied, {"metadata", "managedFields"});
     if (managed && !managed->is_null()) return api::bad_request("metadata.managedFields must be nil");
@@ -384,7 +388,12 @@ std::optional<Status> accept_applied(const Request& request, Json& applied) {
 awaitable<Outcome<Written>> Registry::State::apply(Request request, api::Parsed body, bool force) {
     if (auto wrong = check_manager(request, "PatchOptions", true)) co_return *std::move(wrong);
     if (auto wrong = check_subresource(request)) co_return *std::move(wrong);
-    if (request.options.subresource == "scale") co_return api::bad_request("a scale cannot be applied: patch it");
+    if (auto wrong = check_typed(body.value)) co_return *std::move(wrong);
+    if (request.options.subresource == "scale") {
+        auto applied = applied_scale(request.served->resource, request.name, body.value);
+        if (!applied) co_return std::move(applied).error();
+        body.value = *std::move(applied);
+    }
     if (auto wrong = accept_applied(request, body.value)) co_return *std::move(wrong);
     const bool named = !api::find_text(body.value, {"metadata", "name"}).empty();
     if (auto wrong = check_place(request, body.value)) co_return *std::move(wrong);

@@ -120,6 +120,10 @@ class Operations:
         scale = json.loads(self.client("get", "--raw", path + "/scale"))
         self.assertEqual((scale["kind"], scale["spec"], scale["status"]),
                          ("Scale", {"replicas": 4}, {"replicas": 3, "selector": "a=b"}))
+        code, _, body = self.ocim.request("PATCH", path + "/scale?fieldManager=sizer&force=true",
+                                          '{"apiVersion":"autoscaling/v1","kind":"Scale","spec":{"replicas":5}}',
+                                          {"Content-Type": "application/apply-patch+yaml"})
+        self.assertEqual((code, json.loads(body)["spec"]), (200, {"replicas": 5}))
 
     def test_refusals(self):
         """definitions that are refused, with the place"""

@@ -62,6 +62,45 @@ TEST_F(ScaleTest, ChangesTheNumberAndNothingElse) {
     EXPECT_EQ(scale(), "Scale 4 0 (absent)");
 }
 
+TEST_F(ScaleTest, IsAppliedByOneManagerAtATime) {
+    make("{'size':{'wanted':2}}");
+    const auto apply_scale = [&](const std::string& fields, const std::string& manager, bool force = false) {
+        auto body = json_of("{'apiVersion':'autoscaling/v1','kind':'Scale'" + fields + "}");
+        const auto done = world.loop.run(world.registry().apply(fleets(), "default", "f", parsed(std::move(body)),
+                                                                force, options(manager, "scale")));
+        return done ? "applied" : std::to_string(done.error().code) + " " + done.error().message;
+    };
+    EXPECT_EQ(apply_scale(",'spec':{'replicas':2}", "first"), "applied") << "what it is already is shared";
+    EXPECT_EQ(apply_scale(",'spec':{'replicas':3}", "first", true), "applied");
+    const auto owner = now(fleets(), "f").at("metadata").at("managedFields").at(0);
+    EXPECT_EQ(api::to_text(owner.at("fieldsV1")), R"({"f:spec":{"f:size":{"f:wanted":{}}}})");
+    EXPECT_EQ(text(owner, {"manager"}) + text(owner, {"operation"}) + text(owner, {"subresource"}), "firstApplyscale");
+    EXPECT_EQ(apply_scale(",'spec':{'replicas':4}", "second"),
+              "409 Apply failed with 1 conflict: conflict with \"first\" with subresource \"scale\": "
+              ".spec.size.wanted");
+    EXPECT_EQ(scale(), "Scale 3 0 (absent)");
+    EXPECT_EQ(apply_scale(",'spec':{'replicas':4}", "second", true), "applied");
+    EXPECT_EQ(scale(), "Scale 4 0 (absent)");
+    const struct {
+        const char *reason, *fields, *expected;
+    } refused[] = {
+        {"no number", "", "422 Scale.autoscaling \"f\" is invalid: spec.replicas: Required value"},
+        {"fewer than none", ",'spec':{'replicas':-1}",
+         "422 Scale.autoscaling \"f\" is invalid: spec.replicas: Invalid value: -1: must be greater than or equal to "
+         "0"},
+        {"another state", ",'metadata':{'resourceVersion':'1'},'spec':{'replicas':3}",
+         "409 Operation cannot be fulfilled on fleets.lab.example.com \"f\": the object has been modified; please "
+         "apply "
+         "your changes to the latest version and try again"},
+        {"another object", ",'metadata':{'name':'g'},'spec':{'replicas':3}",
+         "400 the name of the object (g) does not match the name on the URL (f)"},
+        {"fields that are managed", ",'metadata':{'managedFields':[{}]},'spec':{'replicas':3}",
+         "400 metadata.managedFields must be nil"},
+    };
+    for (const auto& c : refused) EXPECT_EQ(apply_scale(c.fields, "first"), c.expected) << c.reason;
+    EXPECT_EQ(scale(), "Scale 4 0 (absent)");
+}
+
 TEST_F(ScaleTest, RefusesInKubernetesWords) {
     make("{'size':{'wanted':2}}");
     const struct {
