@@ -11,6 +11,7 @@
 #include "cli/token_keys.hpp"
 #include "client/client.hpp"
 #include "crd/schemas.hpp"
+#include "openedx/keepsakes.hpp"
 #include "reconcilers/register.hpp"
 #include "registry/registry.hpp"
 #include "runtime/installation.hpp"
@@ -75,6 +76,7 @@ struct Program::State {
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<client::Client> client;
     std::unique_ptr<openedx::RunLogs> logs;
+    std::unique_ptr<openedx::Keepsakes> keepsakes;
     github::Hooks hooks;                        ///< longer than the manager
     std::unique_ptr<runtime::Manager> manager;  ///< null without controllers
 
@@ -202,6 +204,8 @@ awaitable<Result<void>> Program::State::start() {
     if (manager) {
         CO_CHECK(co_await manager->start());
         tasks.spawn("run-logs", logs->keep());
+        keepsakes = std::make_unique<openedx::Keepsakes>(*client, *clock, pool, settings.data_directory);
+        tasks.spawn("keepsakes", keepsakes->keep());
     }
     not_ready.clear();
     CO_CHECK(announce());

@@ -39,7 +39,10 @@ const char* failure_of(std::optional<crd::ProvisioningRun::Status::FailedStep> s
         case Step::fetch: return fetch_failed;
         case Step::download: return download_failed;
         case Step::requirements: return "RequirementsFailed";
-        case Step::playbook: break;
+        case Step::playbook:
+        case Step::settings:
+        case Step::images:
+        case Step::launch: break;
     }
     return "ConfigurationFailed";
 }
@@ -68,7 +71,7 @@ public:
     }
 
     Composition<Object> compose() {
-        if (!snapshot()) return finish();
+        if (!snapshot() || !suits()) return finish();
         const auto machine = children_.get<crd::VirtualMachine>(object_.metadata.name);
         const auto run = children_.get<crd::ProvisioningRun>(run_name(object_));
         const auto run_phase = run ? run->status.phase : std::nullopt;
@@ -142,18 +145,16 @@ private:
         out.metadata.name = run_name(object_);
         out.metadata.namespace_ = object_.metadata.namespace_;
         out.spec.machine_ref.name = object_.metadata.name;
-        out.spec.ansible.repository = text_in(settings_, "repository");
-        out.spec.ansible.version = text_in(settings_, "version");
-        out.spec.ansible.playbook = text_in(settings_, "playbook");
-        if (const auto requirements = text_in(settings_, "requirements"); !requirements.empty())
-            out.spec.ansible.requirements = requirements;
-        out.spec.variables_ref = {snapshot_name(object_), "variables.yml"};
-        const auto own = object_.spec.provisioner.ansible.value_or(Object::Spec::Provisioner::Ansible{});
+        if (with_tutor())
+            set_tutor(out.spec);
+        else
+            set_ansible(out.spec);
         auto& spec = out.spec;
+        const auto own = own_limits();
         spec.line_timeout_seconds =
-            own.line_timeout_seconds.value_or(seconds_in(settings_, "lineTimeoutSeconds", spec.line_timeout_seconds));
-        spec.total_timeout_seconds = own.total_timeout_seconds.value_or(
-            seconds_in(settings_, "totalTimeoutSeconds", spec.total_timeout_seconds));
+            own.first.value_or(seconds_in(settings_, "lineTimeoutSeconds", spec.line_timeout_seconds));
+        spec.total_timeout_seconds =
+            own.second.value_or(seconds_in(settings_, "totalTimeoutSeconds", spec.total_timeout_seconds));
         if (const auto* settings = api::find(settings_, {"healthCheck"})) {
             Check check;
             if (api::decode(*settings, check, "healthCheck")) out.spec.check = std::move(check);
@@ -162,6 +163,48 @@ private:
         const auto* ready = machine ? ready_of(*machine) : nullptr;
         if (!ready || ready->status != "True") made.waiting_for = "VirtualMachine " + object_.metadata.name;
         return made;
+    }
+
+    bool with_tutor() const { return api::find(settings_, {"tutor"}) != nullptr; }
+    /// A person may have said something that the class is not made for.
+    bool suits() {
+        const auto& said = object_.spec.provisioner;
+        if (!said || said->tutor.has_value() == with_tutor()) return true;
+        const std::string word = with_tutor() ? "tutor" : "ansible";
+        return stall("OtherProvisioner", "spec.provisioner: the class makes this site with " + word +
+                                             "; leave it out, or make another AppServer with " + word);
+    }
+    void set_ansible(crd::ProvisioningRun::Spec& spec) const {
+        auto& ansible = spec.ansible.emplace();
+        ansible.repository = text_in(settings_, "repository");
+        ansible.version = text_in(settings_, "version");
+        ansible.playbook = text_in(settings_, "playbook");
+        if (const auto requirements = text_in(settings_, "requirements"); !requirements.empty())
+            ansible.requirements = requirements;
+        spec.variables_ref = {snapshot_name(object_), "variables.yml"};
+    }
+    void set_tutor(crd::ProvisioningRun::Spec& spec) const {
+        auto& tutor = spec.tutor.emplace();
+        const auto copy = [&](std::vector<std::string>& to, const char* name) {
+            if (const auto* list = api::find(settings_, {"tutor", name}); list && list->is_array())
+                for (const auto& item : list->get_array())
+                    if (item.is_string()) to.emplace_back(item.get_string());
+        };
+        copy(tutor.requirements, "requirements");
+        copy(tutor.plugins, "plugins");
+        copy(tutor.build_images, "buildImages");
+        const auto* plugin = api::find(settings_, {"tutor", "plugin"});
+        if (plugin && plugin->is_bool() && plugin->get_bool())
+            tutor.plugin_ref = {snapshot_name(object_), "plugin.yml"};
+        tutor.kept_ref = {ObjectNames(object_.spec.instance_name).tutor, secret_keys::tutor_settings};
+        spec.variables_ref = {snapshot_name(object_), secret_keys::tutor_settings};
+    }
+    /// The time-outs that the AppServer itself names.
+    std::pair<std::optional<std::int32_t>, std::optional<std::int32_t>> own_limits() const {
+        const auto& said = object_.spec.provisioner;
+        if (said && said->ansible) return {said->ansible->line_timeout_seconds, said->ansible->total_timeout_seconds};
+        if (said && said->tutor) return {said->tutor->line_timeout_seconds, said->tutor->total_timeout_seconds};
+        return {};
     }
 
     void follow_machine(const std::optional<crd::VirtualMachine>& machine) {

@@ -97,10 +97,7 @@ runtime::Child appserver_child(const Object& object, const PlannedAppServer& pla
     out.spec.instance_name = object.metadata.name;
     out.spec.active = planned.active;
     out.spec.configuration_hash = planned.configuration_hash;
-    auto made = child(out);
-    // the provisioner's defaults are the schema's
-    made.object.at("spec").as_object().erase("provisioner");
-    return made;
+    return child(out);
 }
 
 void append(std::vector<runtime::Child>& to, std::vector<runtime::Child> more) {
@@ -124,6 +121,8 @@ public:
         if (!made) return hold(made.error());
         out_.status.configuration_hash = made->hash;
 
+        if (class_.spec.tutor || children_.find(api::secret_kind, ObjectNames(object_.metadata.name).tutor))
+            out_.children.push_back(tutor_secret(object_));  // for ever
         const auto all = appservers_of(object_, inputs_);
         follow_rotation(all);
         InstanceView view{object_, class_, inputs_, *secrets, serving_of(all), !rotation().empty()};

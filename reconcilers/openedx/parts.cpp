@@ -138,12 +138,24 @@ runtime::Child basic_auth_secret(const InstanceView& view) {
                          {"password", runtime::base64(view.secrets.master.basic_auth_password())}});
 }
 
+runtime::Child tutor_secret(const crd::Instance& instance) {
+    auto out = secret_child(instance, ObjectNames(instance.metadata.name).tutor, {});
+    out.create_only = true;
+    out.retain = !deletes_data(instance);
+    return out;
+}
+
 runtime::Child configuration_secret(const InstanceView& view, const Configuration& configuration) {
-    return secret_child(view.instance, ObjectNames(view.instance.metadata.name).configuration,
-                        {{"settings.json", runtime::base64(configuration.settings)},
-                         {"variables.yml", runtime::base64(configuration.variables)},
-                         {"secret-variables.json", runtime::base64(configuration.secret_variables)},
-                         {"hash", runtime::base64(configuration.hash)}});
+    api::json::object data{{"settings.json", runtime::base64(configuration.settings)},
+                           {"secret-variables.json", runtime::base64(configuration.secret_variables)},
+                           {"hash", runtime::base64(configuration.hash)}};
+    if (configuration.tutor.empty()) {
+        data["variables.yml"] = runtime::base64(configuration.variables);
+    } else {
+        data[secret_keys::tutor_settings] = runtime::base64(configuration.tutor);
+        if (!configuration.plugin.empty()) data["plugin.yml"] = runtime::base64(configuration.plugin);
+    }
+    return secret_child(view.instance, ObjectNames(view.instance.metadata.name).configuration, std::move(data));
 }
 
 std::vector<runtime::Child> data_children(const InstanceView& view) {

@@ -37,6 +37,8 @@ bool adopts(const crd::Instance& instance, const crd::InstanceClass& of_class);
 /// Drawn as its scheme of names wants it; one that a person made is taken over with `adopt`.
 runtime::Child generated_secrets(const crd::Instance& instance, NameScheme scheme, bool adopt);
 runtime::Child basic_auth_secret(const InstanceView& view);
+/// Empty at first; a run adds what Tutor draws before it launches anything.
+runtime::Child tutor_secret(const crd::Instance& instance);
 runtime::Child configuration_secret(const InstanceView& view, const Configuration& configuration);
 
 /// Databases and broker; nothing when they are on the machine itself.

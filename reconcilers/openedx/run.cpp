@@ -3,6 +3,7 @@
 #include "api/yaml.hpp"
 #include "base/utf8.hpp"
 #include "crd/clouds.hpp"
+#include "openedx/provisioner.hpp"
 #include "openedx/variables.hpp"
 
 #include <algorithm>
@@ -25,10 +26,10 @@ constexpr std::size_t last_lines_max = 20;
 constexpr std::int64_t tail_bytes_max = 8192;  // as run_look.sh shows it
 
 using Step = Object::Status::FailedStep;
-constexpr std::pair<const char*, Step> steps[] = {{"fetch", Step::fetch},
-                                                  {"download", Step::download},
-                                                  {"requirements", Step::requirements},
-                                                  {"playbook", Step::playbook}};
+constexpr std::pair<const char*, Step> steps[] = {
+    {"fetch", Step::fetch},       {"download", Step::download}, {"requirements", Step::requirements},
+    {"playbook", Step::playbook}, {"settings", Step::settings}, {"images", Step::images},
+    {"launch", Step::launch}};
 
 const Run* find(const RunSnapshot& seen, const std::string& key) {
     const auto found = seen.find(key);
@@ -52,13 +53,6 @@ std::pair<std::size_t, std::size_t> user_info(std::string_view url) {
     return at == std::string_view::npos || at < begin ? std::pair{begin, begin} : std::pair{begin, at + 1};
 }
 
-std::optional<Secret> url_password(const std::string& url) {
-    const auto [begin, end] = user_info(url);
-    if (begin == end) return std::nullopt;
-    const auto user = url.substr(begin, end - 1 - begin);
-    return Secret(user.substr(user.find(':') + 1));  // a token may stand for the user
-}
-
 std::optional<Secret> variables_of(const Object& object, const Inputs& inputs) {
     return inputs.secret(object.metadata.namespace_, object.spec.variables_ref.name, object.spec.variables_ref.key);
 }
@@ -78,7 +72,7 @@ std::vector<Secret> secrets_of(const Object& object, const Inputs& inputs) {
             for (const auto& [variable, value] : parsed->value.get_object()) wholly.emplace_back(variable);
     }
     auto out = Variables{parsed->value.get_object(), {}}.secrets(wholly);
-    if (auto password = url_password(object.spec.ansible.repository)) out.push_back(*std::move(password));
+    std::ranges::move(provisioner_of(object).secrets(object, inputs), std::back_inserter(out));
     return out;
 }
 
@@ -89,7 +83,11 @@ std::optional<Secret> credential(const Object& object, const Inputs& inputs, con
 std::optional<RunCheck> check_of(const Object& object, const Inputs& inputs) {
     if (!object.spec.check) return std::nullopt;
     const auto& check = *object.spec.check;
-    RunCheck out{check.port, check.path.value_or(""), check.host.value_or(""), check.expected_status, {}};
+    RunCheck out{check.port,
+                 check.path.value_or(provisioner_of(object).verify()),
+                 check.host.value_or(""),
+                 check.expected_status,
+                 {}};
     if (!check.basic_auth_secret_ref) return out;
     const auto user = credential(object, inputs, username_key), password = credential(object, inputs, password_key);
     if (user && password) out.authorization = Secret(user->reveal() + ":" + password->reveal());
@@ -101,8 +99,8 @@ std::string lacking(const Object& object, const Inputs& inputs) {
     const auto says = [](const char* field, const std::string& secret, const std::string& key) {
         return std::string(field) + ": Secret " + secret + " has no key \"" + key + "\"; add it";
     };
-    const auto& variables = object.spec.variables_ref;
-    if (!variables_of(object, inputs)) return says("spec.variablesRef", variables.name, variables.key);
+    if (const auto prepared = provisioner_of(object).prepare(object, inputs); !prepared)
+        return prepared.error().message;
     if (!object.spec.check || !object.spec.check->basic_auth_secret_ref) return "";
     for (const auto* key : {username_key, password_key})
         if (!credential(object, inputs, key))
@@ -124,6 +122,36 @@ std::map<std::string, std::string> record_of(const Object& object) {
     add("verified", status.verified_at);
     for (const auto& [word, step] : steps)
         if (status.failed_step == step) out["step"] = word;
+    return out;
+}
+
+RunAction begun(const Object& object, const Inputs& inputs) {
+    const auto& provisioner = provisioner_of(object);
+    RunAction start{Verb::start, object.metadata.uid, mark_of(object, inputs.installation)};
+    start.summary = provisioner.describe(object);
+    start.program = provisioner.run();
+    start.stop_program = provisioner.stop();
+    auto prepared = *provisioner.prepare(object, inputs);
+    start.inputs = std::move(prepared.files);
+    start.arguments = std::move(prepared.arguments);
+    start.line_timeout_seconds = object.spec.line_timeout_seconds;
+    start.total_timeout_seconds = object.spec.total_timeout_seconds;
+    start.check = check_of(object, inputs);
+    return start;
+}
+
+/// What a run that waits for its settings needs: that they are kept, or, when they are, to go on with them.
+std::optional<RunAction> keep_drawn(const Object& object, const Inputs& inputs, const Run& found) {
+    if (!found.drawn || found.state != Run::State::running) return std::nullopt;
+    const auto& provisioner = provisioner_of(object);
+    RunAction out{Verb::keep, object.metadata.uid, mark_of(object, inputs.installation)};
+    out.keeping = provisioner.keeping(object, inputs);
+    if (auto kept = provisioner.kept(object, inputs, *found.drawn)) {
+        out.verb = Verb::go_on;
+        out.inputs = *std::move(kept);
+    } else if (!out.keeping) {
+        return std::nullopt;
+    }
     return out;
 }
 
@@ -152,6 +180,8 @@ std::vector<std::string> last_lines(const std::string& tail, bool whole) {
     return out;
 }
 
+const char* what_of(const Object& object) { return object.spec.tutor ? "tutor" : "the playbook"; }
+
 /// Why a run failed, in a sentence; `said`: the end of its log.
 std::string failure_of(const Object& object, const Run& run, const std::vector<std::string>& said) {
     if (run.state == Run::State::lost) return "the run ended without an exit code: the machine was stopped under it";
@@ -162,13 +192,13 @@ std::string failure_of(const Object& object, const Run& run, const std::vector<s
     if (run.exit_code == 137)
         return "the run was killed from outside" + code + ": the machine ran out of memory, or somebody ended it";
     if (run.step == "fetch") return "the repository could not be fetched" + code + last;
-    const auto file = object.spec.ansible.requirements.value_or("");
-    if (run.step == "download")
-        return "what " + file + " of the repository requires could not be downloaded" + code + last;
+    const auto file = object.spec.ansible ? object.spec.ansible->requirements.value_or("") : "spec.tutor";
+    const auto what = "what " + file + (object.spec.ansible ? " of the repository requires" : " requires");
+    if (run.step == "download") return what + " could not be downloaded" + code + last;
     if (run.step == "requirements")
-        return "what " + file + " of the repository requires cannot be installed" + code + last + "; correct that file";
+        return what + " cannot be installed" + code + last + "; correct " + (object.spec.ansible ? "that file" : "it");
     if (!run.failed_task.empty()) return "task \"" + run.failed_task + "\" failed" + code;
-    return "the playbook failed" + code + last;
+    return object.spec.tutor ? "tutor failed at its " + run.step + code + last : "the playbook failed" + code + last;
 }
 
 void report_failure(const Object& object, const Run& run, runtime::Report<Object>& out) {
@@ -187,7 +217,7 @@ void report_answer(const Object& object, const Run& found, runtime::Report<Objec
     out.status.verified_at = object.status.verified_at;
     if (!found.verified_at.empty()) out.status.verified_at = found.verified_at;
     if (!object.spec.check || out.status.verified_at) {
-        out.verdict = {Verdict::State::ready, "Succeeded", "the playbook ended well"};
+        out.verdict = {Verdict::State::ready, "Succeeded", std::string(what_of(object)) + " ended well"};
         return;
     }
     const auto where = "port " + std::to_string(object.spec.check->port);
@@ -195,13 +225,14 @@ void report_answer(const Object& object, const Run& found, runtime::Report<Objec
     if (object.status.phase == Phase::failed || found.waited_seconds > object.spec.check->timeout_seconds) {
         out.status.phase = Phase::failed;
         out.verdict = {Verdict::State::stalled, "HealthCheckFailed",
-                       "the playbook ended well, but " + where + " of the machine did not answer as it should within " +
+                       std::string(what_of(object)) + " ended well, but " + where +
+                           " of the machine did not answer as it should within " +
                            std::to_string(object.spec.check->timeout_seconds) + " s after its reboot" +
                            (found.answer.empty() ? "" : ": " + found.answer)};
         return;
     }
     out.verdict = {Verdict::State::progressing, "Verifying",
-                   !found.unanswered ? "the playbook ended well; the machine has not rebooted since"
+                   !found.unanswered ? std::string(what_of(object)) + " ended well; the machine has not rebooted since"
                                      : "waiting for an answer of " + where + ": " + found.answer};
     out.look_again = 1s;
 }
@@ -216,9 +247,13 @@ std::vector<runtime::Reference> Runs::needs(const Object& object) {
         {api::secret_kind, object.metadata.namespace_, object.spec.variables_ref.name, false},
         {crd::VirtualMachine::kind, object.metadata.namespace_, object.spec.machine_ref.name, true},
         {crd::Cloud::kind, "", "", true}};
+    const auto secret = [&](const std::string& name) {
+        out.push_back({api::secret_kind, object.metadata.namespace_, name, true});
+    };
     if (object.spec.check && object.spec.check->basic_auth_secret_ref)
-        out.push_back(
-            {api::secret_kind, object.metadata.namespace_, object.spec.check->basic_auth_secret_ref->name, true});
+        secret(object.spec.check->basic_auth_secret_ref->name);
+    if (object.spec.tutor) secret(object.spec.tutor->kept_ref.name);
+    if (object.spec.tutor && object.spec.tutor->plugin_ref) secret(object.spec.tutor->plugin_ref->name);
     return out;
 }
 
@@ -237,18 +272,9 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
     }
     if (!found || found->state == Run::State::prepared) {
         if (!lacking(object, inputs).empty()) return {};  // report() says so
-        RunAction start{Verb::start, object.metadata.uid, mark};
-        const auto& ansible = object.spec.ansible;
-        start.repository = ansible.repository;
-        start.version = ansible.version;
-        start.playbook = ansible.playbook;
-        start.requirements = ansible.requirements.value_or("");
-        start.line_timeout_seconds = object.spec.line_timeout_seconds;
-        start.total_timeout_seconds = object.spec.total_timeout_seconds;
-        start.variables = *variables_of(object, inputs);
-        start.check = check_of(object, inputs);
-        return {std::move(start)};
+        return {begun(object, inputs)};
     }
+    if (auto keep = keep_drawn(object, inputs, *found)) return {*std::move(keep)};
     // while it runs a line may be half written; one that fills a piece by itself goes as it is
     const bool running = found->state == Run::State::running;
     const bool overlong = found->log_bytes - found->fetched_bytes >= fetch_bytes_max;
@@ -302,8 +328,9 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
     out.status.exit_code = run.exit_code;
     if (run.state == Run::State::running) {
         out.status.phase = Phase::running;
-        out.verdict = {Verdict::State::progressing, "Running",
-                       run.current_task.empty() ? "the playbook runs" : "task \"" + run.current_task + "\""};
+        out.verdict = {
+            Verdict::State::progressing, "Running",
+            run.current_task.empty() ? std::string(what_of(object)) + " runs" : "task \"" + run.current_task + "\""};
         out.look_again = ended(object) ? 60s : 2s;
         return out;
     }
@@ -350,6 +377,8 @@ std::string Runs::key(const Action& action) { return action.key; }
 std::string_view Runs::verb(const Action& action) {
     switch (action.verb) {
         case Verb::start: return "create";
+        case Verb::keep:
+        case Verb::go_on:
         case Verb::restore:
         case Verb::fetch_log: return "update";
         case Verb::remove: return "delete";
@@ -359,9 +388,9 @@ std::string_view Runs::verb(const Action& action) {
 
 std::string Runs::describe(const Action& action) {
     switch (action.verb) {
-        case Verb::start:
-            return "start playbook " + action.playbook + " of " + without_user(action.repository) + " at " +
-                   action.version;
+        case Verb::start: return "start " + action.summary;
+        case Verb::keep: return "keep the settings that run " + action.mark.namespace_name + " drew";
+        case Verb::go_on: return "let run " + action.mark.namespace_name + " go on with the settings that are kept";
         case Verb::fetch_log: return "fetch the log of " + action.mark.namespace_name;
         case Verb::restore: return "put back the record of run " + action.mark.namespace_name;
         case Verb::remove: return "stop and remove run " + action.mark.namespace_name;
@@ -409,6 +438,13 @@ bool status_matches(const std::string& expected, unsigned status) {
         ++at;
     }
     return false;
+}
+
+std::optional<Secret> url_password(const std::string& url) {
+    const auto [begin, end] = user_info(url);
+    if (begin == end) return std::nullopt;
+    const auto user = url.substr(begin, end - 1 - begin);
+    return Secret(user.substr(user.find(':') + 1));  // a token may stand for the user
 }
 
 std::string without_user(std::string url) {

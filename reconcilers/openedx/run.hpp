@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -37,7 +38,7 @@ struct Run {
     State state{};
     std::optional<std::int32_t> exit_code;
     std::string commit, current_task, failed_task;
-    std::string step;                     ///< "fetch", "requirements", "download" (they could not be had) or "playbook"
+    std::string step;                     ///< as run_script.sh and the provisioner's program name it
     std::string gave_up;                  ///< why it was killed for a time-out; else ""
     std::string started_at, finished_at;  ///< RFC 3339, by the machine's clock
     std::int64_t log_bytes = 0;           ///< on the machine
@@ -49,19 +50,32 @@ struct Run {
     std::optional<RunCheck> unanswered{};
     std::int64_t waited_seconds = 0;
     std::string answer{};
+    /// It waits until the settings that it drew are kept; their names.
+    std::optional<std::vector<std::string>> drawn{};
     bool operator==(const Run&) const = default;
 };
 
+/// Where the settings that a run drew are to be kept: a key of a Secret in the run's namespace. Those in `but` are not.
+struct Keeping {
+    std::string secret, key;
+    std::set<std::string> but{};
+    bool operator==(const Keeping&) const = default;
+};
+
 struct RunAction {
-    enum class Verb { start, fetch_log, restore, remove };
+    enum class Verb { start, keep, go_on, fetch_log, restore, remove };
     Verb verb{};
     std::string key;
     runtime::Mark mark{};
     // of a start
-    std::string repository{}, version{}, playbook{}, requirements{};
+    std::string summary{};                   ///< in words
+    std::string program{}, stop_program{};   ///< of the provisioner
+    std::map<std::string, Secret> inputs{};  ///< further files; of going on, too
+    std::vector<std::string> arguments{};
     std::int32_t line_timeout_seconds = 0, total_timeout_seconds = 0;
-    Secret variables{};
     std::optional<RunCheck> check{};  ///< also of a restore: what has not been answered yet
+    // of keeping what was drawn
+    std::optional<Keeping> keeping{};
     // of a restore: the record of a run that has ended, by file
     std::map<std::string, std::string> files{};
     // of a fetch
@@ -112,6 +126,9 @@ constexpr std::int64_t fetch_bytes_max = 1024 * 1024;  ///< one piece of a log
 
 /// "200-399,404" has 204.
 bool status_matches(const std::string& expected, unsigned status);
+
+/// The password in `url`, if there is one.
+std::optional<Secret> url_password(const std::string& url);
 
 /// `url` without the user and password that it may hold.
 std::string without_user(std::string url);

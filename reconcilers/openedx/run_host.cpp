@@ -1,7 +1,10 @@
+#include "api/yaml.hpp"
 #include "base/utf8.hpp"
 #include "net/fetch.hpp"
 #include "net/ssh.hpp"
+#include "openedx/keepsakes.hpp"
 #include "openedx/run.hpp"
+#include "openedx/run_init.hpp"
 #include "openedx/run_log.hpp"
 #include "openedx/run_look.hpp"
 #include "openedx/run_script.hpp"
@@ -13,15 +16,26 @@ namespace ocim::openedx {
 namespace {
 
 constexpr auto folder_of_runs = "/var/lib/ocim/runs";
+constexpr auto folder_of_cache = "/var/cache/ocim";
 constexpr Duration call_limit{20'000};
 constexpr Duration check_limit{5'000};
 
 // Constant programs; everything that varies comes as arguments.
 constexpr auto write_file = R"(umask 077; mkdir -p "$1" && cat >"$1/$2.tmp" && mv -f "$1/$2.tmp" "$1/$2")";
-constexpr auto start_run = R"(setsid -f sh "$1/run.sh" "$@" </dev/null >/dev/null 2>&1)";
+constexpr auto start_run = R"(folder=$1 cache=$2
+shift 2
+setsid -f sh "$folder/run.sh" "$folder" "$cache" "$init" "$@" </dev/null >/dev/null 2>&1)";
 constexpr auto read_piece = R"(tail -c "+$2" "$1/log" | head -c "$3")";
-constexpr auto remove_run =
-    R"sh([ -d "$1" ] || exit 0; flock -n "$1/lock" true || pkill -KILL -g "$(cat "$1/group")"; rm -rf "$1")sh";
+constexpr auto read_drawn = R"(head -c 262144 "$1/generated")";
+constexpr auto remove_run = R"sh([ -d "$1" ] || exit 0
+flock -n "$1/lock" true || pkill -KILL -g "$(cat "$1/group")"
+[ ! -s "$1/stop.sh" ] || sh "$1/stop.sh" "$1" </dev/null >/dev/null 2>&1
+rm -rf "$1")sh";
+
+/// Sets init to what tells this start of the machine from others, then goes on with `program`.
+std::string with_init(std::string_view program) {
+    return "init=$(\n" + std::string(init_program) + ")\n" + std::string(program);
+}
 
 /// One reader of the look script's words.
 class LookReader {
@@ -73,6 +87,7 @@ private:
         if (word == "task") run.current_task = value;
         if (word == "failed") run.failed_task = value;
         if (word == "bytes") run.log_bytes = number(value);
+        if (word == "asks") run.drawn.emplace();
         if (word == "lines") run.line_bytes = number(value);
         if (word == "verified") run.verified_at = value;
         if (word == "waited") {
@@ -130,7 +145,8 @@ public:
 
     awaitable<Result<RunSnapshot>> observe() override {
         auto arguments = words({folder_of_runs});
-        CO_TRY(const auto output, co_await script(look_program, std::move(arguments), ""));
+        auto program = with_init(look_program);
+        CO_TRY(const auto output, co_await script(std::move(program), std::move(arguments), ""));
         LookReader reader(output);
         auto runs = reader.read();
         if (!runs) co_return std::move(runs).error();
@@ -143,6 +159,8 @@ public:
         CO_TRY(auto found, co_await blocking_.call(std::move(add)));
         for (auto& [key, run] : found)
             if (run.unanswered) CO_CHECK(co_await check(key, run));
+        for (auto& [key, run] : found)
+            if (run.drawn) CO_CHECK(co_await read_names(key, run));
         co_return found;
     }
 
@@ -175,13 +193,12 @@ private:
                 done.now.emplace_back(action.key, std::move(run));
                 break;
             }
+            case Verb::keep:
+            case Verb::go_on:
             case Verb::restore:
             case Verb::fetch_log: {
                 const auto key = action.key;
-                if (action.verb == Verb::restore)
-                    CO_CHECK(co_await restore(std::move(action)));
-                else
-                    CO_CHECK(co_await fetch(std::move(action)));
+                CO_CHECK(co_await advance(std::move(action)));
                 CO_TRY(auto runs, co_await observe());
                 if (auto found = runs.find(key); found != runs.end())
                     done.now.emplace_back(key, std::move(found->second));
@@ -193,6 +210,53 @@ private:
                 break;
         }
         co_return done;
+    }
+
+    awaitable<Result<void>> advance(RunAction action) {
+        const auto folder = std::string(folder_of_runs) + "/" + action.key;
+        switch (action.verb) {
+            case Verb::keep: co_return co_await keep(std::move(action));
+            case Verb::go_on: co_return co_await put_all(folder, std::move(action.inputs));
+            case Verb::restore: co_return co_await restore(std::move(action));
+            case Verb::fetch_log: co_return co_await fetch(std::move(action));
+            case Verb::start:
+            case Verb::remove: break;
+        }
+        co_return Result<void>{};
+    }
+
+    awaitable<Result<api::json::object>> drawn(std::string key) {
+        auto arguments = words({std::string(folder_of_runs) + "/" + key});
+        CO_TRY(const auto text, co_await script(read_drawn, std::move(arguments), ""));
+        auto parsed = api::parse_yaml(text);
+        // the reader's own words could quote a secret
+        if (!parsed || !parsed->value.is_object())
+            co_return Error{ErrorClass::transient, "the settings that run " + key + " drew are not a YAML mapping"};
+        co_return std::move(parsed->value.get_object());
+    }
+    awaitable<Result<void>> read_names(std::string key, Run& run) {
+        CO_TRY(const auto settings, co_await drawn(key));
+        for (const auto& [name, value] : settings) run.drawn->emplace_back(name);
+        co_return Result<void>{};
+    }
+    /// Hands over what was drawn to whoever keeps it.
+    awaitable<Result<void>> keep(RunAction action) {
+        CO_TRY(auto settings, co_await drawn(action.key));
+        for (const auto& name : action.keeping->but) settings.erase(name);
+        const auto& whose = action.mark.namespace_name;
+        Keepsake keepsake{whose.substr(0, whose.find('/')), action.keeping->secret, action.keeping->key,
+                          std::move(settings)};
+        auto hand_over = [directory = data_directory_, key = action.key, keepsake = std::move(keepsake)] {
+            return write_keepsake(directory, key, keepsake);
+        };
+        co_return co_await blocking_.call(std::move(hand_over));
+    }
+    awaitable<Result<void>> put_all(std::string folder, std::map<std::string, Secret> files) {
+        for (const auto& [name, content] : files) {
+            auto text = content.reveal();
+            CO_CHECK(co_await put(folder, name, std::move(text)));
+        }
+        co_return Result<void>{};
     }
 
     /// Asks the machine's site, as a visitor would; an answer as it should be is written down beside the run.
@@ -222,13 +286,16 @@ private:
     awaitable<Result<void>> start(RunAction action) {
         const auto folder = std::string(folder_of_runs) + "/" + action.key;
         CO_CHECK(co_await put(folder, "mark", action.mark.text() + "\n"));
-        CO_CHECK(co_await put(folder, "variables.yml", action.variables.reveal()));
+        CO_CHECK(co_await put_all(folder, std::move(action.inputs)));
         CO_CHECK(co_await put_check(folder, action));
-        CO_CHECK(co_await put(folder, "run.sh", run_program));
-        auto arguments =
-            words({folder, action.repository, action.version, action.playbook, action.requirements,
-                   std::to_string(action.line_timeout_seconds), std::to_string(action.total_timeout_seconds)});
-        CO_TRY(const auto output, co_await script(start_run, std::move(arguments), ""));
+        CO_CHECK(co_await put(folder, "provision.sh", action.program));
+        if (!action.stop_program.empty()) CO_CHECK(co_await put(folder, "stop.sh", action.stop_program));
+        CO_CHECK(co_await put(folder, "run.sh", script_program));
+        auto arguments = words({folder, folder_of_cache, std::to_string(action.line_timeout_seconds),
+                                std::to_string(action.total_timeout_seconds)});
+        for (auto& argument : action.arguments) arguments.push_back(std::move(argument));
+        auto program = with_init(start_run);
+        CO_TRY(const auto output, co_await script(std::move(program), std::move(arguments), ""));
         (void)output;
         co_return Result<void>{};
     }

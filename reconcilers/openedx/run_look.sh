@@ -1,7 +1,5 @@
-# Shows every run on this machine: lines "word value" for each folder below $1, then the end of its log, by length.
-# Tells one start of this machine from the next: a container shares its host's boot_id, a VM's first process begins at
-# the same tick each time.
-init="$(cat /proc/sys/kernel/random/boot_id) $(sed 's/.*) //' /proc/1/stat | cut -d ' ' -f 20)"
+# Shows every run in a folder: lines "word value" for each folder below $1, then the end of its log, by length. $init
+# tells one start of the machine from the next, as run_init.sh prints it there.
 for folder in "$1"/*/; do
     [ -d "$folder" ] || continue
     cd "$folder" || continue
@@ -18,6 +16,7 @@ for folder in "$1"/*/; do
             sed 's/^/check./' check
         fi
     fi
+    [ -s generated ] && [ ! -e kept.yml ] && [ ! -e exit ] && echo "asks yes"
     [ -e lock ] && ! flock -n lock true && echo "alive yes"
     if [ -e log ]; then
         bytes=$(stat -c %s log)

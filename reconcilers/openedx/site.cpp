@@ -3,6 +3,7 @@
 #include "api/yaml.hpp"
 #include "crd/databaseservers.hpp"
 #include "crd/rabbitmqservers.hpp"
+#include "openedx/tutor_settings.hpp"
 #include "runtime/base64.hpp"
 
 #include <algorithm>
@@ -185,6 +186,34 @@ std::string first_of(const std::optional<A>& own, const B& of_class, const std::
         return of_class.value_or(otherwise);
 }
 
+/// Makes it a configuration for Tutor. `hashed` is what a new AppServer follows from.
+Result<void> add_tutor(Configuration& out, api::json::object& settings, api::json::object& hashed, const Site& site,
+                       const crd::Instance& instance, const crd::InstanceClass& of_class) {
+    const auto own = instance.spec.tutor.value_or(crd::Instance::Spec::Tutor{});
+    if (!of_class.spec.tutor) {
+        if (own.plugins.empty() && own.patches.empty()) return {};
+        return Error{ErrorClass::invalid, "spec.tutor: InstanceClass " + of_class.metadata.name +
+                                              " makes sites with Ansible; leave it out, or choose another class"};
+    }
+    const auto& tutor = *of_class.spec.tutor;
+    out.plugin = tutor_plugin(tutor.patches, own.patches);
+    std::vector<std::string> plugins;
+    if (!out.plugin.empty()) plugins.emplace_back("ocim");
+    for (const auto* names : {&tutor.plugins, &own.plugins})
+        for (const auto& name : *names)
+            if (std::ranges::find(plugins, name) == plugins.end()) plugins.push_back(name);
+    out.tutor = api::to_text(tutor_settings(site, plugins)) + "\n";
+    const auto images = tutor_images(site, tutor.build_images);
+    const auto list = [](const auto& items) { return api::json::array(items.begin(), items.end()); };
+    settings["tutor"] = api::json::object{{"requirements", list(tutor.requirements)},
+                                          {"plugins", list(plugins)},
+                                          {"buildImages", list(images)},
+                                          {"plugin", !out.plugin.empty()}};
+    hashed["tutor"] = settings["tutor"];
+    hashed["plugin"] = out.plugin;
+    return {};
+}
+
 }  // namespace
 
 ObjectNames::ObjectNames(const std::string& instance)
@@ -193,6 +222,7 @@ ObjectNames::ObjectNames(const std::string& instance)
       broker(instance + "-rabbitmq"),
       basic_auth(instance + "-basic-auth"),
       configuration(instance + "-configuration"),
+      tutor(instance + "-tutor"),
       fragment(instance + "-http") {}
 
 Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::Status& status) {
@@ -332,6 +362,8 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     out.secret_variables = api::to_text(api::json::array(site.secret_variables.begin(), site.secret_variables.end()));
     auto hashed = declared(site, secrets, own.rollout.request.value_or(""));
     hashed["settings"] = settings;
+    if (auto added = add_tutor(out, settings, hashed, site, instance, of_class); !added)
+        return std::move(added).error();
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
     settings["domains"] = names_in(site.internal);
     if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;

@@ -120,6 +120,8 @@ Result<void> change_run(RunWorld& world, openedx::RunSnapshot& things, const ope
                 });
             return {};
         }
+        case Verb::keep:
+        case Verb::go_on: return found == things.end() ? missing("the run") : Result<void>();
         case Verb::fetch_log:
             if (found == things.end()) return missing("the run");
             found->second.fetched_bytes = found->second.log_bytes;

@@ -243,7 +243,7 @@ TEST(InstanceClass, SaysHowLongARunMayTakeUnlessAnAppServerDoes) {
         appserver.metadata.name = "demo-1";
         appserver.metadata.namespace_ = "campus";
         appserver.spec.instance_name = "demo";
-        appserver.spec.provisioner.ansible.emplace().line_timeout_seconds = c.own;
+        appserver.spec.provisioner.emplace().ansible.emplace().line_timeout_seconds = c.own;
         runtime::Children children;
         children.add(test::secret("campus", "demo-1-config", {{"settings.json", c.settings}}));
         for (const auto& child : AppServers::compose(appserver, children, {}).children) {

@@ -1,15 +1,18 @@
 #!/usr/bin/python3
-"""What reconcilers/openedx/run_script.sh says it failed in, with the real git and pip."""
+"""What reconcilers/openedx/run_script.sh says it failed in, and what it keeps from run to run, with the real git and pip."""
 import functools
 import http.server
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
 import threading
 import unittest
 
-SCRIPT = os.path.abspath("reconcilers/openedx/run_script.sh")
+PROGRAMS = os.path.abspath("reconcilers/openedx")
+sys.path.insert(0, "tests/support/tutor")
+import wheel  # noqa: E402
 
 
 class Index(http.server.BaseHTTPRequestHandler):
@@ -48,26 +51,48 @@ class RunScript(unittest.TestCase):
         server.server_close()
         return f"http://127.0.0.1:{server.server_port}/simple"
 
-    def failed_step(self, requirements, index="http://127.0.0.1:9/simple", named="pip.txt"):
-        name = os.path.join(self.home, str(len(os.listdir(self.home))))
-        source, folder = name + ".git", name + ".run"
-        os.makedirs(folder)
+    def repository(self, files):
+        source = os.path.join(self.home, f"{len(os.listdir(self.home))}.git")
         os.makedirs(source)
-        with open(os.path.join(source, "pip.txt"), "w", encoding="utf-8") as file:
-            file.write(requirements)
-        for words in (["init", "-q", "-b", "main"], ["add", "."],
-                      ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "one"]):
+        subprocess.run(["git", "init", "-q", "-b", "main"], cwd=source, check=True)
+        self.commit(source, files)
+        return source
+
+    def commit(self, source, files):
+        for name, text in files.items():
+            with open(os.path.join(source, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        for words in (["add", "."], ["-c", "user.name=a", "-c", "user.email=a@example.org", "commit", "-qm", "one"]):
             subprocess.run(["git", *words], cwd=source, check=True)
+        return subprocess.run(["git", "rev-parse", "HEAD"], cwd=source, check=True, capture_output=True, text=True).stdout.strip()
+
+    def start(self, source, requirements="", index="http://127.0.0.1:9/simple", version="main", cache="cache"):
+        """The folder of a run that has ended."""
+        folder = os.path.join(self.home, f"{len(os.listdir(self.home))}.run")
+        os.makedirs(folder)
+        shutil.copy(os.path.join(PROGRAMS, "run_ansible.sh"), os.path.join(folder, "provision.sh"))
+        with open(os.path.join(folder, "variables.yml"), "w", encoding="utf-8") as file:
+            file.write("{}")
         environment = dict(os.environ, PIP_INDEX_URL=index, PIP_RETRIES="1", PIP_CONFIG_FILE=os.devnull, HOME=self.home,
-                           PIP_DISABLE_PIP_VERSION_CHECK="1", no_proxy="*")
-        subprocess.run(["setsid", "-w", "sh", SCRIPT, folder, source, "main", "site.yml", named, "60", "120"],
-                       env=environment, stdin=subprocess.DEVNULL, check=False, timeout=180)
-        with open(os.path.join(folder, "exit"), encoding="utf-8") as file:
-            self.assertNotEqual(file.read().strip(), "0")
-        with open(os.path.join(folder, "log"), encoding="utf-8") as file:
-            self.log = file.read()
-        with open(os.path.join(folder, "step"), encoding="utf-8") as file:
+                           PIP_DISABLE_PIP_VERSION_CHECK="1", no_proxy="*", PATH=f"{self.home}/bin:{os.environ['PATH']}")
+        return folder, subprocess.Popen(
+            ["setsid", "-w", "sh", os.path.join(PROGRAMS, "run_script.sh"), folder, os.path.join(self.home, cache), "boot 1",
+             "60", "120", source, version, "site.yml", requirements], env=environment, stdin=subprocess.DEVNULL)
+
+    def run_to_the_end(self, *arguments, **named):
+        folder, process = self.start(*arguments, **named)
+        process.wait(180)
+        self.log = self.text(folder, "log")
+        return folder
+
+    def text(self, folder, name):
+        with open(os.path.join(folder, name), encoding="utf-8") as file:
             return file.read().strip()
+
+    def failed_step(self, requirements, index="http://127.0.0.1:9/simple", named="pip.txt"):
+        folder = self.run_to_the_end(self.repository({"pip.txt": requirements}), named, index)
+        self.assertNotEqual(self.text(folder, "exit"), "0")
+        return self.text(folder, "step")
 
     def test_tells_what_was_not_reached_from_what_is_wrong(self):
         for reason, step, arguments in (
@@ -79,6 +104,101 @@ class RunScript(unittest.TestCase):
                 ("nothing is required: the playbook is next", "playbook", ("",))):
             with self.subTest(reason):
                 self.assertEqual(self.failed_step(*arguments), step, self.log)
+
+    def test_a_mirror_is_kept_and_follows_its_repository(self):
+        self.stand_in_for_ansible()
+        source = self.repository({"site.yml": "one"})
+        first = self.run_to_the_end(source)
+        self.assertEqual((self.text(first, "exit"), self.text(first, "source/site.yml")), ("0", "one"), self.log)
+        commit = self.commit(source, {"site.yml": "two"})
+        second = self.run_to_the_end(source)
+        self.assertEqual((self.text(second, "commit"), self.text(second, "source/site.yml")), (commit, "two"))
+        mirrors = [n for n in os.listdir(f"{self.home}/cache/mirrors") if not n.endswith(".lock")]
+        self.assertEqual(len(mirrors), 1)
+        os.rename(source, source + ".away")
+        third = self.run_to_the_end(source, version=commit)
+        self.assertEqual(self.text(third, "exit"), "0", f"a commit that is there is not asked for: {self.log}")
+        self.assertEqual(self.text(self.run_to_the_end(source), "step"), "fetch", "what a branch stands for is always asked")
+
+    def test_a_mirror_that_is_damaged_is_made_anew(self):
+        self.stand_in_for_ansible()
+        source = self.repository({"site.yml": "one"})
+        self.run_to_the_end(source)
+        mirror = next(n for n in os.listdir(f"{self.home}/cache/mirrors") if not n.endswith(".lock"))
+        shutil.rmtree(f"{self.home}/cache/mirrors/{mirror}/objects")
+        self.run_to_the_end(source)
+        self.assertEqual(self.text(self.run_to_the_end(source), "exit"), "0", self.log)
+
+    def test_runs_share_a_mirror_and_an_environment_also_at_once(self):
+        source = self.repository({"pip.txt": f"tutor @ {self.served_wheel()}\n", "site.yml": "one"})
+        runs = [self.start(source, "pip.txt") for _ in range(3)]
+        for folder, process in runs:
+            process.wait(180)
+            self.assertEqual(self.text(folder, "step"), "playbook", self.text(folder, "log"))
+        self.assertEqual(len(self.environments()), 1)
+        self.assertEqual(self.asked, ["/" + wheel.NAME], "downloaded once")
+        # one that a crash left half made is made anew
+        made = f"{self.home}/cache/environments/{self.environments()[0]}"
+        os.remove(f"{made}/complete")
+        os.remove(f"{made}/bin/tutor")
+        self.run_to_the_end(source, "pip.txt")
+        self.assertTrue(os.path.exists(f"{made}/bin/tutor") and os.path.exists(f"{made}/complete"), self.log)
+
+    def content_key(self, files):
+        folder = tempfile.mkdtemp(dir=self.home)
+        for name, text in files.items():
+            with open(os.path.join(folder, name), "w", encoding="utf-8") as file:
+                file.write(text)
+        with open(os.path.join(PROGRAMS, "run_script.sh"), encoding="utf-8") as file:
+            program = file.read().partition("<<'END'\n")[2].partition("\nEND\n")[0]
+        run = subprocess.run(["python3", "-c", program, os.path.join(folder, "pip.txt")], capture_output=True, text=True, check=True)
+        return run.stdout.strip()
+
+    def test_an_environment_is_found_by_what_its_requirements_say(self):
+        plain, commit = {"pip.txt": "ansible==2.10.7\n"}, "a" * 40
+        named = {"pip.txt": "-r more.txt\n-c pins.txt\n", "more.txt": "ansible\n", "pins.txt": "jinja2==3.1\n"}
+        self.assertEqual(self.content_key(plain), self.content_key(plain))
+        self.assertEqual(self.content_key(named), self.content_key(named))
+        for reason, other in (("other words", {"pip.txt": "ansible==2.10.8\n"}),
+                              ("other words in a file that is named", {**named, "more.txt": "ansible<8\n"}),
+                              ("other words in a constraint", {**named, "pins.txt": "jinja2==3.0\n"})):
+            self.assertTrue(self.content_key(other), reason)
+            self.assertNotIn(self.content_key(other), (self.content_key(plain), self.content_key(named)), reason)
+        self.assertTrue(self.content_key({"pip.txt": f"git+https://example.org/a@{commit}#egg=a\n"}), "a commit stays what it is")
+        for reason, text in (("a branch moves", "git+https://example.org/a@main\n"), ("a folder of the repository", "./here\n"),
+                             ("an editable one", "-e .\n"), ("a file of the machine", "a @ file:///srv/a.whl\n"),
+                             ("a list that lies elsewhere", "-r https://example.org/r.txt\n"), ("itself", "-r pip.txt\n"),
+                             ("a list that is not there", "-r none.txt\n"), ("a name cut in two", "-r \\\nnone.txt\n")):
+            self.assertEqual(self.content_key({"pip.txt": text}), "", reason)
+
+    def environments(self):
+        folder = f"{self.home}/cache/environments"
+        return [n for n in os.listdir(folder) if not n.endswith(".lock")] if os.path.exists(folder) else []
+
+    def served_wheel(self):
+        """The address of something that pip installs without any index."""
+        wheel.build(self.home)
+        self.asked = asked = []
+
+        class Files(http.server.SimpleHTTPRequestHandler):
+            def do_GET(self):
+                asked.append(self.path)
+                super().do_GET()
+
+            def log_message(self, *_):
+                pass
+
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Files, directory=self.home))
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        self.addCleanup(server.server_close)
+        self.addCleanup(server.shutdown)
+        return f"http://127.0.0.1:{server.server_port}/{wheel.NAME}"
+
+    def stand_in_for_ansible(self):
+        os.makedirs(f"{self.home}/bin")
+        with open(f"{self.home}/bin/ansible-playbook", "w", encoding="utf-8") as file:
+            file.write("#!/bin/sh\nexit 0\n")
+        os.chmod(f"{self.home}/bin/ansible-playbook", 0o755)
 
 
 if __name__ == "__main__":

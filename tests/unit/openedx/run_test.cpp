@@ -275,7 +275,7 @@ TEST(ProvisioningRun, SaysWhyItFailed) {
         run.failed_task = c.task;
         run.tail = "cloning\nno hosts matched\n";
         auto object = run_object();
-        object.spec.ansible.requirements = "pip.txt";
+        object.spec.ansible->requirements = "pip.txt";
         const auto report = Runs::report(object, inputs(), with(run));
         EXPECT_EQ(report.verdict.message, c.expected) << c.reason;
         object.status = report.status;
@@ -305,7 +305,7 @@ TEST(ProvisioningRun, NoSecretInTaskNamesAndUrls) {
             << damaged << ": which are secret is not known, so all are";
 
     auto object = run_object();
-    object.spec.ansible.repository = "https://user:to%40ken@git.example.com/a.git";
+    object.spec.ansible->repository = "https://user:to%40ken@git.example.com/a.git";
     EXPECT_EQ(Runs::describe(Runs::diff(object, inputs(), {}).at(0)).find("to%40ken"), std::string::npos);
     failed.failed_task.clear();
     failed.tail = "fatal: unable to access 'https://user:to%40ken@git.example.com/a.git/'\n";

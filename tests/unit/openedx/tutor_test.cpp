@@ -1,0 +1,233 @@
+#include "campus.hpp"
+#include "openedx/appserver.hpp"
+#include "openedx/keepsakes.hpp"
+#include "openedx/provisioner.hpp"
+#include "openedx/tutor_settings.hpp"
+#include "runtime/base64.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+#include <filesystem>
+
+namespace ocim::openedx {
+namespace {
+
+using test::Campus;
+using test::Json;
+using Verb = RunAction::Verb;
+
+Json parsed(std::string_view text) {
+    auto out = api::parse_json(text);
+    EXPECT_TRUE(out) << text;
+    return out ? std::move(out->value) : Json();
+}
+
+Site site() {
+    Site out;
+    out.display_name = "Campus {{ 1 }}";
+    out.email = "a@example.org";
+    out.release = "master";
+    out.platform_repository = "https://github.com/openedx/edx-platform.git";
+    out.platform_commit = "master";
+    for (const auto service : services) out.internal[service] = std::string(short_name(service)) + ".example.org";
+    return out;
+}
+
+TEST(TutorSettings, SayWhereTheSiteIsAndWhatIsNotOnItsMachine) {
+    const auto plain = parsed(R"({"LMS_HOST":"lms.example.org","CMS_HOST":"studio.example.org",
+        "PREVIEW_LMS_HOST":"preview.example.org","PLATFORM_NAME":"Campus {{ 1 }}","CONTACT_EMAIL":"a@example.org",
+        "ENABLE_HTTPS":true,"ENABLE_WEB_PROXY":false,"CADDY_HTTP_PORT":80,"PLUGINS":["mfe"]})");
+    auto with_mysql = site(), with_mongodb = site(), with_mail = site(), with_source = site(), with_extra = site();
+    with_mysql.mysql = MySqlAccess{"db", 3307, "demo_x", "demo", Secret("key")};
+    with_mongodb.mongodb = MongoAccess{{"m1", "m2"}, 27018, "demo_x", "demo", Secret("word")};
+    with_mail.mail_relay = MailRelay{"relay", 587, Secret("me"), Secret("word"), ""};
+    with_source.release = "release/ulmo.1";
+    with_source.platform_repository = "https://example.org/p.git";
+    with_source.platform_commit = "abc";
+    with_extra.extra = {parsed(R"({"LMS_HOST":"other","NEW":{"a":1}})").as_object(),
+                        parsed(R"({"NEW":{"b":2}})").as_object()};
+    const auto password = mysql_password(Secret("key"), "demo_edxapp");
+    const struct {
+        const char* reason;
+        Site site;
+        std::string more;
+    } cases[] = {
+        {"everything on the machine", site(), "{}"},
+        {"MySQL elsewhere: one account for both, there is no root's", with_mysql,
+         R"({"RUN_MYSQL":false,"MYSQL_HOST":"db","MYSQL_PORT":3307,"OPENEDX_MYSQL_DATABASE":"demo_x_edxapp",
+             "OPENEDX_MYSQL_USERNAME":"demo_edxapp","MYSQL_ROOT_USERNAME":"demo_edxapp","OPENEDX_MYSQL_PASSWORD":")" +
+             password + R"(","MYSQL_ROOT_PASSWORD":")" + password + "\"}"},
+        {"MongoDB elsewhere", with_mongodb,
+         R"({"RUN_MONGODB":false,"MONGODB_HOST":"m1,m2","MONGODB_PORT":27018,"MONGODB_DATABASE":"demo_x",
+             "MONGODB_USERNAME":"demo","MONGODB_PASSWORD":"word","FORUM_MONGODB_DATABASE":"demo_x_forum"})"},
+        {"mail by a relay", with_mail,
+         R"({"RUN_SMTP":false,"SMTP_HOST":"relay","SMTP_PORT":587,"SMTP_USERNAME":"me","SMTP_PASSWORD":"word",
+             "SMTP_USE_TLS":true})"},
+        {"not the stock source", with_source,
+         R"({"OPENEDX_COMMON_VERSION":"release/ulmo.1","EDX_PLATFORM_REPOSITORY":"https://example.org/p.git",
+             "EDX_PLATFORM_VERSION":"abc"})"},
+        {"what people add goes over everything", with_extra, R"({"LMS_HOST":"other","NEW":{"a":1,"b":2}})"},
+    };
+    for (const auto& c : cases) {
+        auto expected = plain.as_object();
+        const auto more = parsed(c.more);
+        for (const auto& [name, value] : more.as_object()) expected[name] = value;
+        EXPECT_EQ(tutor_settings(c.site, {"mfe"}), expected) << c.reason;
+    }
+    EXPECT_EQ(tutor_images(site(), {"mfe"}), (std::vector<std::string>{"mfe"}));
+    EXPECT_EQ(tutor_images(with_source, {"mfe"}), (std::vector<std::string>{"openedx", "mfe"}));
+}
+
+TEST(TutorSettings, PatchesOfTheInstanceComeAfterThoseOfItsClass) {
+    EXPECT_EQ(tutor_plugin({}, {}), "");
+    EXPECT_EQ(parsed(tutor_plugin({{"a", "1"}, {"b", "2"}}, {{"a", "3\n"}})),
+              parsed(R"({"name":"ocim","version":"1.0.0","patches":{"a":"1\n3\n","b":"2"}})"));
+}
+
+crd::ProvisioningRun tutor_run() {
+    crd::ProvisioningRun out;
+    out.metadata.namespace_ = "campus";
+    out.metadata.name = "demo-1-1";
+    out.metadata.uid = "uid-1";
+    out.spec.machine_ref.name = "demo-1";
+    auto& tutor = out.spec.tutor.emplace();
+    tutor.requirements = {"tutor[full]>=21,<22", "tutor-x"};
+    tutor.plugins = {"ocim", "mfe"};
+    tutor.build_images = {"openedx"};
+    tutor.plugin_ref = {"demo-1-config", "plugin.yml"};
+    tutor.kept_ref = {"demo-tutor", "config.yml"};
+    out.spec.variables_ref = {"demo-1-config", "config.yml"};
+    return out;
+}
+
+runtime::Inputs inputs(const std::string& kept) {
+    runtime::Inputs out;
+    out.installation = "prod";
+    out.add(test::secret("campus", "demo-1-config",
+                         {{"config.yml", R"({"LMS_HOST":"a","ROOT_PASSWORD":"ours"})"}, {"plugin.yml", "{}"}}));
+    out.add(test::secret("campus", "demo-tutor", {{"config.yml", kept}}));
+    return out;
+}
+
+TEST(TutorRun, BeginsWithWhatWasKeptUnderWhatIsSettledNow) {
+    const auto given = inputs("ID: drawn\nLMS_HOST: old\n");
+    const auto actions = Runs::diff(tutor_run(), given, {});
+    ASSERT_EQ(actions.size(), 1u);
+    const auto& start = actions.front();
+    EXPECT_EQ(start.verb, Verb::start);
+    EXPECT_EQ(Runs::describe(start), "start tutor local with tutor[full]>=21,<22");
+    EXPECT_EQ(start.arguments, (std::vector<std::string>{"plugin=ocim", "plugin=mfe", "image=openedx"}));
+    EXPECT_EQ(parsed(start.inputs.at("config.yml").reveal()),
+              parsed(R"({"ID":"drawn","LMS_HOST":"a","ROOT_PASSWORD":"ours"})"));
+    EXPECT_EQ(start.inputs.at("requirements.txt").reveal(), "tutor[full]>=21,<22\ntutor-x\n");
+    EXPECT_EQ(start.inputs.at("plugin.yml").reveal(), "{}");
+    EXPECT_NE(start.program.find("tutor local launch --non-interactive"), std::string::npos);
+    EXPECT_NE(start.stop_program.find("local stop"), std::string::npos);
+}
+
+TEST(TutorRun, AsksForItsHeartbeatUnlessTheClassSaysOtherwise) {
+    auto run = tutor_run();
+    run.spec.check.emplace();
+    EXPECT_EQ(Runs::diff(run, inputs(""), {}).front().check->path, "/heartbeat");
+    run.spec.check->path = "/own";
+    EXPECT_EQ(Runs::diff(run, inputs(""), {}).front().check->path, "/own");
+}
+
+TEST(TutorRun, GoesOnOnlyWhenEverythingThatItDrewIsKept) {
+    openedx::Run waiting;
+    waiting.mark = runtime::Mark{"prod", "campus/demo-1-1", "uid-1", false};
+    waiting.state = openedx::Run::State::running;
+    waiting.drawn = {"ID", "KEY", "LMS_HOST"};
+    const struct {
+        const char* reason;
+        const char* kept;
+        Verb expected;
+    } cases[] = {{"nothing is kept yet", "", Verb::keep},
+                 {"a plug-in drew something more", "ID: a\n", Verb::keep},
+                 {"all of it is kept", "ID: a\nKEY: b\n", Verb::go_on}};
+    for (const auto& c : cases) {
+        const auto actions = Runs::diff(tutor_run(), inputs(c.kept), {{"uid-1", waiting}});
+        ASSERT_EQ(actions.size(), 1u) << c.reason;
+        EXPECT_EQ(actions.front().verb, c.expected) << c.reason;
+        if (c.expected == Verb::keep) {
+            EXPECT_EQ(actions.front().keeping, (Keeping{"demo-tutor", "config.yml", {"LMS_HOST", "ROOT_PASSWORD"}}));
+        } else {
+            EXPECT_EQ(parsed(actions.front().inputs.at("kept.yml").reveal()),
+                      parsed(R"({"ID":"a","KEY":"b","LMS_HOST":"a","ROOT_PASSWORD":"ours"})"));
+        }
+    }
+    waiting.drawn.reset();
+    EXPECT_TRUE(Runs::diff(tutor_run(), inputs(""), {{"uid-1", waiting}}).empty()) << "it does not wait";
+}
+
+TEST(TutorRun, MasksWhatWasDrawn) {
+    openedx::Run running;
+    running.mark = runtime::Mark{"prod", "campus/demo-1-1", "uid-1", false};
+    running.state = openedx::Run::State::running;
+    running.log_bytes = running.line_bytes = 9;
+    const auto actions = Runs::diff(tutor_run(), inputs("ID: drawn-word\n"), {{"uid-1", running}});
+    ASSERT_EQ(actions.size(), 1u);
+    EXPECT_EQ(mask("it is drawn-word", actions.front().masked), "it is ********");
+}
+
+TEST(Keepsakes, WhatIsKeptOnceNeverChanges) {
+    EXPECT_EQ(with_added(parsed(R"({"A":1})").as_object(), parsed(R"({"A":2,"B":3})").as_object()),
+              parsed(R"({"A":1,"B":3})").as_object());
+}
+
+TEST(Keepsakes, AreReadableByNobodyElseAndStayInTheirFolder) {
+    const auto folder = std::filesystem::path(testing::TempDir()) / ("ocim-keepsakes-" + std::to_string(::getpid()));
+    const Keepsake keepsake{"campus", "demo-tutor", "config.yml", {{"A", 1}}};
+    ASSERT_TRUE(write_keepsake(folder, "uid-1", keepsake));
+    const auto path = folder / "keepsakes" / "uid-1.json";
+    EXPECT_EQ(std::filesystem::status(path).permissions(),
+              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
+    EXPECT_FALSE(write_keepsake(folder, "../uid-1", keepsake));
+    std::filesystem::remove_all(folder);
+}
+
+TEST(TutorInstance, HasItsSettingsAndAnEmptySecretForWhatIsDrawn) {
+    Campus campus;
+    campus.of_class.spec.tutor.emplace().plugins = {"mfe"};
+    campus.settle();
+    const auto* configuration = campus.child("Secret", "demo-configuration");
+    ASSERT_TRUE(configuration);
+    EXPECT_TRUE(api::find(*configuration, {"data", "config.yml"}));
+    EXPECT_FALSE(api::find(*configuration, {"data", "variables.yml"}));
+    EXPECT_TRUE(campus.child("Secret", "demo-tutor"));
+    // it stays when the class goes back to Ansible: the site may come back, too
+    campus.of_class.spec.tutor.reset();
+    campus.settle();
+    EXPECT_TRUE(campus.child("Secret", "demo-tutor"));
+    EXPECT_TRUE(api::find(*campus.child("Secret", "demo-configuration"), {"data", "variables.yml"}));
+}
+
+TEST(TutorInstance, OfAClassForAnsibleSaysWhatIsWrong) {
+    Campus campus;
+    campus.instance.spec.tutor.emplace().plugins = {"mfe"};
+    const auto made = campus.settle();
+    EXPECT_EQ(made.verdict.reason, "ConfigurationInvalid");
+    EXPECT_TRUE(made.verdict.message.starts_with("spec.tutor: ")) << made.verdict.message;
+}
+
+TEST(TutorAppServer, ThatAsksForTheOtherProvisionerIsStalled) {
+    crd::AppServer object;
+    object.metadata.name = "demo-1";
+    object.metadata.namespace_ = "campus";
+    object.spec.instance_name = "demo";
+    object.spec.provisioner.emplace().ansible.emplace();
+    runtime::Children children;
+    children.add(test::secret("campus", "demo-1-config", {{"settings.json", R"({"cloud":"c","tutor":{}})"}}));
+    EXPECT_EQ(AppServers::compose(object, children, {}).verdict.reason, "OtherProvisioner");
+    object.spec.provisioner->ansible.reset();
+    object.spec.provisioner->tutor.emplace().total_timeout_seconds = 77;
+    const auto made = AppServers::compose(object, children, {});
+    for (const auto& child : made.children)
+        if (api::find_text(child.object, {"kind"}) == "ProvisioningRun") {
+            EXPECT_EQ(api::find_text(child.object, {"spec", "tutor", "keptRef", "name"}), "demo-tutor");
+            EXPECT_EQ(child.object.at("spec").at("totalTimeoutSeconds"), 77);
+        }
+}
+
+}  // namespace
+}  // namespace ocim::openedx
