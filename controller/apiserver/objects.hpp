@@ -31,11 +31,12 @@ public:
     /// The resource a route names, or null when it is not served like that (scope, sub-resource).
     const registry::Resource* resource(const Route& route) const;
 
+    /// Whoever asks for a version of the future gets a moment, for it may be on its way. Errors: 400, 504.
+    awaitable<Result<void, api::Status>> reach_version(const Exchange& exchange);
+
 private:
     using Answer = Result<net::ServerReply, api::Status>;
     awaitable<Answer> answer_verb(Exchange& exchange);
-    /// Whoever asks for a version of the future gets a moment, for it may be on its way. Errors: 400, 504.
-    awaitable<Result<void, api::Status>> reach_version(const Exchange& exchange);
     awaitable<Answer> get(const Exchange& exchange);
     awaitable<Answer> list(const Exchange& exchange);
     awaitable<Answer> create(Exchange& exchange);

@@ -52,6 +52,11 @@ awaitable<std::optional<net::ServerReply>> Server::stream(Exchange& exchange, ne
         co_return refusal_reply(status);
     }
     auto watching = objects_.watch(exchange);
+    if (!watching && watching.error().code == 504) {
+        auto reached = co_await objects_.reach_version(exchange);
+        if (!reached) co_return refusal_reply(reached.error());
+        watching = objects_.watch(exchange);
+    }
     if (!watching) co_return refusal_reply(watching.error());
     const bool plain = watching->printer->format().shape == Format::Shape::object;
     std::multimap<std::string, std::string> headers;

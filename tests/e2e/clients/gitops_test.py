@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What k9s, Argo CD and Flux ask of a server, request by request, in the form in which they send it."""
+import concurrent.futures
 import json
 import pathlib
 import sys
@@ -355,6 +356,23 @@ class GoClients(RequestTest):
         self.assertEqual((code, body["reason"], body["details"]["causes"][0]["reason"]),
                          (504, "Timeout", "ResourceVersionTooLarge"))
         self.assertEqual(body["details"]["retryAfterSeconds"], 1)
+        code, body = self.ask("GET", CONFIG_MAPS, watch="1", sendInitialEvents="true", allowWatchBookmarks="true",
+                              resourceVersionMatch="NotOlderThan", resourceVersion=str(now + 1_000_000))
+        self.assertEqual((code, body["reason"]), (504, "Timeout"))
+
+    def test_the_near_future(self):
+        """a streamed list waits for a version that is on its way"""
+        now = int(self.good("GET", CONFIG_MAPS)["metadata"]["resourceVersion"])
+        names = [f"on-its-way-{number}" for number in range(5)]
+        with concurrent.futures.ThreadPoolExecutor() as others:
+            streamed = others.submit(self.events, CONFIG_MAPS, sendInitialEvents="true", timeoutSeconds="1",
+                                     resourceVersionMatch="NotOlderThan", allowWatchBookmarks="true",
+                                     resourceVersion=str(now + len(names)))
+            for name in names:
+                self.good("POST", CONFIG_MAPS, config_map(name))
+            said = streamed.result()
+        listed = [event["object"]["metadata"].get("name") for event in said if event["type"] == "ADDED"]
+        self.assertLessEqual(set(names), set(listed), said)
 
 
 if __name__ == "__main__":
