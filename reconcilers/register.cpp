@@ -5,6 +5,7 @@
 #include "dns/register.hpp"
 #include "github/register.hpp"
 #include "loadbalancing/register.hpp"
+#include "mail/register.hpp"
 #include "messaging/register.hpp"
 #include "monitoring/register.hpp"
 #include "openedx/register.hpp"
@@ -19,6 +20,7 @@ void register_all(runtime::Manager& manager, github::Hooks& hooks) {
     dns::register_kinds(manager);
     github::register_kinds(manager, hooks);
     loadbalancing::register_kinds(manager);
+    mail::register_kinds(manager);
     messaging::register_kinds(manager);
     monitoring::register_kinds(manager);
     openedx::register_kinds(manager);

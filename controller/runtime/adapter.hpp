@@ -27,6 +27,8 @@ public:
     /// Error invalid: the object does not decode.
     virtual Result<ObjectFacts> facts(const Json& object) const = 0;
     virtual std::vector<api::Cause> admit(const Json& object, const Json* old, const Inputs& inputs) const = 0;
+    /// Another reconciler answers for the object; see CompositeKind.
+    virtual bool attends() const { return false; }
 };
 
 /// A key of a world, by number: the same key has the same number as long as the world lives.

@@ -41,6 +41,10 @@ public:
         if constexpr (requires { K::histograms(); }) return K::histograms();
         return {};
     }
+    bool attends() const override {
+        if constexpr (requires { K::attends; }) return K::attends;
+        return false;
+    }
     bool has_phase() const override {
         return requires(const typename K::Object& o) { o.status.phase; };
     }

@@ -32,8 +32,9 @@ CompositeController::CompositeController(Engine& engine, BackendBoard& board, co
       board_(board),
       composite_(adapter),
       abandoned_(
-          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})),
-      states_(engine.metrics, name_, adapter.has_phase() ? StateMetrics::Phase::shown : StateMetrics::Phase::none) {
+          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})) {
+    using Phase = StateMetrics::Phase;
+    if (!adapter.attends()) states_.emplace(engine.metrics, name_, adapter.has_phase() ? Phase::shown : Phase::none);
     for (const auto& kind : adapter.child_kinds()) kinds_.emplace(kind_id(kind), kind);
     for (const auto& one : adapter.histograms())
         histograms_.emplace(one.name, &engine.metrics.histogram(one.name, one.help, {}, one.buckets));
@@ -60,10 +61,10 @@ std::set<ObjectKey> CompositeController::owners_of(const ChildId& id, const Json
 
 void CompositeController::own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>*) {
     if (object) {
-        states_.set(key, *object);
+        if (states_) states_->set(key, *object);
         return;
     }
-    states_.forget(key);
+    if (states_) states_->forget(key);
     keep(key, {});
     memory_.erase(key);
 }
@@ -119,18 +120,18 @@ awaitable<Result<Controller::Visited>> CompositeController::visit(ObjectKey key)
     if (!said || !*said) {
         standing.verdict = {Verdict::State::stalled, "InvalidObject",
                             said ? said->error().message : std::string("it was not read yet")};
-        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        CO_TRY([[maybe_unused]] const auto told, co_await report(std::move(object), std::move(standing)));
         co_return Visited();
     }
     Inputs inputs;
     if (auto verdict = before_compose(*object, **said, inputs)) {
         standing.verdict = *std::move(verdict);
-        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        CO_TRY([[maybe_unused]] const auto told, co_await report(std::move(object), std::move(standing)));
         co_return Visited();
     }
     const bool paused = annotation(*object, paused_annotation) == "true";
     note_pause(*object, paused);
-    if (!deleting && !paused && !has_finalizer(*object, finalizer_)) {
+    if (!deleting && !paused && !composite_.attends() && !has_finalizer(*object, finalizer_)) {
         CO_TRY(object, co_await add_finalizer(engine_, kind_, std::move(object), finalizer_, this));
         if (!object) co_return Visited();
     }
@@ -153,6 +154,11 @@ std::optional<Verdict> CompositeController::before_compose(const Json& object, c
     return std::nullopt;
 }
 
+awaitable<Result<bool>> CompositeController::report(ObjectPtr object, Standing standing) {
+    if (composite_.attends()) co_return false;
+    co_return co_await statuses_.write(std::move(object), std::move(standing));
+}
+
 awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr object, Inputs inputs) {
     Children children;
     for (const auto& child : children_of(*object)) children.add(*child);
@@ -160,7 +166,7 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     Standing standing;
     if (!made) {
         standing.verdict = {Verdict::State::stalled, "InvalidObject", made.error().message};
-        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        CO_TRY([[maybe_unused]] const auto told, co_await report(std::move(object), std::move(standing)));
         co_return Visited();
     }
     standing.status = made->status;
@@ -173,15 +179,15 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     if (annotation(*object, paused_annotation) == "true") {
         standing.paused = true;
         standing.verdict.message = "Paused by its annotation; nothing is changed.";
-        CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+        CO_TRY([[maybe_unused]] const auto told, co_await report(std::move(object), std::move(standing)));
         co_return again;
     }
     const auto* stored = api::find(*object, {"status"});
-    if (!made->complete && !(stored && covers(*stored, standing.status))) {
+    if (!made->complete && !composite_.attends() && !(stored && covers(*stored, standing.status))) {
         // a choice is stored before anything follows from it; nothing but a choice is worth another visit, or a
         // verdict that the children contradict would be one for ever
         auto early = standing;
-        CO_TRY([[maybe_unused]] const bool news, co_await statuses_.write(object, std::move(early)));
+        CO_TRY([[maybe_unused]] const bool news, co_await report(object, std::move(early)));
         add(ObjectKey::of(*object), Priority::high);
     }
     std::set<ChildId> wanted;
@@ -203,7 +209,7 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     }
     if (applied.trouble) standing.verdict = *applied.trouble;
     if (auto newest = engine_.cache.find(kind_, ObjectKey::of(*object))) object = std::move(newest);
-    CO_TRY([[maybe_unused]] const auto told, co_await statuses_.write(std::move(object), std::move(standing)));
+    CO_TRY([[maybe_unused]] const auto told, co_await report(std::move(object), std::move(standing)));
     if (applied.error) co_return *applied.error;
     // what was refused may be accepted later (a name that became free): no watch tells
     if (applied.trouble && !again.again_after) co_return Visited{engine_.settings.retry_max};

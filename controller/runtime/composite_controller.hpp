@@ -42,6 +42,7 @@ private:
 
     /// What stands between the object and its composition: a verdict to report, if anything.
     std::optional<Verdict> before_compose(const Json& object, const ObjectFacts& facts, Inputs& inputs);
+    awaitable<Result<bool>> report(ObjectPtr object, Standing standing);
     awaitable<Result<Visited>> composed(ObjectPtr object, Inputs inputs);
     awaitable<Result<Applied>> apply_all(ObjectPtr owner, std::vector<Child> children);
     awaitable<Result<std::optional<Verdict>>> apply(ObjectPtr owner, Child child);
@@ -72,7 +73,7 @@ private:
     std::map<ObjectKey, Memory> memory_;
     prometheus::Counter& abandoned_;
     std::map<std::string, prometheus::Histogram*> histograms_;
-    StateMetrics states_;
+    std::optional<StateMetrics> states_;
 };
 
 }  // namespace ocim::runtime

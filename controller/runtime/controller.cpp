@@ -68,8 +68,10 @@ void Controller::changed(const Change& change, Priority priority) {
     if (change.kind == kind_id(kind_)) {
         index(change);
         const bool whole = change.before && change.after;
-        const bool news = change.writer == this ? whole && others_changed_it(*change.before, *change.after)
-                                                : !whole || asks_for_a_visit(*change.before, *change.after);
+        bool news = change.writer == this ? whole && others_changed_it(*change.before, *change.after)
+                                          : !whole || asks_for_a_visit(*change.before, *change.after);
+        // to who attends to it, its status is what somebody else says
+        if (adapter_.attends() && whole) news = news || tells_news(*change.before, *change.after);
         if (news) add(change.key, priority);
     } else {
         other_changed(change, priority);
@@ -95,15 +97,17 @@ void Controller::index(const Change& change) {
         ClaimIndex::Claimant who;
         who.kind_id = kind_id(kind_);
         who.key = change.key;
-        for (const auto& other : engine_.claims.set(who, {}))
-            if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
+        if (!adapter_.attends())
+            for (const auto& other : engine_.claims.set(who, {}))
+                if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
         own_changed(change.key, object, nullptr);
         return;
     }
     auto said = adapter_.facts(*object);
     index_needs(change.key, said);
-    for (const auto& other : engine_.claims.set(claimant(*object), said ? said->claims : std::vector<Claim>()))
-        if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
+    if (!adapter_.attends())
+        for (const auto& other : engine_.claims.set(claimant(*object), said ? said->claims : std::vector<Claim>()))
+            if (other.kind_id == kind_id(kind_)) add(other.key, Priority::high);
     const auto& held = facts_.insert_or_assign(change.key, std::move(said)).first->second;
     own_changed(change.key, object, &held);
 }

@@ -90,7 +90,8 @@ void Manager::add(std::unique_ptr<ExternalAdapter> kind) {
 
 std::vector<api::Kind> Manager::kinds() const {
     std::vector<api::Kind> out;
-    for (const auto& controller : state_->controllers) out.push_back(controller->kind());
+    for (const auto& controller : state_->controllers)
+        if (!controller->adapter().attends()) out.push_back(controller->kind());
     return out;
 }
 
@@ -131,7 +132,7 @@ std::vector<api::Cause> Manager::admit(const api::Kind& kind, const Json& object
 
 const Controller* Manager::State::controller_of(const api::Kind& kind) const {
     for (const auto& controller : controllers)
-        if (kind_id(controller->kind()) == kind_id(kind)) return controller.get();
+        if (!controller->adapter().attends() && kind_id(controller->kind()) == kind_id(kind)) return controller.get();
     return nullptr;
 }
 

@@ -1,5 +1,7 @@
 #include "monitoring/monitor.hpp"
 
+#include "crd/mailrelays.hpp"
+#include "crd/notifications.hpp"
 #include "net/fetch.hpp"
 
 #include <algorithm>
@@ -13,7 +15,6 @@ using Verb = Action::Verb;
 using std::chrono::seconds;
 
 constexpr auto alerting = "Alerting";  // a condition
-constexpr auto sends_no_mail = "SendsNoMail";
 
 Key key_of(const Object& object) { return {object.metadata.key()}; }
 runtime::Mark mark_of(const Object& object, const std::string& installation) {
@@ -37,6 +38,7 @@ Result<Probe, runtime::Verdict> wanted(const Object& object, const runtime::Inpu
     out.interval = seconds(spec.interval_seconds);
     out.timeout = seconds(spec.timeout_seconds);
     out.enabled = spec.enabled;
+    out.alert_after = static_cast<unsigned>(spec.alert_after_failures);
     if (spec.expected_status) out.expected_status = static_cast<unsigned>(*spec.expected_status);
     for (const auto& header : spec.headers) {
         Secret value(header.value.value_or(""));
@@ -61,23 +63,67 @@ runtime::Finding up_finding(const Object& object, const std::optional<Outcome>& 
     return {"Up", last->up ? "True" : "False", last->up ? "ProbeSucceeded" : "ProbeFailed", last->message};
 }
 
-/// Whoever is named to be told by mail, and will not be: said as long as it is so, and once as an Event.
-void say_who_is_not_told(const Object& object, runtime::Report<Object>& out) {
+/// Whether those who are named are told by mail, as long as there are any; and once as an Event when they are not.
+void say_who_is_told(const Object& object, const runtime::Inputs& inputs, runtime::Report<Object>& out) {
     if (object.spec.alert_emails.empty()) return;
-    std::string message = "MonitoringService " + object.spec.service_ref.name +
-                          " is the built-in prober, which sends no mail: nobody in spec.alertEmails is told; alert on "
-                          "the metric ocim_probe_success instead";
-    const auto said = std::ranges::any_of(object.status.conditions, [](const auto& item) {
-        return item.type == alerting && item.status == "False" && item.reason == sends_no_mail;
+    const auto service = inputs.get<crd::MonitoringService>("", object.spec.service_ref.name);
+    const auto named = service ? service->spec.prober.mail_relay_ref : std::nullopt;
+    const auto relay = named ? named->name : std::string("default");
+    runtime::Finding finding{alerting, "True", "ByMail", "through MailRelay " + relay};
+    const auto& alert = object.status.alert;
+    const auto notice = alert ? inputs.get<crd::Notification>(object.metadata.namespace_, alert->name) : std::nullopt;
+    const auto ready = [&](const api::Condition& item) { return item.type == "Ready"; };
+    if (!inputs.find(crd::MailRelay::kind, "", relay)) {
+        finding = {alerting, "False", "NoMailRelay",
+                   "MailRelay " + relay +
+                       " does not exist: nobody in spec.alertEmails is told; make it, or alert on the "
+                       "metric ocim_probe_success"};
+    } else if (notice && !notice->status.sent_at) {
+        const auto found = std::ranges::find_if(notice->status.conditions, ready);
+        const bool said = found != notice->status.conditions.end();
+        finding = {alerting, "False", "NotSent",
+                   "Notification " + alert->name + ": " + (said ? found->message : std::string("is being sent"))};
+    }
+    const bool known = std::ranges::any_of(object.status.conditions, [&](const auto& item) {
+        return item.type == alerting && item.status == finding.status && item.reason == finding.reason;
     });
-    if (!said) out.notes.push_back({true, sends_no_mail, message});
-    out.findings.push_back({alerting, "False", sends_no_mail, std::move(message)});
+    if (!known && finding.reason == "NoMailRelay") out.notes.push_back({true, finding.reason, finding.message});
+    out.findings.push_back(std::move(finding));
+}
+
+/// "<monitor>-down-<when>".
+std::string alert_name(const Object& object, const std::string& since) {
+    constexpr std::size_t room = 220;  // of the 253 of a name
+    std::string when;
+    for (const char c : since)
+        if (c >= '0' && c <= '9') when += c;
+    return object.metadata.name.substr(0, room) + "-down-" + when;
+}
+
+/// An alert begins once with the last of so many failures, and ends with the first success.
+void follow_alert(const Object& object, const Outcome& last, Object::Status& status) {
+    const bool open = status.alert && !status.alert->recovered_at;
+    if (last.alert && !open) {
+        const auto since = rfc3339(last.at);
+        auto& alert = status.alert.emplace();
+        alert.name = alert_name(object, since);
+        alert.since = since;
+        alert.message = last.message;
+    } else if (last.up && open) {
+        status.alert->recovered_at = rfc3339(last.at);
+    }
 }
 
 }  // namespace
 
 std::vector<runtime::Reference> Monitor::needs(const Object& object) {
     std::vector<runtime::Reference> out;
+    if (!object.spec.alert_emails.empty()) {
+        out.push_back({crd::MonitoringService::kind, "", object.spec.service_ref.name, true});
+        out.push_back({crd::MailRelay::kind, "", "", true});
+        if (object.status.alert)
+            out.push_back({crd::Notification::kind, object.metadata.namespace_, object.status.alert->name, true});
+    }
     for (const auto& header : object.spec.headers) {
         if (!header.value_ref) continue;
         runtime::Reference ref{api::secret_kind, object.metadata.namespace_, header.value_ref->name};
@@ -125,6 +171,7 @@ runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inp
     out.status.last_probe = before.last_probe;
     out.status.status_code = before.status_code;
     out.status.message = before.message;
+    out.status.alert = before.alert;
 
     const auto probe = wanted(object, inputs);
     const auto found = seen.find(key_of(object));
@@ -140,11 +187,12 @@ runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inp
         out.status.status_code.reset();
         if (last->status) out.status.status_code = static_cast<std::int32_t>(*last->status);
         out.status.message = last->message;
+        follow_alert(object, *last, out.status);
         if (before.up.value_or(true) != last->up)
             out.notes = {
                 {!last->up, last->up ? "ProbeSucceeded" : "ProbeFailed", object.spec.url + " " + last->message}};
     }
-    say_who_is_not_told(object, out);
+    say_who_is_told(object, inputs, out);
     if (!probe)
         out.verdict = probe.error();
     else if (!current)

@@ -16,6 +16,7 @@ using Done = runtime::Done<Key, Thing>;
 
 /// An outcome that says nothing new is told this seldom.
 constexpr Duration told_anew{60'000};
+constexpr unsigned failures_max = 1000;  // as good as any larger number
 constexpr auto success_name = "ocim_probe_success", duration_name = "ocim_probe_duration_seconds";
 
 /// What the system and its tasks share. A task may end after the system went; it then changes nothing.
@@ -40,7 +41,10 @@ public:
         if (entry.round != 0 && entry.thing.probe == probe) return entry.thing;
         if (!probe.enabled) forget_metrics(key);
         // what another URL answered says nothing about this one
-        if (entry.thing.probe.url != probe.url || !probe.enabled) entry.thing.last.reset();
+        if (entry.thing.probe.url != probe.url || !probe.enabled) {
+            entry.thing.last.reset();
+            entry.failures = 0;
+        }
         entry.thing.probe = std::move(probe);
         entry.round = ++rounds_;
         clock_.cancel(std::exchange(entry.timer, 0));
@@ -65,6 +69,7 @@ private:
     struct Entry {
         Thing thing;
         std::uint64_t round = 0;  ///< of the probe as it is: what an earlier one found is not its
+        unsigned failures = 0;    ///< in a row
         Clock::TimerId timer = 0;
     };
     struct Turn {
@@ -135,13 +140,16 @@ private:
         auto* entry = current(turn);
         if (!entry) return start_after_this();
         outcome.at = clock_.wall();
+        entry->failures = outcome.up ? 0 : std::min(entry->failures + 1, failures_max);
+        outcome.alert = entry->failures >= entry->thing.probe.alert_after;
         const auto labels = labels_of(turn.key);
         metrics_.gauge(success_name, "Whether the last probe found the site up.", labels).Set(outcome.up ? 1 : 0);
         metrics_.gauge(duration_name, "How long the last probe took.", labels)
             .Set(std::chrono::duration<double>(clock_.now() - begin).count());
         auto& last = entry->thing.last;
         const bool news = !last || last->up != outcome.up || last->status != outcome.status ||
-                          last->message != outcome.message || outcome.at - last->at >= told_anew;
+                          last->message != outcome.message || last->alert != outcome.alert ||
+                          outcome.at - last->at >= told_anew;
         if (news) last = std::move(outcome);
         const auto next = std::max<Instant>(begin + entry->thing.probe.interval, clock_.now());
         entry->timer = clock_.call_at(next, [weak = weak_from_this(), turn] {

@@ -27,6 +27,7 @@ struct Probe {
     std::optional<unsigned> expected_status;  ///< nothing: 200 to 399
     Duration interval{60'000}, timeout{10'000};
     bool enabled = true;
+    unsigned alert_after = 3;  ///< failures in a row
     bool operator==(const Probe&) const = default;
 };
 
@@ -35,6 +36,7 @@ struct Outcome {
     std::optional<unsigned> status;
     std::string message;
     WallTime at{};
+    bool alert = false;  ///< it has failed as often as alert_after says
     bool operator==(const Outcome&) const = default;
 };
 

@@ -63,6 +63,8 @@ Json config_map(const Json& run, std::string log) {
     auto owner = owner_of(run);
     json::object metadata{{"name", std::string(owner.at("name").as_string()) + "-log"},
                           {"namespace", text_at(run, {"metadata", "namespace"})}};
+    // whoever sends the log to somebody waits for this
+    if (has_ended(run)) metadata["annotations"] = json::object{{"ocim.opencraft.com/complete", "true"}};
     metadata["ownerReferences"] = json::array{std::move(owner)};
     return json::object{{"apiVersion", "v1"},
                         {"kind", "ConfigMap"},
@@ -140,11 +142,12 @@ awaitable<void> RunLogs::look(Json run) {
     const auto bytes = number_at(run, {"status", "logBytes"});
     const auto before = published_.find(uid);
     const bool known = before != published_.end();
-    if (bytes == 0 || (known && before->second.bytes == bytes)) co_return;
-    if (known && !has_ended(run) && clock_.now() - before->second.at < publish_pause) co_return;
+    const bool ended = has_ended(run);
+    if (bytes == 0 || (known && before->second.bytes == bytes && before->second.ended == ended)) co_return;
+    if (known && !ended && clock_.now() - before->second.at < publish_pause) co_return;
     const auto done = co_await publish(std::move(run));
     if (done) {
-        published_[uid] = {bytes, clock_.now()};
+        published_[uid] = {bytes, clock_.now(), ended};
         co_return;
     }
     failed_ = true;

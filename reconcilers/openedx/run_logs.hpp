@@ -36,6 +36,7 @@ private:
     struct Published {
         std::int64_t bytes = 0;
         Instant at{};
+        bool ended = false;
     };
     awaitable<void> watch_from(std::string resource_version);
     awaitable<void> look(api::Json run);

@@ -1,5 +1,7 @@
 #include "monitoring/monitor.hpp"
 
+#include "crd/mailrelays.hpp"
+#include "crd/notifications.hpp"
 #include "runtime/base64.hpp"
 
 #include <gtest/gtest.h>
@@ -102,27 +104,92 @@ TEST(Monitor, RemovesItsOwnOnly) {
     EXPECT_EQ(texts(Monitor::sweep(key, other)), Texts{"delete monitor campus/lms"});
 }
 
-TEST(Monitor, SaysThatNobodyIsToldByMail) {
+/// inputs() with a relay of that name.
+runtime::Inputs with_relay(const std::string& name) {
+    auto out = inputs();
+    crd::MailRelay relay;
+    relay.metadata.name = name;
+    out.add(api::encode_object(relay));
+    return out;
+}
+
+runtime::Finding alerting(const Object& object, const runtime::Inputs& given) {
+    const auto said = Monitor::report(object, given, watched());
+    return said.findings.size() == 2 ? said.findings[1] : runtime::Finding{};
+}
+
+TEST(Monitor, SaysWhetherPeopleAreToldByMail) {
     auto object = monitor();
     EXPECT_EQ(Monitor::report(object, inputs(), watched()).findings.size(), 1u) << "nobody is to be told";
     object.spec.alert_emails = {"ops@example.org"};
     auto said = Monitor::report(object, inputs(), watched());
     ASSERT_EQ(said.findings.size(), 2u);
-    EXPECT_EQ(said.findings[1],
-              (runtime::Finding{"Alerting", "False", "SendsNoMail",
-                                "MonitoringService builtin is the built-in prober, which sends no mail: nobody in "
-                                "spec.alertEmails is told; alert on the metric ocim_probe_success instead"}));
+    EXPECT_EQ(said.findings[1].status, "False");
+    EXPECT_EQ(said.findings[1].reason, "NoMailRelay");
     ASSERT_EQ(said.notes.size(), 1u) << "and once as an event";
     EXPECT_TRUE(said.notes[0].warning);
     EXPECT_EQ(said.verdict.state, State::ready) << "it is watched all the same";
     api::Condition condition;
     condition.type = "Alerting";
     condition.status = "False";
-    condition.reason = "SendsNoMail";
+    condition.reason = "NoMailRelay";
     object.status.conditions.push_back(condition);
     said = Monitor::report(object, inputs(), watched());
     EXPECT_EQ(said.findings.size(), 2u);
     EXPECT_TRUE(said.notes.empty());
+
+    EXPECT_EQ(alerting(object, with_relay("default")).reason, "ByMail");
+    EXPECT_EQ(alerting(object, with_relay("office")).reason, "NoMailRelay");
+    crd::MonitoringService service;
+    service.metadata.name = "builtin";
+    service.spec.prober.mail_relay_ref = api::LocalRef{"office"};
+    auto given = with_relay("office");
+    given.add(api::encode_object(service));
+    EXPECT_EQ(alerting(object, given).status, "True");
+
+    auto& alert = object.status.alert.emplace();
+    alert.name = "lms-down-1";
+    crd::Notification notice;
+    notice.metadata.name = "lms-down-1";
+    notice.metadata.namespace_ = "campus";
+    given = with_relay("default");
+    given.add(api::encode_object(notice));
+    EXPECT_EQ(alerting(object, given).reason, "NotSent") << "it is on its way, and not there";
+    notice.status.sent_at = "2026-11-22T12:00:00Z";
+    given = with_relay("default");
+    auto known = api::encode_object(notice);
+    known.as_object()["status"] = api::encode(notice.status);
+    given.add(std::move(known));
+    EXPECT_EQ(alerting(object, given).reason, "ByMail");
+}
+
+TEST(Monitor, AnAlertBeginsWithEnoughFailuresAndEndsWithASuccess) {
+    const auto at = [](const char* time) { return *parse_rfc3339(time); };
+    auto object = monitor();
+    const auto after = [&](Outcome last) {
+        object.status = Monitor::report(object, inputs(), watched(std::move(last))).status;
+        return object.status.alert;
+    };
+    EXPECT_FALSE(after({false, 503, "answers 503", at("2026-11-22T12:00:00Z"), false})) << "not often enough";
+    auto alert = after({false, 503, "answers 503", at("2026-11-22T12:02:00Z"), true});
+    ASSERT_TRUE(alert);
+    EXPECT_EQ(alert->name, "lms-down-20261122120200");
+    EXPECT_EQ(alert->since, "2026-11-22T12:02:00Z");
+    EXPECT_EQ(after({false, 502, "answers 502", at("2026-11-22T12:03:00Z"), true})->since, alert->since)
+        << "the same one";
+    EXPECT_EQ(Monitor::report(object, inputs(), watched()).status.alert->since, alert->since) << "we were started anew";
+    EXPECT_FALSE(after({false, 502, "answers 502", at("2026-11-22T12:04:00Z"), false})->recovered_at)
+        << "and count from the beginning";
+    EXPECT_FALSE(after({false, 502, "answers 502", at("2026-11-22T12:05:00Z"), true})->recovered_at);
+    EXPECT_EQ(object.status.alert->since, alert->since);
+    EXPECT_EQ(after({true, 200, "answers 200", at("2026-11-22T12:06:00Z"), false})->recovered_at,
+              "2026-11-22T12:06:00Z");
+    EXPECT_EQ(after({true, 200, "answers 200", at("2026-11-22T12:07:00Z"), false})->recovered_at,
+              "2026-11-22T12:06:00Z");
+    EXPECT_EQ(after({false, 503, "answers 503", at("2026-11-22T12:08:00Z"), false})->name, alert->name);
+    EXPECT_EQ(after({false, 503, "answers 503", at("2026-11-22T12:09:00Z"), true})->name, "lms-down-20261122120900");
+    object.spec.enabled = false;
+    EXPECT_FALSE(Monitor::report(object, inputs(), watched()).status.alert);
 }
 
 TEST(Monitor, ReportTable) {
