@@ -18,6 +18,7 @@ struct Command {
 constexpr std::array commands{
     Command{"kubeconfig", "Make a kubeconfig for a colleague.", kubeconfig_for},
     Command{"logs", "Print the log of an AppServer's playbook.", logs},
+    Command{"report", "How much each site is used, as CSV.", report},
     Command{"secrets", "New keys for what encrypts Secrets and signs tokens.", secrets},
     Command{"serve", "Run the API server and the controllers in this process.", serve},
     Command{"version", "Print the version of this program.", version},

@@ -20,6 +20,7 @@ void complain(std::string_view message);
 // --- the sub-commands, each in a file of its name
 
 int logs(std::span<const std::string> words);
+int report(std::span<const std::string> words);
 /// "ocim kubeconfig": access for a colleague.
 int kubeconfig_for(std::span<const std::string> words);
 int secrets(std::span<const std::string> words);
