@@ -150,6 +150,7 @@ private:
         else
             set_ansible(out.spec);
         auto& spec = out.spec;
+        if (text_in(settings_, "runOn") == "Controller") spec.run_on = crd::ProvisioningRun::Spec::RunOn::controller;
         const auto own = own_limits();
         spec.line_timeout_seconds =
             own.first.value_or(seconds_in(settings_, "lineTimeoutSeconds", spec.line_timeout_seconds));

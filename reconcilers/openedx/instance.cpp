@@ -13,6 +13,7 @@
 #include "openedx/placement.hpp"
 #include "openedx/retirement.hpp"
 #include "openedx/rollout.hpp"
+#include "openedx/run_on.hpp"
 #include "openedx/site.hpp"
 
 #include <algorithm>
@@ -117,6 +118,8 @@ public:
         const auto secrets = read_secrets(*generated(), out_.status);
         if (const auto& mine = object_.spec.databases; mine && mine->mode)
             if (declared_persistent(object_, class_) != persistent(object_, class_)) return hold(mode_changed());
+        if (auto why = refused_on_controller(object_, class_); !why.empty())
+            return hold(Verdict::State::stalled, refused_reason, std::move(why));
         const auto made = openedx::configuration(object_, class_, *secrets, inputs_);
         if (!made) return hold(made.error());
         out_.status.configuration_hash = made->hash;

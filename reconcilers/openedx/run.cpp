@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 #include "crd/clouds.hpp"
 #include "openedx/provisioner.hpp"
+#include "openedx/run_on.hpp"
 #include "openedx/variables.hpp"
 
 #include <algorithm>
@@ -125,9 +126,16 @@ std::map<std::string, std::string> record_of(const Object& object) {
     return out;
 }
 
+bool on_controller(const Object& object) { return object.spec.run_on == Object::Spec::RunOn::controller; }
+
+/// Begun on the controller's host, and not there any more: on another host, where it may still go on.
+bool elsewhere(const Object& object, const Run* found) {
+    return on_controller(object) && !found && object.status.started_at.has_value() && !ended(object);
+}
+
 RunAction begun(const Object& object, const Inputs& inputs) {
     const auto& provisioner = provisioner_of(object);
-    RunAction start{Verb::start, object.metadata.uid, mark_of(object, inputs.installation)};
+    RunAction start{Verb::start, object.metadata.uid, mark_of(object, inputs.installation), on_controller(object)};
     start.summary = provisioner.describe(object);
     start.program = provisioner.run();
     start.stop_program = provisioner.stop();
@@ -144,7 +152,7 @@ RunAction begun(const Object& object, const Inputs& inputs) {
 std::optional<RunAction> keep_drawn(const Object& object, const Inputs& inputs, const Run& found) {
     if (!found.drawn || found.state != Run::State::running) return std::nullopt;
     const auto& provisioner = provisioner_of(object);
-    RunAction out{Verb::keep, object.metadata.uid, mark_of(object, inputs.installation)};
+    RunAction out{Verb::keep, object.metadata.uid, mark_of(object, inputs.installation), found.on_controller};
     out.keeping = provisioner.keeping(object, inputs);
     if (auto kept = provisioner.kept(object, inputs, *found.drawn)) {
         out.verb = Verb::go_on;
@@ -252,6 +260,7 @@ std::vector<runtime::Reference> Runs::needs(const Object& object) {
     };
     if (object.spec.check && object.spec.check->basic_auth_secret_ref)
         secret(object.spec.check->basic_auth_secret_ref->name);
+    if (on_controller(object)) std::ranges::move(controller_needs(object), std::back_inserter(out));
     if (object.spec.tutor) secret(object.spec.tutor->kept_ref.name);
     if (object.spec.tutor && object.spec.tutor->plugin_ref) secret(object.spec.tutor->plugin_ref->name);
     return out;
@@ -264,13 +273,15 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
     const auto* found = find(seen, object.metadata.uid);
     if (found && foreign(*found, mark)) return {};  // report() says so
     if (ended(object) && (!found || !as_recorded(object, *found))) {
-        RunAction restore{Verb::restore, object.metadata.uid, mark};
+        RunAction restore{Verb::restore, object.metadata.uid, mark, on_controller(object)};
         restore.files = record_of(object);
         // a site that has not answered yet is asked for on the machine that is there now
         if (object.status.exit_code == 0 && !object.status.verified_at) restore.check = check_of(object, inputs);
         return {std::move(restore)};
     }
+    if (elsewhere(object, found)) return {};  // report() says so
     if (!found || found->state == Run::State::prepared) {
+        if (!refused_on_controller(object, inputs).empty()) return {};
         if (!lacking(object, inputs).empty()) return {};  // report() says so
         return {begun(object, inputs)};
     }
@@ -280,7 +291,7 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
     const bool overlong = found->log_bytes - found->fetched_bytes >= fetch_bytes_max;
     const auto there = running && !overlong ? found->line_bytes : found->log_bytes;
     if (there <= found->fetched_bytes) return {};
-    RunAction fetch{Verb::fetch_log, object.metadata.uid, mark};
+    RunAction fetch{Verb::fetch_log, object.metadata.uid, mark, found->on_controller};
     fetch.fetched_bytes = found->fetched_bytes;
     fetch.to_the_end = !running;
     fetch.masked = secrets_of(object, inputs);
@@ -290,7 +301,7 @@ std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, co
 std::vector<RunAction> Runs::remove(const Object& object, const std::string& installation, const RunSnapshot& seen) {
     const auto* found = find(seen, object.metadata.uid);
     if (!found || foreign(*found, mark_of(object, installation))) return {};
-    return {RunAction{Verb::remove, object.metadata.uid, mark_of(object, installation)}};
+    return {RunAction{Verb::remove, object.metadata.uid, mark_of(object, installation), found->on_controller}};
 }
 
 runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs, const RunSnapshot& seen) {
@@ -309,11 +320,20 @@ runtime::Report<Object> Runs::report(const Object& object, const Inputs& inputs,
         out.verdict = {Verdict::State::progressing, "Restoring", "the run's record on the machine is to be put back"};
         return out;
     }
+    if (elsewhere(object, found)) {
+        out.status = object.status;
+        out.status.phase = Phase::failed;
+        out.verdict = {Verdict::State::stalled, "ConfigurationFailed",
+                       "the run is not on this host any more: it was begun on another, or its folder was removed"};
+        return out;
+    }
     if (!found || found->state == Run::State::prepared) {
         out.status.phase = Phase::pending;
         out.verdict = {Verdict::State::progressing, "Pending", "the run will be started"};
         if (auto what = lacking(object, inputs); !what.empty())
             out.verdict = {Verdict::State::stalled, "SecretIncomplete", std::move(what)};
+        if (auto why = refused_on_controller(object, inputs); !why.empty())
+            out.verdict = {Verdict::State::stalled, refused_reason, std::move(why)};
         return out;
     }
     // what a playbook prints and names its tasks is made of its variables
@@ -369,7 +389,7 @@ std::vector<runtime::Marked<std::string>> Runs::marked(const RunSnapshot& seen) 
 std::vector<RunAction> Runs::sweep(const Key& key, const RunSnapshot& seen) {
     const auto* found = find(seen, key);
     if (!found || !found->mark) return {};
-    return {RunAction{Verb::remove, key, *found->mark}};
+    return {RunAction{Verb::remove, key, *found->mark, found->on_controller}};
 }
 
 std::string Runs::key(const Action& action) { return action.key; }

@@ -52,6 +52,7 @@ struct Run {
     std::string answer{};
     /// It waits until the settings that it drew are kept; their names.
     std::optional<std::vector<std::string>> drawn{};
+    bool on_controller = false;  ///< its folder is on the controller's host
     bool operator==(const Run&) const = default;
 };
 
@@ -67,6 +68,7 @@ struct RunAction {
     Verb verb{};
     std::string key;
     runtime::Mark mark{};
+    bool on_controller = false;  ///< where its folder is, or is to be
     // of a start
     std::string summary{};                   ///< in words
     std::string program{}, stop_program{};   ///< of the provisioner

@@ -1,6 +1,6 @@
 # A playbook, run on this machine or from the controller's host. Arguments of provision:
 #   REPOSITORY VERSION PLAYBOOK REQUIREMENTS
-# In $folder there is variables.yml; from the controller's host also inventory, key and known_hosts.
+# In $folder there is variables.yml; from the controller's host also inventory.json, key and known_hosts.
 export ANSIBLE_FORCE_COLOR=0 ANSIBLE_NOCOLOR=1 ANSIBLE_RETRY_FILES_ENABLED=0
 
 provision() {
@@ -17,12 +17,12 @@ provision() {
     echo playbook >"$folder/step"
     case $playbook in */*) cd "${playbook%/*}" || return 1 ;; esac
     set -- -c local -i localhost,
-    if [ -e "$folder/inventory" ]; then
+    if [ -e "$folder/inventory.json" ]; then
         # the machine's key is known beforehand: no other is accepted
         ANSIBLE_SSH_ARGS="-o ControlMaster=no -o StrictHostKeyChecking=yes -o UserKnownHostsFile=$folder/known_hosts"
         ANSIBLE_SSH_ARGS="$ANSIBLE_SSH_ARGS -o GlobalKnownHostsFile=/dev/null -o IdentitiesOnly=yes"
         export ANSIBLE_SSH_ARGS ANSIBLE_HOST_KEY_CHECKING=True
-        set -- -i "$folder/inventory"
+        set -- -i "$folder/inventory.json"
     fi
     "$ansible" "$@" -e "@$folder/variables.yml" "${playbook##*/}"
     code=$?

@@ -3,6 +3,7 @@
 #include "api/yaml.hpp"
 #include "crd/databaseservers.hpp"
 #include "crd/rabbitmqservers.hpp"
+#include "openedx/run_on.hpp"
 #include "openedx/tutor_settings.hpp"
 #include "runtime/base64.hpp"
 
@@ -367,6 +368,8 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
     settings["domains"] = names_in(site.internal);
     if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;
+    // where a playbook runs makes no other server of it: not in the hash
+    if (runs_on_controller(of_class)) settings["runOn"] = "Controller";
     settings["lineTimeoutSeconds"] = defaults.configuration.line_timeout_seconds;
     settings["totalTimeoutSeconds"] = defaults.configuration.total_timeout_seconds;
     // how a server is looked at makes it no other server: not in the hash
