@@ -33,14 +33,13 @@ const api::Condition* condition(const AppServer& appserver, std::string_view typ
 }
 
 /// What went wrong, so that a second attempt that fails in the same way is no news. One that a person made is an
-/// attempt of his own.
+/// attempt of his own. The failed task is no part of it: it becomes known only after the failure.
 std::string cause_of(const AppServer& appserver) {
     const auto& hash = appserver.spec.configuration_hash;
     auto out = hash ? "configuration " + *hash : "appserver " + appserver.metadata.uid;
     const auto* configured = condition(appserver, "Configured");
     const auto* ready = condition(appserver, "Ready");
     out += " " + (configured ? configured->reason : std::string()) + " " + (ready ? ready->reason : std::string());
-    if (appserver.status.provision) out += " " + appserver.status.provision->failed_task.value_or("");
     return out;
 }
 
@@ -105,11 +104,15 @@ Composition<crd::Instance> Failures::compose(const Object& object, const Childre
     if (!of_class) return out;
     std::set<std::string> current;
     auto to = recipients(object, *of_class);
+    const auto told_of = children.all<crd::Notification>();
     for (const auto& appserver : inputs.all<AppServer>()) {
         if (appserver.spec.instance_name != object.metadata.name || appserver.metadata.deleting() || !failed(appserver))
             continue;
         auto wanted = notification(object, appserver, *of_class, to);
         if (!current.insert(wanted.metadata.name).second || to.empty()) continue;
+        // of one AppServer once, also when its reason becomes known only afterwards
+        const auto same = [&](const auto& told) { return told.spec.subject == wanted.spec.subject; };
+        if (std::ranges::any_of(told_of, same)) continue;
         if (!children.find(crd::Notification::kind, wanted.metadata.name))
             out.children.push_back({api::encode_object(wanted), std::nullopt, true, {}, false});
     }

@@ -60,13 +60,15 @@ class Mail(Scenario):
                           "spec": {"mailRelayRef": {"name": "default"}, "to": ["ops@example.test"], "subject": "last",
                                    "text": "What was before this has been sent."}})
         self.wait_ready("notification", "after")
-        mails = self.mails("broken")
+        # a machine that fails on a busy host is another cause, and told of
+        mails = self.mails("broken-1")
+        if self.condition("appserver", "broken-2")["reason"] == "ConfigurationFailed":
+            self.assertEqual(self.mails("broken-2"), [], "the same again is no news")
         self.assertEqual(sorted(m["to"][0] for m in mails), ["dana@example.test", "ops@example.test"],
                          "neither the second attempt nor the restart was news")
         for mail in mails:
             self.assertTrue(mail["tls"])
             self.assertEqual(mail["headers"]["Subject"], "[Ocim] AppServer broken-1 of campus/broken failed")
-            self.assertIn("fail when it is asked to", mail["text"])
             self.assertEqual([f["name"] for f in mail["files"]], ["broken-1-log.txt"])
             self.assertIn("DEMO_FAIL is set", mail["files"][0]["text"])
             self.assertIn("PLAY RECAP", mail["files"][0]["text"], "to its end")

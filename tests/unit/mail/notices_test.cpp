@@ -117,7 +117,11 @@ TEST_F(FailuresTest, ARetryThatFailsInTheSameWayIsNoNews) {
     fail(appserver("demo-3"));
     EXPECT_TRUE(visit().empty()) << "also after the others are gone";
     fail(appserver("demo-4"), "TASK [site : start]");
+    EXPECT_TRUE(visit().empty()) << "the task is known only after the failure";
+    appserver("demo-6").status.phase = Phase::error;
     EXPECT_EQ(visit().size(), 1u) << "another cause";
+    fail(appservers.back());
+    EXPECT_TRUE(visit().empty()) << "of one AppServer once, whatever is learnt of it later";
     fail(appserver("demo-5", "h2"));
     EXPECT_EQ(visit().size(), 1u) << "another configuration";
     fail(appserver("by-hand", std::nullopt));
@@ -148,11 +152,11 @@ TEST_F(FailuresTest, OthersAppServersAndNobodyToTell) {
 }
 
 TEST_F(FailuresTest, OnlySoManyAreKeptAndWhatStillFailsIsNotToldTwice) {
-    fail(appserver("demo-0"), "TASK [0]");
+    fail(appserver("demo-0", "h0"));
     EXPECT_EQ(visit().size(), 1u);
     for (int n = 1; n < 40; ++n) {
         appservers.resize(1);
-        fail(appserver("demo-" + std::to_string(n)), "TASK [" + std::to_string(n) + "]");
+        fail(appserver("demo-" + std::to_string(n), "h" + std::to_string(n)));
         EXPECT_EQ(visit().size(), 1u);
     }
     EXPECT_TRUE(visit().empty());
