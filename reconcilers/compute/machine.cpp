@@ -271,6 +271,14 @@ runtime::Report<crd::VirtualMachine> report_absent(const crd::VirtualMachine& ob
     return out;
 }
 
+/// The key by which a machine's SSH server is known: as declared, else as it was first seen. A machine of this host has
+/// it on our own disk, so what is there is right.
+std::string known_host_key(const crd::VirtualMachine& object, const Machine& found, bool first_seen_counts) {
+    if (object.spec.ssh_host_key) return *object.spec.ssh_host_key;
+    const bool seen = first_seen_counts && object.status.id == found.id && object.status.ssh_host_key;
+    return seen ? *object.status.ssh_host_key : found.ssh_host_key;
+}
+
 }  // namespace
 
 runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, const runtime::Inputs& inputs,
@@ -292,13 +300,20 @@ runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, cons
     out.status.addresses = found->addresses;
     if (const auto* floating = floating_of(*found, seen))
         out.status.addresses.insert(out.status.addresses.begin(), floating->floating->address);
-    if (!found->ssh_host_key.empty()) out.status.ssh_host_key = found->ssh_host_key;
+    const auto host_key = known_host_key(object, *found, cloud && cloud->spec.openstack);
+    if (!host_key.empty()) out.status.ssh_host_key = host_key;
     if (!found->reboot_request.empty()) out.status.reboot_request = found->reboot_request;
     if (!found->fault.empty()) out.status.fault = found->fault;
     if (!found->flavor_id.empty()) out.status.flavor_id = found->flavor_id;
     if (!found->image_id.empty()) out.status.image_id = found->image_id;
     if (cloud && cloud->spec.openstack) out.status.attempts = found->attempt;
     out.verdict = verdict_of(object, *found, !cloud || cloud->spec.local);
+    if (!found->ssh_host_key.empty() && found->ssh_host_key != host_key)
+        out.verdict = {
+            Verdict::State::stalled, "SSHHostKeyChanged",
+            "its SSH server shows another key than before (" + found->ssh_host_key +
+                "): either somebody stands in between, or it was installed anew. Nothing is done there. If the "
+                "new key is right, put it in spec.sshHostKey; else delete this object to have another machine"};
     const bool no_network = cloud && cloud->spec.openstack && cloud->spec.openstack->floating_network &&
                             !floating_network(*cloud, seen) && offers_in(seen);
     if (no_network && out.verdict.state == Verdict::State::ready)

@@ -123,6 +123,29 @@ std::optional<Verdict> choose_networks(const Spec& spec, const crd::Cloud& cloud
     return {};
 }
 
+/// Every group that is not there is named at once.
+std::optional<Verdict> choose_groups(const Spec& spec, const Offers& offers, const std::vector<Offers::Group>& made,
+                                     MachinePlan& plan) {
+    std::vector<std::string> lacking;
+    std::optional<Verdict> why;
+    for (const auto& name : spec.security_groups) {
+        const auto ours = std::ranges::find(made, name, &Offers::Group::name);
+        const auto* group =
+            ours != made.end() ? &*ours : by_name(name, offers.groups, "SecurityGroup", "spec.securityGroups", why);
+        if (group)
+            plan.group_ids.push_back(group->id);
+        else if (why->reason == "SecurityGroupNotFound")
+            lacking.push_back("\"" + name + "\"");
+        else
+            return why;
+    }
+    if (lacking.empty()) return {};
+    const auto text = [](const Offers::Group& one) { return show(one); };
+    return stalled("SecurityGroupNotFound", "spec.securityGroups: the cloud has none of the name " +
+                                                listed(lacking, [](const auto& name) { return name; }) +
+                                                "; make it there; it has: " + listed(offers.groups, text));
+}
+
 std::optional<Verdict> wait_for_room(const Offers& offers, const Offers::Flavor& flavor) {
     if (!offers.quota) return {};
     const auto& left = *offers.quota;
@@ -165,13 +188,7 @@ Choice choose_openstack(const crd::VirtualMachine& object, const crd::Cloud& clo
                                               "\" of our user; it has: " +
                                               listed(offers.key_pairs, [](const auto& name) { return name; }));
     if (auto wrong = choose_networks(spec, cloud, offers, plan)) return *std::move(wrong);
-    for (const auto& name : spec.security_groups) {
-        const auto ours = std::ranges::find(made, name, &Offers::Group::name);
-        const auto* group =
-            ours != made.end() ? &*ours : by_name(name, offers.groups, "SecurityGroup", "spec.securityGroups", why);
-        if (!group) return *why;
-        plan.group_ids.push_back(group->id);
-    }
+    if (auto lacking = choose_groups(spec, offers, made, plan)) return *std::move(lacking);
     if (auto full = wait_for_room(offers, *flavor)) return *std::move(full);
     return plan;
 }

@@ -4,7 +4,10 @@
 #include "net/ssh_greeting.hpp"
 #include "runtime/backend_spec.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
+#include <exception>
 #include <set>
 
 namespace ocim::compute {
@@ -43,7 +46,11 @@ Error only_a_look(Error error) {
 class Project final : public System {
 public:
     Project(std::unique_ptr<Session> session, const runtime::Services& services, ProjectSettings settings)
-        : session_(std::move(session)), clock_(services.clock), blocking_(services.blocking), settings_(settings) {}
+        : session_(std::move(session)),
+          loop_(services.loop),
+          clock_(services.clock),
+          blocking_(services.blocking),
+          settings_(settings) {}
 
     /// The whole project once every drift interval; in between only what has changed since.
     awaitable<Result<Snapshot>> observe() override {
@@ -56,29 +63,59 @@ public:
 
     awaitable<Result<void>> probe() override { co_return co_await session_->prove(); }
 
+    /// Several at a time, within the cloud's bounds; those of one key one after another.
     awaitable<void> act(std::vector<Action> actions, runtime::Results<Key, Machine>& results) override {
-        Result<void> looked;
-        const auto creates = std::ranges::count(actions, Verb::create, &Action::verb);
-        const auto turns_end = clock_.now() + turn_limit;
+        Work work{actions, results, {}, {}, clock_.now() + turn_limit};
         // one look tells for all of them what has come to be there since
-        if (creates > 0) looked = co_await look_before_creating();
-        for (std::size_t index = 0; index < actions.size(); ++index) {
-            if (!looked && actions[index].verb == Verb::create) {
-                results.set(index, only_a_look(looked.error()));
-                continue;
-            }
-            if (clock_.now() > turns_end) {  // else the runtime would end what is going on, and nobody knew its outcome
-                results.set(index, Error{ErrorClass::transient, "the cloud is slow, its turn has not come yet"});
-                continue;
-            }
-            auto done = co_await perform(actions[index]);
-            if (!done && done.error().outcome_unknown) sweep_at_.reset();  // it may be anything now
-            if (!done && is_quota(done.error())) quota_in_the_way_ = true;
-            results.set(index, std::move(done));
-        }
+        if (std::ranges::count(actions, Verb::create, &Action::verb) > 0) work.looked = co_await look_before_creating();
+        std::map<Key, std::vector<std::size_t>> by_key;
+        for (std::size_t index = 0; index < actions.size(); ++index) by_key[actions[index].key].push_back(index);
+        for (auto& [key, indices] : by_key) work.todo.push_back(std::move(indices));
+        TaskGroup lanes(loop_);
+        for (std::size_t lane = 0; lane < std::min(settings_.in_flight, work.todo.size()); ++lane)
+            lanes.spawn("actions in a project", run_lane(work));
+        std::exception_ptr cancelled;
+        try {
+            co_await lanes.join();
+        } catch (...) { cancelled = std::current_exception(); }  // nothing can be awaited in here
+        if (!cancelled) co_return;
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        co_await lanes.stop();
+        std::rethrow_exception(cancelled);
     }
 
 private:
+    /// What a batch has to do; the lanes take from it.
+    struct Work {
+        const std::vector<Action>& actions;
+        runtime::Results<Key, Machine>& results;
+        Result<void> looked;
+        std::vector<std::vector<std::size_t>> todo;  // by key
+        Instant turns_end;
+        std::size_t next = 0;
+    };
+
+    awaitable<void> run_lane(Work& work) {
+        while (work.next < work.todo.size()) {
+            const auto indices = work.todo[work.next++];
+            for (const auto index : indices) {
+                auto done = co_await take_turn(work, work.actions[index]);
+                work.results.set(index, std::move(done));
+            }
+        }
+    }
+
+    awaitable<Result<Done>> take_turn(const Work& work, Action action) {
+        if (!work.looked && action.verb == Verb::create) co_return only_a_look(work.looked.error());
+        // else the runtime would end what is going on, and nobody knew its outcome
+        if (clock_.now() > work.turns_end)
+            co_return Error(Error{ErrorClass::transient, "the cloud is slow, its turn has not come yet"});
+        auto done = co_await perform(std::move(action));
+        if (!done && done.error().outcome_unknown) sweep_at_.reset();  // it may be anything now
+        if (!done && is_quota(done.error())) quota_in_the_way_ = true;
+        co_return done;
+    }
+
     // --- what is there
 
     awaitable<Result<void>> look_at_servers() {
@@ -429,6 +466,7 @@ private:
     }
 
     std::unique_ptr<Session> session_;
+    boost::asio::any_io_executor loop_;
     Clock& clock_;
     BlockingPool& blocking_;
     const ProjectSettings settings_;
@@ -470,7 +508,8 @@ Result<std::unique_ptr<System>> open_openstack(const crd::Cloud& cloud, const ru
     if (!session) return std::move(session).error();
     const auto& spec = *cloud.spec.openstack;
     openstack::ProjectSettings settings{runtime::settings_of(cloud.spec).drift_interval,
-                                        spec.floating_network.has_value(), spec.wait_for_ssh};
+                                        spec.floating_network.has_value(), spec.wait_for_ssh,
+                                        runtime::settings_of(cloud.spec).in_flight};
     return openstack::open_project(*std::move(session), services, settings);
 }
 

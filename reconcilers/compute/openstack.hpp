@@ -10,6 +10,7 @@ struct ProjectSettings {
     Duration drift_interval{60'000};
     bool floating = false;  ///< machines get public addresses
     bool wait_for_ssh = true;
+    std::size_t in_flight = 4;  ///< actions at a time
 };
 
 /// The machines of a project. `services` must outlive it.

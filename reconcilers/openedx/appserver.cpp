@@ -5,6 +5,7 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/provisioningruns.hpp"
 #include "crd/virtualmachines.hpp"
+#include "openedx/machine_groups.hpp"
 #include "openedx/parts.hpp"
 #include "openedx/rollout.hpp"
 #include "openedx/site.hpp"
@@ -134,9 +135,10 @@ private:
         out.spec.ssh_key_ref = api::LocalRef{text_in(settings_, "sshKeySecret")};
         if (provisioned) out.spec.reboot_request = run_name(object_);
         auto made = child(out);
-        for (const auto* part : {"flavor", "image"})
-            if (const auto* value = api::find(settings_, {part}); value && value->is_object())
+        for (const auto* part : {"flavor", "image", "securityGroups"})
+            if (const auto* value = api::find(settings_, {part}); value && !value->is_null())
                 made.object.at("spec").as_object()[part] = *value;
+        if (const auto group = group_of(settings_, inputs_); group && group->lacking) made.waiting_for = group->name;
         return made;
     }
 
@@ -261,6 +263,11 @@ private:
     }
     void machine_verdict(const std::optional<crd::VirtualMachine>& machine) {
         out_.status.phase = Phase::waiting_for_machine;
+        if (const auto group = group_of(settings_, inputs_); !machine && group && group->lacking) {
+            out_.verdict = {Verdict::State::progressing, "WaitingForSecurityGroup",
+                            group->name + ": " + *group->lacking};
+            return;
+        }
         const auto* ready = machine ? ready_of(*machine) : nullptr;
         const bool stuck = machine && std::ranges::any_of(machine->status.conditions, [](const auto& item) {
                                return item.type == "Stalled" && item.status == "True";
@@ -367,7 +374,8 @@ std::vector<runtime::Reference> AppServers::needs(const Object& object) {
     const auto& namespace_ = object.metadata.namespace_;
     std::vector<runtime::Reference> out{{crd::Instance::kind, namespace_, object.spec.instance_name, true},
                                         {api::secret_kind, namespace_, names.configuration, true},
-                                        {crd::LoadBalancerFragment::kind, namespace_, names.fragment, true}};
+                                        {crd::LoadBalancerFragment::kind, namespace_, names.fragment, true},
+                                        {crd::SecurityGroup::kind, "ocim-system", "", true}};
     if (object.metadata.deleting()) out.push_back({crd::DNSRecord::kind, namespace_, "", true});
     return out;
 }

@@ -1,6 +1,7 @@
 #include "openedx/instance_class.hpp"
 
 #include "crd/instances.hpp"
+#include "openedx/machine_groups.hpp"
 #include "openedx/placement.hpp"
 #include "openedx/site.hpp"
 
@@ -41,7 +42,7 @@ std::optional<Verdict> incomplete(const crd::InstanceClass& object, const runtim
 
 }  // namespace
 
-std::vector<api::Kind> InstanceClasses::child_kinds() { return {}; }
+std::vector<api::Kind> InstanceClasses::child_kinds() { return {crd::SecurityGroup::kind}; }
 
 std::vector<runtime::Reference> InstanceClasses::needs(const Object& object) {
     auto out = placement_needs();
@@ -52,7 +53,8 @@ std::vector<runtime::Reference> InstanceClasses::needs(const Object& object) {
 
 std::vector<runtime::Claim> InstanceClasses::claims(const Object&) { return {}; }
 
-runtime::Composition<crd::InstanceClass> InstanceClasses::compose(const Object& object, const runtime::Children&,
+runtime::Composition<crd::InstanceClass> InstanceClasses::compose(const Object& object,
+                                                                  const runtime::Children& children,
                                                                   const runtime::Inputs& inputs) {
     runtime::Composition<Object> out;
     std::vector<std::string> users;
@@ -72,6 +74,12 @@ runtime::Composition<crd::InstanceClass> InstanceClasses::compose(const Object& 
     if (const auto lacking = unmatched(object, inputs); !lacking.empty())
         out.verdict = {Verdict::State::progressing, "NoBackend",
                        lacking.front() + "; make one, or change the selector"};
+    out.children = group_children(object, children, inputs);
+    for (const auto& group : children.all<crd::SecurityGroup>())
+        for (const auto& item : group.status.conditions)
+            if (item.type == "Ready" && item.status != "True")
+                out.verdict = {Verdict::State::progressing, "SecurityGroupNotReady",
+                               "SecurityGroup " + group.metadata.key() + ": " + item.message};
     if (const auto refused = incomplete(object, inputs)) out.verdict = *refused;
     return out;
 }

@@ -5,7 +5,8 @@
 
 namespace ocim::openedx {
 
-/// InstanceClass: defaults for Instances. It makes nothing itself; it says whether what it names is there.
+/// InstanceClass: defaults for Instances. It makes the security group of their machines, and says whether what it names
+/// is there.
 struct InstanceClasses {
     using Object = crd::InstanceClass;
     static constexpr std::string_view name = "instanceclass";

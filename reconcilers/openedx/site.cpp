@@ -1,4 +1,5 @@
 #include "openedx/site.hpp"
+#include "openedx/machine_groups.hpp"
 
 #include "api/yaml.hpp"
 #include "crd/databaseservers.hpp"
@@ -358,6 +359,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
         {"version", site.configuration_version},
         {"playbook", first_of(own_configuration.playbook, defaults.configuration.playbook)},
         {"requirements", first_of(own_configuration.requirements, defaults.configuration.requirements)}};
+    add_groups(instance, of_class, placement.cloud.value_or(""), inputs, settings);
     Configuration out;
     out.variables = variables(site, secrets.master).document();
     out.secret_variables = api::to_text(api::json::array(site.secret_variables.begin(), site.secret_variables.end()));

@@ -139,6 +139,44 @@ TEST(VirtualMachine, ReportTellsHowToReachIt) {
     EXPECT_EQ(Machines::report(object(), inputs(), {{key, machine(State::running, other)}}).verdict.reason, "NotOwned");
 }
 
+TEST(VirtualMachine, AHostKeyThatChangesIsStalledUntilSomebodySaysThatItIsRight) {
+    crd::Cloud stack;
+    stack.metadata.name = "local";
+    stack.spec.openstack.emplace();
+    const auto given = inputs(stack);
+    auto known = object();
+    known.status.id = key;
+    known.status.ssh_host_key = "ssh-ed25519 AAAA";
+    auto declared = known;
+    declared.spec.ssh_host_key = "ssh-ed25519 BBBB";
+    auto wrong = object();
+    wrong.spec.ssh_host_key = "ssh-ed25519 AAAA";
+    auto another = known;
+    another.status.id = "another";
+    auto silent = machine(State::booting);
+    silent.ssh_host_key = "";
+    const struct {
+        const char* reason;
+        crd::VirtualMachine object;
+        Machine seen;
+        const char *says, *key;
+    } cases[] = {
+        {"at first contact it is recorded", object(), machine(State::running), "Running", "ssh-ed25519 BBBB"},
+        {"another than before", known, machine(State::running), "SSHHostKeyChanged", "ssh-ed25519 AAAA"},
+        {"while it reboots it is not forgotten", known, silent, "Booting", "ssh-ed25519 AAAA"},
+        {"it is right", declared, machine(State::running), "Running", "ssh-ed25519 BBBB"},
+        {"not the one that was put there", wrong, machine(State::running), "SSHHostKeyChanged", "ssh-ed25519 AAAA"},
+        {"that of the machine before it", another, machine(State::running), "Running", "ssh-ed25519 BBBB"},
+    };
+    for (const auto& one : cases) {
+        const auto report = Machines::report(one.object, given, {{key, one.seen}});
+        EXPECT_EQ(report.verdict.reason, one.says) << one.reason;
+        EXPECT_EQ(report.status.ssh_host_key, one.key) << one.reason;
+    }
+    EXPECT_EQ(Machines::report(known, inputs(), {{key, machine(State::running)}}).verdict.reason, "Running")
+        << "a machine of this host has its key on our own disk";
+}
+
 TEST(VirtualMachine, NamesAreHostNamesWhateverTheObjectIsCalled) {
     auto of = object();
     of.metadata.name = std::string(200, 'a') + ".b";

@@ -2,6 +2,7 @@
 
 #include "campus.hpp"
 #include "openedx/instance_class.hpp"
+#include "openedx/machine_groups.hpp"
 
 #include <gtest/gtest.h>
 
@@ -184,6 +185,67 @@ TEST(InstanceClass, SaysWhatIsLacking) {
         EXPECT_EQ(made.verdict.reason, c.expected) << c.reason;
         EXPECT_EQ(made.verdict.message, c.message) << c.reason;
     }
+}
+
+/// A campus whose machines are in an OpenStack cloud.
+test::Campus on_openstack() {
+    test::Campus campus;
+    campus.others.push_back(test::backend(
+        "Cloud", "stack", "{'openstack':{'authURL':'https://id.example.test','credentialsRef':{'name':'stack'}}}"));
+    return campus;
+}
+
+TEST(InstanceClass, MakesItsSecurityGroupInEachCloudThatHasSuchThings) {
+    auto campus = on_openstack();
+    const auto made = InstanceClasses::compose(campus.of_class, {}, campus.inputs());
+    ASSERT_EQ(made.children.size(), 1u) << "the local cloud has none";
+    const auto& group = made.children[0].object;
+    EXPECT_EQ(api::find_text(group, {"kind"}), "SecurityGroup");
+    EXPECT_EQ(api::find_text(group, {"metadata", "namespace"}), "ocim-system");
+    EXPECT_EQ(api::find_text(group, {"metadata", "name"}), group_object_name("sandbox", "stack"));
+    EXPECT_EQ(api::find_text(group, {"spec", "name"}), "ocim-sandbox");
+    EXPECT_EQ(api::find_text(group, {"spec", "cloudRef", "name"}), "stack");
+    EXPECT_EQ(api::find(group, {"spec", "rules"})->get_array().size(), 5u) << "SSH, the site, ping";
+
+    campus.of_class.spec.security_group.name = "edxapp-appserver";
+    campus.of_class.spec.security_group.rules.resize(1);
+    const auto declared = InstanceClasses::compose(campus.of_class, {}, campus.inputs());
+    EXPECT_EQ(api::find_text(declared.children.at(0).object, {"spec", "name"}), "edxapp-appserver");
+    EXPECT_EQ(api::find(declared.children.at(0).object, {"spec", "rules"})->get_array().size(), 1u);
+
+    campus.of_class.spec.placement.cloud.emplace().match_labels = {{"tier", "other"}};
+    EXPECT_TRUE(InstanceClasses::compose(campus.of_class, {}, campus.inputs()).children.empty())
+        << "no machine of the class is ever in a cloud that it may not choose";
+    auto given = campus.inputs();
+    auto placed = api::encode_object(campus.instance);
+    api::make_object(placed, {"status", "placement"})["cloud"] = "stack";
+    given.add(std::move(placed));
+    EXPECT_EQ(InstanceClasses::compose(campus.of_class, {}, given).children.size(), 1u) << "but one that it has chosen";
+}
+
+TEST(AppServer, MachineWaitsForTheGroupOfItsClassAndHasItFirst) {
+    runtime::Children ours;
+    ours.add(
+        test::secret("campus", "demo-1-config",
+                     {{"settings.json",
+                       R"({"cloud":"stack","securityGroups":["ocim-sandbox","mysql"],"securityGroupObject":"g"})"}}));
+    const auto machine_in = [&](const runtime::Composition<crd::AppServer>& made) {
+        for (const auto& child : made.children)
+            if (api::find_text(child.object, {"kind"}) == "VirtualMachine") return child;
+        return runtime::Child{};
+    };
+    const auto early = AppServers::compose(appserver(), ours, inputs({}));
+    EXPECT_EQ(machine_in(early).waiting_for, "SecurityGroup ocim-system/g");
+    EXPECT_EQ(early.verdict.reason, "WaitingForSecurityGroup");
+    auto group = test::backend("SecurityGroup", "g", "{'cloudRef':{'name':'stack'},'name':'ocim-sandbox'}");
+    group.at("metadata").as_object()["namespace"] = "ocim-system";
+    set_condition(group, "Ready", "False", "NotOwned", "it is not ours");
+    const auto stuck = AppServers::compose(appserver(), ours, inputs({group}));
+    EXPECT_EQ(stuck.verdict.message, "SecurityGroup ocim-system/g: it is not ours");
+    set_condition(group, "Ready", "True", "Synced");
+    const auto machine = machine_in(AppServers::compose(appserver(), ours, inputs({group})));
+    EXPECT_FALSE(machine.waiting_for);
+    EXPECT_EQ(api::to_text(*api::find(machine.object, {"spec", "securityGroups"})), R"(["ocim-sandbox","mysql"])");
 }
 
 }  // namespace

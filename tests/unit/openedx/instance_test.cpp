@@ -1,6 +1,8 @@
 #include "campus.hpp"
 #include "crd/databasetenants.hpp"
 
+#include "runtime/base64.hpp"
+
 #include <gtest/gtest.h>
 #include <algorithm>
 
@@ -543,6 +545,23 @@ TEST(Instance, GivesUpAndSaysWhatHelps) {
     campus.settle();
     EXPECT_EQ(campus.names("AppServer"), Names{}) << "but not for ever";
     EXPECT_EQ(campus.settle().verdict.state, State::stalled);
+}
+
+TEST(Instance, ItsMachinesHaveTheGroupOfTheClassAndFurtherOnes) {
+    test::Campus campus;
+    const auto settings = [&] {
+        campus.settle();
+        const auto* secret = campus.child("Secret", "demo-configuration");
+        return api::parse_json(runtime::from_base64(api::find_text(*secret, {"data", "settings.json"})).value())->value;
+    };
+    EXPECT_EQ(api::find(settings(), {"securityGroups"}), nullptr) << "a local cloud has no such things";
+    campus = test::Campus();
+    *campus.other("Cloud", "cloud1") = test::backend(
+        "Cloud", "cloud1", "{'openstack':{'authURL':'https://id.example.test','credentialsRef':{'name':'stack'}}}");
+    campus.of_class.spec.compute.additional_security_groups = {"mysql", "shared"};
+    campus.instance.spec.compute.emplace().additional_security_groups = {"shared", "own"};
+    const auto there = settings();
+    EXPECT_EQ(api::to_text(*api::find(there, {"securityGroups"})), R"(["ocim-sandbox","mysql","shared","own"])");
 }
 
 }  // namespace

@@ -1,0 +1,89 @@
+#!/usr/bin/python3
+"""Ocim as a process and the real kubectl, on a real control plane: machines and groups, a whole site."""
+import json
+import subprocess
+import unittest
+
+from world import DOMAIN, READY, ROOT, World, until
+
+
+class Cloud(World):
+    def groups_of(self, server):
+        return sorted({group["name"] for group in server.get("security_groups", [])})
+
+    def rules(self, name):
+        group = next((g for g in self.project.groups() if g["name"] == name), {"security_group_rules": []})
+        return sorted(f"{r['direction']} {r['ethertype']} {r['protocol']} {r['port_range_min']} {r['remote_ip_prefix']}"
+                      for r in group["security_group_rules"])
+
+    def test_1_a_group_and_a_machine_by_kubectl(self):
+        import yaml  # Debian's python3-yaml
+        sample = [m for m in yaml.safe_load_all((ROOT / "manifests/samples/openstack.yaml").read_text())
+                  if m["kind"] in ("SecurityGroup", "VirtualMachine")]
+        for item in sample:
+            item["metadata"]["namespace"] = "campus"
+            if item["kind"] == "VirtualMachine":
+                item["spec"].update(flavor={"name": "small"}, keyName="demo", sshUser="root")
+        self.stage.apply(*sample)
+        self.wait_stands("securitygroup", "web", "True Synced")
+        self.wait_stands("virtualmachine", "demo", "True Running")
+        servers = self.project.servers()
+        self.assertEqual([self.groups_of(s) for s in servers], [["web"]])
+        self.assertEqual(self.rules("web"), [
+            "egress IPv4 None None None", "egress IPv6 None None None", "ingress IPv4 icmp None None",
+            "ingress IPv4 tcp 22 None", "ingress IPv4 tcp 443 192.0.2.0/24", "ingress IPv4 tcp 80 None"])
+        status = self.stage.get("virtualmachine", "demo", "-n", "campus")["status"]
+        self.assertEqual(status["id"], servers[0]["id"])
+        shown = subprocess.run(["ssh-keyscan", "-t", "ed25519", status["addresses"][0]], capture_output=True, text=True)
+        self.assertIn(status["sshHostKey"], shown.stdout, "the key of whoever answers at its address")
+        table = self.stage.kubectl("get", "osg,ovm", "-n", "campus").stdout
+        self.assertRegex(table, r"web\s+6\s+True\s+Synced")
+
+        self.hosts.install_anew(servers[0]["id"])
+        self.stage.kubectl("patch", "virtualmachine", "demo", "-n", "campus", "--type=merge", "-p",
+                           '{"spec":{"rebootRequest":"once"}}')
+        self.wait_stands("virtualmachine", "demo", "False SSHHostKeyChanged")
+        self.assertEqual(self.stage.get("virtualmachine", "demo", "-n", "campus")["status"]["sshHostKey"],
+                         status["sshHostKey"], "what was known first is known still")
+        shown = subprocess.run(["ssh-keyscan", "-t", "ed25519", status["addresses"][0]], capture_output=True, text=True)
+        key = " ".join(shown.stdout.split()[1:3])
+        self.stage.kubectl("patch", "virtualmachine", "demo", "-n", "campus", "--type=merge", "-p",
+                           json.dumps({"spec": {"sshHostKey": key}}))
+        self.wait_stands("virtualmachine", "demo", "True Running")
+
+        self.stage.kubectl("delete", "securitygroup/web", "virtualmachine/demo", "-n", "campus", "--timeout=120s",
+                           seconds=150)
+        self.nothing_is_left()
+        self.assertNotIn("web", [g["name"] for g in self.project.groups()])
+
+    def test_2_a_site(self):
+        self.stage.apply(self.instance("demo", compute={"additionalSecurityGroups": ["by-hand", "default"]}))
+        until("what lacks is said", lambda: "by-hand" in self.condition("appserver", "demo-1")["message"], READY)
+        self.assertEqual(self.condition("virtualmachine", "demo-1")["reason"], "SecurityGroupNotFound")
+        self.assertEqual(self.project.servers(), [], "nothing is made without them")
+        group = self.project.api.make(f"{self.project.neutron}/security-groups", "security_group", name="by-hand")
+        self.wait_stands("instance", "demo", "True Serving")
+        server, = self.project.servers()
+        self.assertEqual(self.groups_of(server), ["by-hand", "default", "ocim-stack"])
+        self.assertEqual(len(self.rules("ocim-stack")), 7)
+        run = self.stage.get("provisioningrun", "demo-1-1", "-n", "campus")["status"]
+        self.assertEqual((run["phase"], run["exitCode"]), ("Succeeded", 0))
+        log = self.stage.kubectl(
+            "get", "--raw", "/apis/ocim.opencraft.com/v1alpha1/namespaces/campus/appservers/demo-1/log")
+        self.assertIn("TASK [leave a page]", log.stdout, "Ansible ran there")
+        port = self.stage.facts["HTTP_PORT"]
+        page = subprocess.run(["curl", "-sS", "--max-time", "10", "--resolve", f"demo.{DOMAIN}:{port}:127.0.0.1",
+                               f"http://demo.{DOMAIN}:{port}/"], capture_output=True, text=True)
+        self.assertEqual(page.stdout.strip(), f"demo.{DOMAIN}")
+        self.stage.kubectl("delete", "instance", "demo", "-n", "campus", "--timeout=300s", seconds=330)
+        self.nothing_is_left()
+        self.project.api.call("DELETE", f"{self.project.neutron}/security-groups/{group['id']}")
+
+    def test_3_the_class_takes_its_group_along(self):
+        self.assertEqual([g["name"] for g in self.project.groups()], ["ocim-stack"])
+        self.stage.kubectl("delete", "instanceclass", "stack", "--timeout=120s", seconds=150)
+        until("its group is gone", lambda: self.project.groups() == [], 60)
+
+
+if __name__ == "__main__":
+    unittest.main(verbosity=2, failfast=True)
