@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 
 #include <mysql.h>
+#include <sys/socket.h>
 #include <algorithm>
 #include <mutex>
 
@@ -61,6 +62,8 @@ Result<void> Connection::log_in(const ConnectionSettings& settings) {
         return Error{ErrorClass::unreachable, "the server does not speak TLS, which spec.mysql.tls.mode asks for"};
     return {};
 }
+
+void Connection::interrupt() { ::shutdown(mysql_get_socket(handle_), SHUT_RDWR); }
 
 Result<void> Connection::learn() {
     auto about = query("SELECT VERSION(), CURRENT_USER()");

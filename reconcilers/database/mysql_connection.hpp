@@ -24,7 +24,7 @@ struct ConnectionSettings {
     Tls tls = Tls::verify_identity;
     std::string ca_file;  ///< PEM; empty: the system's
     unsigned connect_seconds = 5;
-    unsigned reply_seconds = 30;  ///< for one statement
+    unsigned reply_seconds = 30;       ///< for one statement
 };
 
 /// What a query brought: cells by column, nothing for NULL.
@@ -49,6 +49,8 @@ public:
     /// Errors carry the server's number and words; never the statement, which may hold a hash.
     Result<Table> query(const std::string& statement);
     Result<void> execute(const std::string& statement);
+    /// From any thread: ends the call in flight, and with it the session.
+    void interrupt();
     /// The server's number of the last error; 0 after a success.
     unsigned code() const { return code_; }
 

@@ -1,4 +1,5 @@
 #include "database/mysql.hpp"
+#include "database/script.hpp"
 #include "database/tenant.hpp"
 #include "runtime/backend_spec.hpp"
 
@@ -45,38 +46,50 @@ Result<std::string> write_authorities(const std::string& directory, const std::s
 
 runtime::BackendSettings Tenant::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
 
-std::vector<runtime::Reference> Tenant::backend_needs(const Backend& backend) {
-    const std::string where(secrets_namespace);
-    std::vector<runtime::Reference> out{{api::secret_kind, where, backend.spec.credentials_ref.name}};
-    if (backend.spec.mysql.tls.ca_ref) out.push_back({api::secret_kind, where, backend.spec.mysql.tls.ca_ref->name});
-    return out;
+std::vector<runtime::Reference> authority_needs(const crd::DatabaseServer& server) {
+    if (!server.spec.mysql.tls.ca_ref) return {};
+    return {{api::secret_kind, std::string(secrets_namespace), server.spec.mysql.tls.ca_ref->name}};
 }
 
-Result<std::unique_ptr<Server>> Tenant::open(const Backend& backend, const runtime::Inputs& inputs,
-                                             const runtime::Services& services) {
+Result<mysql::ConnectionSettings> server_settings(const crd::DatabaseServer& backend, const runtime::Inputs& inputs,
+                                                  const std::string& data_directory) {
     const std::string where(secrets_namespace);
     const auto& server = backend.spec.mysql;
-    const auto secret = "Secret " + where + "/" + backend.spec.credentials_ref.name;
-    const auto username = inputs.secret(where, backend.spec.credentials_ref.name, "username");
-    const auto password = inputs.secret(where, backend.spec.credentials_ref.name, "password");
-    if (!username || username->empty()) return Error{ErrorClass::auth, secret + " has no key \"username\""};
-    if (!password) return Error{ErrorClass::auth, secret + " has no key \"password\""};
     mysql::ConnectionSettings settings;
     settings.host = server.host;
     settings.port = static_cast<std::uint16_t>(server.port);
-    settings.username = username->reveal();
-    settings.password = *password;
     settings.tls = protection(server);
     if (server.tls.ca_ref) {
         const auto pem = inputs.secret(where, server.tls.ca_ref->name, "ca.crt");
         if (!pem || pem->empty())
             return Error{ErrorClass::invalid,
                          "Secret " + where + "/" + server.tls.ca_ref->name + " has no key \"ca.crt\""};
-        auto path = write_authorities(services.data_directory, backend.metadata.name, *pem);
+        auto path = write_authorities(data_directory, backend.metadata.name, *pem);
         if (!path) return std::move(path).error();
         settings.ca_file = *std::move(path);
     }
-    return open_mysql(std::move(settings), server.meta_database, services);
+    return settings;
+}
+
+std::vector<runtime::Reference> Tenant::backend_needs(const Backend& backend) {
+    auto out = authority_needs(backend);
+    out.insert(out.begin(), {api::secret_kind, std::string(secrets_namespace), backend.spec.credentials_ref.name});
+    return out;
+}
+
+Result<std::unique_ptr<Server>> Tenant::open(const Backend& backend, const runtime::Inputs& inputs,
+                                             const runtime::Services& services) {
+    const std::string where(secrets_namespace);
+    const auto secret = "Secret " + where + "/" + backend.spec.credentials_ref.name;
+    const auto username = inputs.secret(where, backend.spec.credentials_ref.name, "username");
+    const auto password = inputs.secret(where, backend.spec.credentials_ref.name, "password");
+    if (!username || username->empty()) return Error{ErrorClass::auth, secret + " has no key \"username\""};
+    if (!password) return Error{ErrorClass::auth, secret + " has no key \"password\""};
+    auto settings = server_settings(backend, inputs, services.data_directory);
+    if (!settings) return std::move(settings).error();
+    settings->username = username->reveal();
+    settings->password = *password;
+    return open_mysql(*std::move(settings), backend.spec.mysql.meta_database, services);
 }
 
 }  // namespace ocim::database
