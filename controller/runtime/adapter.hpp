@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/edit.hpp"
 #include "runtime/kinds.hpp"
 #include "runtime/turns.hpp"
 
@@ -130,6 +131,8 @@ public:
     virtual std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const = 0;
     virtual std::vector<HistogramKind> histograms() const = 0;
     virtual bool has_phase() const = 0;  ///< in its status
+    /// What is to be changed beside the composition; asked right after compose(), with the same arguments.
+    virtual std::vector<Edit> edits(const Json& object, const Children& children, const Inputs& inputs) const = 0;
     virtual Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const = 0;
 };
 

@@ -48,6 +48,12 @@ public:
     bool has_phase() const override {
         return requires(const typename K::Object& o) { o.status.phase; };
     }
+    std::vector<Edit> edits(const Json& object, const Children& children, const Inputs& inputs) const override {
+        if constexpr (requires(const typename K::Object& o) { K::edits(o, children, inputs); })
+            if (const auto decoded = api::decode_object<typename K::Object>(object))
+                return K::edits(*decoded, children, inputs);
+        return {};
+    }
     Result<Composed> compose(const Json& object, const Children& children, const Inputs& inputs) const override {
         auto decoded = api::decode_object<typename K::Object>(object);
         if (!decoded) return std::move(decoded).error();

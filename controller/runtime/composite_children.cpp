@@ -96,6 +96,27 @@ awaitable<Result<CompositeController::Applied>> CompositeController::apply_all(O
     co_return out;
 }
 
+awaitable<void> CompositeController::edit_all(ObjectKey owner, std::vector<Edit> edits, Applied& applied) {
+    for (auto& edit : edits) {
+        const auto what = std::string(edit.kind.name) + " \"" + edit.name + "\"";
+        api::make_object(edit.patch, {"metadata"})["resourceVersion"] = edit.resource_version;
+        auto answer =
+            co_await engine_.client.merge_patch(edit.kind, edit.namespace_, edit.name, std::move(edit.patch), "");
+        if (answer) {
+            engine_.cache.fold(edit.kind, *std::move(answer), this);
+            add(owner, Priority::high);
+            continue;
+        }
+        auto error = std::move(answer).error().within(what);
+        if (error.error_class == ErrorClass::not_found) continue;  // the next composition knows
+        const bool refused = error.error_class == ErrorClass::invalid;
+        if (!applied.trouble)
+            applied.trouble = Verdict{refused ? Verdict::State::stalled : Verdict::State::progressing,
+                                      refused ? "ChangeRefused" : "ProgressingWithRetry", error.message};
+        if (!refused) applied.error = std::move(error);
+    }
+}
+
 awaitable<Result<std::optional<Verdict>>> CompositeController::apply(ObjectPtr owner, Child child) {
     CO_TRY(const auto kind, child_kind(child.object));
     CO_TRY(const auto id, child_id(*owner, child.object));

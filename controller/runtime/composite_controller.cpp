@@ -163,6 +163,7 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
     Children children;
     for (const auto& child : children_of(*object)) children.add(*child);
     auto made = composite_.compose(*object, children, inputs);
+    auto edits = composite_.edits(*object, children, inputs);
     Standing standing;
     if (!made) {
         standing.verdict = {Verdict::State::stalled, "InvalidObject", made.error().message};
@@ -196,7 +197,8 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
         wanted.insert(std::move(id));
     }
     const bool nothing_wanted = wanted.empty();
-    CO_TRY(const auto applied, co_await apply_all(object, std::move(made->children)));
+    CO_TRY(auto applied, co_await apply_all(object, std::move(made->children)));
+    if (!edits.empty() && !is_deleting(*object)) co_await edit_all(ObjectKey::of(*object), std::move(edits), applied);
     // what it lacked may be what it has just made, and nobody else will tell it of that
     if (!made->complete && children_of(*object).size() > children.items().size())
         add(ObjectKey::of(*object), Priority::high);

@@ -45,6 +45,8 @@ private:
     awaitable<Result<bool>> report(ObjectPtr object, Standing standing);
     awaitable<Result<Visited>> composed(ObjectPtr object, Inputs inputs);
     awaitable<Result<Applied>> apply_all(ObjectPtr owner, std::vector<Child> children);
+    /// Changes what is not ours; what is refused as invalid becomes the trouble.
+    awaitable<void> edit_all(ObjectKey owner, std::vector<Edit> edits, Applied& applied);
     awaitable<Result<std::optional<Verdict>>> apply(ObjectPtr owner, Child child);
     awaitable<Result<std::optional<Verdict>>> apply_existing(ObjectPtr owner, Child child, ObjectPtr existing);
     awaitable<Result<void>> write_child(ObjectPtr owner, Child child);

@@ -24,7 +24,7 @@ struct ConnectionSettings {
     Tls tls = Tls::verify_identity;
     std::string ca_file;  ///< PEM; empty: the system's
     unsigned connect_seconds = 5;
-    unsigned reply_seconds = 30;       ///< for one statement
+    unsigned reply_seconds = 30;  ///< for one statement
 };
 
 /// What a query brought: cells by column, nothing for NULL.

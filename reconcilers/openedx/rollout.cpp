@@ -116,8 +116,14 @@ public:
     Planner(const crd::Instance& instance, const std::vector<AppServer>& mine, const std::string& hash, WallTime now)
         : rollout_(instance.spec.rollout), mine_(mine), hash_(hash), now_(now) {
         // The newest that runs with the wanted configuration serves; until it is in rotation, so do those that served.
-        for (const auto& appserver : mine)
-            if (!current_ && wanted(appserver) && can_serve(appserver)) current_ = &appserver;
+        const bool held = rollout_.activation == crd::Instance::Spec::Rollout::Activation::manual;
+        for (const auto& appserver : mine) {
+            if (current_ || !wanted(appserver) || !can_serve(appserver)) continue;
+            if (held && !appserver.spec.active)
+                candidate_ = true;  // waits for a person
+            else
+                current_ = &appserver;
+        }
         switched_ = current_ && in_rotation(*current_);
         if (switched_) fallback_until_ = until(time_of(current_->status.activated_at), rollout_.keep_fallback_for);
     }
@@ -132,7 +138,7 @@ public:
     }
     bool switched() const { return switched_; }
     bool waits() const {
-        return current_ || std::ranges::any_of(mine_, [&](const auto& appserver) {
+        return current_ || candidate_ || std::ranges::any_of(mine_, [&](const auto& appserver) {
                    return wanted(appserver) && progress(appserver) == Progress::working;
                });
     }
@@ -163,7 +169,7 @@ private:
     const std::string& hash_;
     WallTime now_;
     const AppServer* current_ = nullptr;
-    bool switched_ = false, fallback_seen_ = false, failed_seen_ = false;
+    bool switched_ = false, candidate_ = false, fallback_seen_ = false, failed_seen_ = false;
     std::optional<WallTime> fallback_until_, look_again_at_;
 };
 

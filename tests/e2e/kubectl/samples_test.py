@@ -13,7 +13,7 @@ from support import ROOT, OcimTest  # noqa: E402
 
 SAMPLES = ROOT / "manifests" / "samples"
 GROUP = "ocim.opencraft.com/"
-MADE_BY_OTHERS = {"PullRequestFeed"}  # a PullRequestWatch makes its own
+MADE_BY_OTHERS = {"PullRequestFeed", "DatabaseScript"}  # a PullRequestWatch and a Redeployment make their own
 # what script/demo fills in where a sample says ${NAME}
 FILLED_IN = {"DOMAIN": "example.test", "SUBNET": "10.213.7.0/24", "SSH_PUBLIC_KEY": "ssh-ed25519 AAAA",
              "HAPROXY_DIRECTORY": "/srv/haproxy", "HAPROXY_CONFIG": "/srv/haproxy.cfg",

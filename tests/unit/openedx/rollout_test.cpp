@@ -57,6 +57,23 @@ crd::Instance instance(std::int32_t count) {
 
 using Planned = std::vector<PlannedAppServer>;
 
+TEST(Rollout, AReleaseCandidateWaitsForAPersonWhereActivationIsManual) {
+    auto site = instance(2);
+    site.spec.rollout.activation = crd::Instance::Spec::Rollout::Activation::manual;
+    const std::vector<AppServer> all{made(2, "a", Phase::running), made(1, "old", Phase::running, true, true)};
+    auto plan = plan_rollout(site, all, "a", true, now);
+    EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "a", false}, {"demo-1", "old", true}})) << "and no third is made";
+    const std::vector<AppServer> first{made(1, "a", Phase::running)};
+    EXPECT_EQ(plan_rollout(site, first, "a", true, now).appservers, (Planned{{"demo-1", "a", false}}))
+        << "the first too";
+    const std::vector<AppServer> serving{made(1, "a", Phase::running, true, true)};
+    EXPECT_EQ(plan_rollout(site, serving, "a", true, now).appservers, (Planned{{"demo-1", "a", true}}))
+        << "what serves goes on";
+    site.spec.rollout.activation = crd::Instance::Spec::Rollout::Activation::automatic;
+    plan = plan_rollout(site, all, "a", true, now);
+    EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "a", true}, {"demo-1", "old", true}})) << "he says so";
+}
+
 TEST(Rollout, Table) {
     auto deleted = made(1, "a", Phase::running, true, true);
     deleted.metadata.deletion_timestamp = "2026-11-22T11:59:00Z";
