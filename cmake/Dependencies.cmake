@@ -10,7 +10,7 @@ find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 find_package(Protobuf REQUIRED)
 find_package(libssh REQUIRED)
-find_package(CURL REQUIRED)
+find_package(CURL REQUIRED)  # its headers: the library is loaded when mail is first sent
 find_package(GTest REQUIRED)
 find_package(benchmark REQUIRED)
 find_package(Python3 REQUIRED COMPONENTS Interpreter)

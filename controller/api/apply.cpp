@@ -108,7 +108,7 @@ void track_update(const Json& current, Json& updated, const TypeNode& type, cons
         mine.time = manager.time;
     }
     cap_updates(entries);
-    set_managed_fields(updated, write_entries(std::move(entries)));
+    set_managed_fields(updated, write_entries(entries));
 }
 
 // --- apply
@@ -268,7 +268,7 @@ Result<Json, Status> apply(const Json& current, const Json& applied, const TypeN
     if (exists && done->object == live && same_owners(before, done->entries)) return current;
     for (auto& entry : done->entries)
         if (entry.same_manager(entry_of(manager))) entry.time = manager.time;
-    set_managed_fields(done->object, write_entries(std::move(done->entries)));
+    set_managed_fields(done->object, write_entries(done->entries));
     return std::move(done->object);
 }
 

@@ -64,18 +64,18 @@ ManagedEntries read_entries(const Json* managed_fields) {
     return out;
 }
 
-Json write_entries(ManagedEntries entries) {
-    std::erase_if(entries, [](const ManagedEntry& entry) { return entry.fields.empty(); });
-    if (entries.empty()) return nullptr;
-    std::ranges::sort(entries, [](const ManagedEntry& a, const ManagedEntry& b) {
-        const auto key = [](const ManagedEntry& e) {
-            return std::tuple(!e.apply, time_of(e), std::string_view(e.manager), std::string_view(e.api_version),
-                              std::string_view(e.subresource));
-        };
-        return key(a) < key(b);
+Json write_entries(const ManagedEntries& entries) {
+    std::vector<const ManagedEntry*> ordered;
+    for (const auto& entry : entries)
+        if (!entry.fields.empty()) ordered.push_back(&entry);
+    if (ordered.empty()) return nullptr;
+    std::ranges::sort(ordered, {}, [](const ManagedEntry* e) {
+        // a client may have written two of one manager: they stay in order
+        return std::tuple(!e->apply, time_of(*e), std::string_view(e->manager), std::string_view(e->api_version),
+                          std::string_view(e->subresource), e);
     });
     json::array out;
-    for (const auto& entry : entries) out.push_back(write_entry(entry));
+    for (const auto* entry : ordered) out.push_back(write_entry(*entry));
     return out;
 }
 

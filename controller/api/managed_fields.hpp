@@ -25,7 +25,7 @@ ManagedEntry entry_of(const Manager& manager);
 /// The entries that can be read.
 ManagedEntries read_entries(const Json* managed_fields);
 /// Null when there is none. Appliers come first, then the older ones.
-Json write_entries(ManagedEntries entries);
+Json write_entries(const ManagedEntries& entries);
 
 /// Merges the oldest entries of plain writes into one when there are more than Kubernetes keeps.
 void cap_updates(ManagedEntries& entries);

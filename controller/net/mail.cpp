@@ -4,6 +4,7 @@
 #include "base/utf8.hpp"
 
 #include <curl/curl.h>
+#include <dlfcn.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <algorithm>
@@ -17,6 +18,73 @@ namespace {
 constexpr long wake_ms = 100;  // between two looks at whether somebody gave up
 constexpr std::size_t reply_bytes_max = 4096;
 constexpr std::size_t shown_bytes_max = 300;
+
+/// libcurl, loaded when mail is first sent: it and the twenty libraries behind it are 3.5 MiB that most servers never
+/// need. Its functions, without their prefix.
+class Curl {
+public:
+    /// Null when it is not installed.
+    static const Curl* get() {
+        static const Curl curl;  // the library's own start is not safe on several threads
+        return curl.whole_ ? &curl : nullptr;
+    }
+
+    decltype(&::curl_easy_cleanup) easy_cleanup{};
+    decltype(&::curl_easy_getinfo) easy_getinfo{};
+    decltype(&::curl_easy_init) easy_init{};
+    decltype(&::curl_easy_reset) easy_reset{};
+    decltype(&::curl_easy_setopt) easy_setopt{};
+    decltype(&::curl_easy_strerror) easy_strerror{};
+    decltype(&::curl_free) release{};
+    decltype(&::curl_multi_add_handle) multi_add_handle{};
+    decltype(&::curl_multi_cleanup) multi_cleanup{};
+    decltype(&::curl_multi_info_read) multi_info_read{};
+    decltype(&::curl_multi_init) multi_init{};
+    decltype(&::curl_multi_perform) multi_perform{};
+    decltype(&::curl_multi_poll) multi_poll{};
+    decltype(&::curl_multi_remove_handle) multi_remove_handle{};
+    decltype(&::curl_slist_append) slist_append{};
+    decltype(&::curl_slist_free_all) slist_free_all{};
+    decltype(&::curl_url) url{};
+    decltype(&::curl_url_cleanup) url_cleanup{};
+    decltype(&::curl_url_get) url_get{};
+    decltype(&::curl_url_set) url_set{};
+
+private:
+    Curl() : library_(::dlopen("libcurl.so.4", RTLD_NOW | RTLD_LOCAL)) {
+        decltype(&::curl_global_init) global_init{};
+        find("curl_global_init", global_init);
+        find("curl_easy_cleanup", easy_cleanup);
+        find("curl_easy_getinfo", easy_getinfo);
+        find("curl_easy_init", easy_init);
+        find("curl_easy_reset", easy_reset);
+        find("curl_easy_setopt", easy_setopt);
+        find("curl_easy_strerror", easy_strerror);
+        find("curl_free", release);
+        find("curl_multi_add_handle", multi_add_handle);
+        find("curl_multi_cleanup", multi_cleanup);
+        find("curl_multi_info_read", multi_info_read);
+        find("curl_multi_init", multi_init);
+        find("curl_multi_perform", multi_perform);
+        find("curl_multi_poll", multi_poll);
+        find("curl_multi_remove_handle", multi_remove_handle);
+        find("curl_slist_append", slist_append);
+        find("curl_slist_free_all", slist_free_all);
+        find("curl_url", url);
+        find("curl_url_cleanup", url_cleanup);
+        find("curl_url_get", url_get);
+        find("curl_url_set", url_set);
+        whole_ = whole_ && global_init(CURL_GLOBAL_ALL) == CURLE_OK;
+    }
+    template <class Function>
+    void find(const char* name, Function& out) {
+        if (library_) out = reinterpret_cast<Function>(::dlsym(library_, name));
+        whole_ = whole_ && out;
+    }
+
+    void* library_;
+    bool whole_ = true;
+};
 
 /// How far one call came: what a refusal concerns.
 enum class Stage { connecting, logging_in, mail, handed_over };
@@ -68,7 +136,7 @@ bool dotted(std::string_view text) {
 }
 
 /// The one place where what libcurl says becomes a class of ours.
-Error classified(CURLcode code, long reply, const Call& call, const MailServer& server) {
+Error classified(const Curl& curl, CURLcode code, long reply, const Call& call, const MailServer& server) {
     const auto place = server.host + ":" + std::to_string(server.port);
     const auto said = one_line(call.last, shown_bytes_max);
     const auto with_reply = [&](ErrorClass error_class, const std::string& what) {
@@ -88,26 +156,31 @@ Error classified(CURLcode code, long reply, const Call& call, const MailServer& 
         return Error{ErrorClass::unreachable, place + ": the relay does not speak TLS, which spec.smtp.tls asks for"};
     Error error = refused && reply != 0
                       ? with_reply(ErrorClass::unreachable, "no mail is taken here")
-                      : Error{ErrorClass::unreachable, place + ": " + std::string(::curl_easy_strerror(code))};
+                      : Error{ErrorClass::unreachable, place + ": " + std::string(curl.easy_strerror(code))};
     error.outcome_unknown = call.stage == Stage::handed_over;
     return error;
 }
 
 /// "smtp://host:port/hello", put together by the library that reads it.
-std::string address(const MailServer& server) {
-    const std::unique_ptr<CURLU, decltype(&::curl_url_cleanup)> url(::curl_url(), &::curl_url_cleanup);
+std::string address(const Curl& curl, const MailServer& server) {
+    const std::unique_ptr<CURLU, decltype(curl.url_cleanup)> url(curl.url(), curl.url_cleanup);
     const bool ip6 = server.host.find(':') != std::string::npos;
     const auto host = ip6 ? "[" + server.host + "]" : server.host;
-    bool good = ::curl_url_set(url.get(), CURLUPART_SCHEME, server.tls == MailServer::Tls::implicit ? "smtps" : "smtp",
-                               0) == CURLUE_OK;
-    good = good && ::curl_url_set(url.get(), CURLUPART_HOST, host.c_str(), 0) == CURLUE_OK;
-    good = good && ::curl_url_set(url.get(), CURLUPART_PORT, std::to_string(server.port).c_str(), 0) == CURLUE_OK;
-    good = good && ::curl_url_set(url.get(), CURLUPART_PATH, ("/" + server.hello).c_str(), 0) == CURLUE_OK;
+    bool good = curl.url_set(url.get(), CURLUPART_SCHEME, server.tls == MailServer::Tls::implicit ? "smtps" : "smtp",
+                             0) == CURLUE_OK;
+    good = good && curl.url_set(url.get(), CURLUPART_HOST, host.c_str(), 0) == CURLUE_OK;
+    good = good && curl.url_set(url.get(), CURLUPART_PORT, std::to_string(server.port).c_str(), 0) == CURLUE_OK;
+    good = good && curl.url_set(url.get(), CURLUPART_PATH, ("/" + server.hello).c_str(), 0) == CURLUE_OK;
     char* text = nullptr;
-    if (!good || ::curl_url_get(url.get(), CURLUPART_URL, &text, 0) != CURLUE_OK) return "";
+    if (!good || curl.url_get(url.get(), CURLUPART_URL, &text, 0) != CURLUE_OK) return "";
     std::string out(text);
-    ::curl_free(text);
+    curl.release(text);
     return out;
+}
+
+Error no_library() {
+    return {ErrorClass::transient,
+            "mail needs libcurl.so.4, which is not installed here: install the package libcurl4"};
 }
 
 }  // namespace
@@ -120,24 +193,24 @@ bool good_mail_address(const std::string& text) {
 }
 
 struct MailSession::State {
-    State(MailServer of, std::shared_ptr<MailCancel> by)
-        : server(std::move(of)), cancel(std::move(by)), url(address(server)) {
-        static std::once_flag once;  // the library's own start is not safe on several threads
-        std::call_once(once, [] { ::curl_global_init(CURL_GLOBAL_ALL); });
-        multi = ::curl_multi_init();
-        easy = ::curl_easy_init();
+    State(MailServer of, std::shared_ptr<MailCancel> by) : server(std::move(of)), cancel(std::move(by)) {
+        if (!curl) return;
+        url = address(*curl, server);
+        multi = curl->multi_init();
+        easy = curl->easy_init();
     }
     ~State() {
+        if (!curl) return;
         if (failed) cut();
-        ::curl_easy_cleanup(easy);
-        ::curl_multi_cleanup(multi);
+        curl->easy_cleanup(easy);
+        curl->multi_cleanup(multi);
     }
     State(const State&) = delete;
     State& operator=(const State&) = delete;
 
     void prepare(Call& call, Duration limit) {
-        ::curl_easy_reset(easy);
-        const auto set = [this](CURLoption option, auto value) { ::curl_easy_setopt(easy, option, value); };
+        curl->easy_reset(easy);
+        const auto set = [this](CURLoption option, auto value) { curl->easy_setopt(easy, option, value); };
         set(CURLOPT_URL, url.c_str());
         set(CURLOPT_PROTOCOLS_STR, "smtp,smtps");
         set(CURLOPT_PROXY, "");  // none, whatever the environment says
@@ -173,24 +246,24 @@ struct MailSession::State {
     /// The whole call. Waits in the library, which bounds it.
     Result<std::string> perform(const Call& call) {
         if (!easy || !multi || url.empty()) return Error{ErrorClass::transient, "no memory for a connection"};
-        ::curl_multi_add_handle(multi, easy);
+        curl->multi_add_handle(multi, easy);
         int running = 1;
         while (running > 0 && !cancel->given_up()) {
-            if (::curl_multi_perform(multi, &running) != CURLM_OK) break;
-            if (running > 0) ::curl_multi_poll(multi, nullptr, 0, wake_ms, nullptr);
+            if (curl->multi_perform(multi, &running) != CURLM_OK) break;
+            if (running > 0) curl->multi_poll(multi, nullptr, 0, wake_ms, nullptr);
         }
         CURLcode code = CURLE_ABORTED_BY_CALLBACK;
         int left = 0;
-        while (const auto* message = ::curl_multi_info_read(multi, &left))
+        while (const auto* message = curl->multi_info_read(multi, &left))
             if (message->msg == CURLMSG_DONE) code = message->data.result;
         long reply = 0;
-        ::curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply);
+        curl->easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &reply);
         // the library says QUIT and waits two minutes for the answer of whoever has just not answered
         failed = code != CURLE_OK;
         if (failed) cut();
-        ::curl_multi_remove_handle(multi, easy);
+        curl->multi_remove_handle(multi, easy);
         if (code == CURLE_OK) return one_line(call.last, shown_bytes_max);
-        return classified(code, reply, call, server);
+        return classified(*curl, code, reply, call, server);
     }
 
     static curl_socket_t open_socket(void* state, curlsocktype, curl_sockaddr* where) {
@@ -214,6 +287,7 @@ struct MailSession::State {
         for (const int socket : sockets) cancel->cut(socket);
     }
 
+    const Curl* curl = Curl::get();
     MailServer server;
     std::shared_ptr<MailCancel> cancel;  // shared with who may give up
     std::string url;
@@ -248,27 +322,29 @@ Result<std::string> MailSession::send(const Mail& mail, Duration limit) {
         if (!good_mail_address(*text))
             return Error{ErrorClass::invalid, "\"" + one_line(*text, shown_bytes_max) + "\" is no mail address"};
     auto& s = *state_;
+    if (!s.curl) return no_library();
     Call call;
     call.text = &mail.text;
     s.prepare(call, limit);
-    auto* to = ::curl_slist_append(nullptr, ("<" + mail.to + ">").c_str());
-    ::curl_easy_setopt(s.easy, CURLOPT_MAIL_FROM, ("<" + mail.from + ">").c_str());
-    ::curl_easy_setopt(s.easy, CURLOPT_MAIL_RCPT, to);
-    ::curl_easy_setopt(s.easy, CURLOPT_READFUNCTION, read_mail);
-    ::curl_easy_setopt(s.easy, CURLOPT_READDATA, &call);
-    ::curl_easy_setopt(s.easy, CURLOPT_UPLOAD, 1L);
-    ::curl_easy_setopt(s.easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(mail.text.size()));
+    auto* to = s.curl->slist_append(nullptr, ("<" + mail.to + ">").c_str());
+    s.curl->easy_setopt(s.easy, CURLOPT_MAIL_FROM, ("<" + mail.from + ">").c_str());
+    s.curl->easy_setopt(s.easy, CURLOPT_MAIL_RCPT, to);
+    s.curl->easy_setopt(s.easy, CURLOPT_READFUNCTION, read_mail);
+    s.curl->easy_setopt(s.easy, CURLOPT_READDATA, &call);
+    s.curl->easy_setopt(s.easy, CURLOPT_UPLOAD, 1L);
+    s.curl->easy_setopt(s.easy, CURLOPT_INFILESIZE_LARGE, static_cast<curl_off_t>(mail.text.size()));
     auto sent = s.perform(call);
-    ::curl_slist_free_all(to);
+    s.curl->slist_free_all(to);
     return sent;
 }
 
 Result<void> MailSession::probe(Duration limit) {
     auto& s = *state_;
+    if (!s.curl) return no_library();
     Call call;
     s.prepare(call, limit);
-    ::curl_easy_setopt(s.easy, CURLOPT_CUSTOMREQUEST, "NOOP");
-    ::curl_easy_setopt(s.easy, CURLOPT_NOBODY, 1L);
+    s.curl->easy_setopt(s.easy, CURLOPT_CUSTOMREQUEST, "NOOP");
+    s.curl->easy_setopt(s.easy, CURLOPT_NOBODY, 1L);
     auto answered = s.perform(call);
     if (!answered) return std::move(answered).error();
     return {};
