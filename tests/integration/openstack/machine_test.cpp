@@ -108,7 +108,7 @@ TEST_F(OpenStackMachines, WhatTheCloudLacksIsSaidWithWhatItHas) {
         {"twins", "False ImageAmbiguous", "twin (id "},
         {"net", "False NetworkNotFound", "private (id "},
         {"group", "False SecurityGroupNotFound", "default (id "},
-        {"key", "False KeyPairNotFound", "it has: ops"},
+        {"key", "False KeyPairNotFound", "ops"},
         {"right", "True Running", ""},
     };
     for (const auto& one : cases) {
