@@ -105,10 +105,11 @@ awaitable<void> Keepsakes::keep_once() {
 
 awaitable<Result<void>> Keepsakes::store(Keepsake keepsake) {
     CO_TRY(auto secret, co_await client_.get(api::secret_kind, keepsake.namespace_, keepsake.secret));
-    const auto before = runtime::from_base64(api::find_text(secret, {"data", keepsake.key})).value_or("");
+    const auto before = runtime::from_base64(api::find_text(secret, {"data", keepsake.key}));
     api::json::object kept;
-    if (!before.empty()) {
-        auto parsed = api::parse_yaml(before);
+    if (!before || !before->empty()) {  // what cannot be read is not absent: it is never written over
+        Result<api::Parsed> parsed = Error{ErrorClass::invalid, "it is no base64"};
+        if (before) parsed = api::parse_yaml(*before);
         if (!parsed || !parsed->value.is_object())
             co_return Error{ErrorClass::invalid, "Secret " + keepsake.namespace_ + "/" + keepsake.secret + ", key " +
                                                      keepsake.key + ": is not a YAML mapping; put it right"};
