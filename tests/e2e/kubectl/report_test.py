@@ -125,7 +125,8 @@ class Report(unittest.TestCase):
         held = self.serve_ssh(frozen)
         self.serve_ssh(stranger)
         self.declare("alpha", one, displayName='The "first", site', email="alpha@example.org")
-        time.sleep(1.1)  # the order is that of their age, in whole seconds
+        second = int(time.time())
+        wait_until(lambda: int(time.time()) > second, "the next second: the order is that of their age, in whole ones")
         self.declare("beta", frozen)
         self.declare("gamma", closed)
         self.declare("stranger", stranger, host_key="ssh-ed25519 " + "A" * 68)
