@@ -26,6 +26,8 @@ public:
         write_file(directory_.file("behaviour.new"), json);
         std::filesystem::rename(directory_.file("behaviour.new"), directory_.file("behaviour.json"));
     }
+    /// It has a mail whose taking it does not answer.
+    bool stalls() const { return std::filesystem::exists(directory_.file("stalled")); }
     /// What was taken, oldest first.
     std::vector<api::Json> mails() const {
         std::vector<std::string> paths;

@@ -59,6 +59,7 @@ class Keeper:
         if what == "refuse":
             return "554 5.7.1 not that"
         if what == "stall":
+            (self.folder / "stalled").touch()
             await asyncio.sleep(3600)
         self.keep(server, session, envelope)
         if what == "drop":

@@ -171,14 +171,18 @@ TEST(MailSession, WhoGivesUpIsNotKeptWaiting) {
     const MailService service;
     service.behave(R"({"data": "stall"})");
     const Server server(service);
+    std::chrono::steady_clock::time_point given_up;
     std::thread other([&] {
-        std::this_thread::sleep_for(300ms);
+        const auto end = std::chrono::steady_clock::now() + 20s;
+        while (!service.stalls() && std::chrono::steady_clock::now() < end) std::this_thread::yield();
+        given_up = std::chrono::steady_clock::now();
         server.cancel->give_up();
     });
-    const auto began = std::chrono::steady_clock::now();
     EXPECT_FALSE(server.send(mail()));
-    EXPECT_LT(std::chrono::steady_clock::now() - began, 3s);
+    const auto left = std::chrono::steady_clock::now();
     other.join();
+    EXPECT_TRUE(service.stalls());
+    EXPECT_LT(left - given_up, 3s);
 }
 
 }  // namespace
