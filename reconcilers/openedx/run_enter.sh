@@ -46,8 +46,11 @@ done
 for folder in /tmp /var/tmp /dev/shm; do
     [ ! -d "$folder" ] || mount --bind /home/ocim/tmp "$folder"
 done
-# other people's processes and their command lines; a host that does not allow it shows them
-mount -t proc -o hidepid=2 proc /proc 2>/dev/null || true
+# other people's processes and their command lines
+mount -t proc -o hidepid=2 proc /proc || {
+    echo "this host does not let other users' processes be hidden: let playbooks run on their machines" >&2
+    exit 1
+}
 cd /home/ocim
 exec setpriv --reuid "$user" --regid "$user" --clear-groups --no-new-privs --inh-caps=-all --bounding-set=-all \
     env -i PATH=/usr/local/bin:/usr/bin:/bin HOME=/home/ocim USER=ocim LOGNAME=ocim LC_ALL=C.UTF-8 \
