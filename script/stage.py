@@ -354,10 +354,10 @@ class Stage:
         self.path("facts.json").write_text(json.dumps(self.facts))
         self.path("facts.json").chmod(0o600)
 
-    def raise_cloud(self):
+    def raise_cloud(self, *flags):
         """Starts Ocim with a cloud on a network of its own; the address of this host there."""
         key = self.make_ssh_key()
-        self.start_ocim()
+        self.start_ocim(*flags)
         with one_at_a_time():
             network = free_subnet()
             self.facts.update(SUBNET=str(network), GATEWAY=str(network[1]))

@@ -54,6 +54,9 @@ class GitHub:
         self.quota = 5000
         self.used = 0            # of the quota: what was not answered by 304
         self.reset_in = 3600
+        self.answers = []        # (call, status) of each
+        self.paid_twice = []     # calls that were answered in full, though nothing had changed there since the last answer
+        self.marks = {}          # target -> the ETag of its last answer
         self.faults, self.calls, self.violations = [], [], []
         self.next_id = 1000
 
@@ -79,14 +82,16 @@ class GitHub:
             elif name == "comment":
                 self.next_id += 1
                 self.comments[self.next_id] = value
-            elif name in ("token", "me", "quota", "per_page_max", "reset_in", "used", "calls", "faults"):
+            elif name in ("token", "me", "quota", "per_page_max", "reset_in", "used", "calls", "faults", "answers",
+                          "paid_twice"):
                 setattr(self, name, value)
             else:
                 raise ValueError(name)
 
     def shown(self):
         return {"comments": {str(k): v for k, v in self.comments.items()}, "statuses": self.statuses,
-                "calls": self.calls, "used": self.used, "violations": self.violations, "faults": self.faults}
+                "calls": self.calls, "used": self.used, "violations": self.violations, "faults": self.faults,
+                "answers": self.answers, "paid_twice": self.paid_twice}
 
     # --- GitHub's own shapes: the description's examples, with our values in them
 
@@ -290,6 +295,7 @@ class Handler(BaseHTTPRequestHandler):
             fault = self.take_fault(url.path)
             if fault is None or fault.get("after"):
                 status, value, headers = self.answer(url, body)
+                self.github.answers.append([f"{self.command} {self.path}", status])
         if fault is None:
             return self.send(status, value, headers)
         if fault["kind"] == "stall":
@@ -351,6 +357,9 @@ class Handler(BaseHTTPRequestHandler):
             headers["ETag"] = f'W/"{mark}"'
             if self.headers.get("If-None-Match") == headers["ETag"]:
                 return 304, None, {**left(), **headers}
+            if github.marks.get(self.path) == headers["ETag"]:
+                github.paid_twice.append(self.path)
+            github.marks[self.path] = headers["ETag"]
         if url.path != "/rate_limit":
             github.used += 1
         return status, value, {**left(), **headers}
