@@ -40,6 +40,7 @@ const char* failure_of(std::optional<crd::ProvisioningRun::Status::FailedStep> s
         case Step::fetch: return fetch_failed;
         case Step::download: return download_failed;
         case Step::requirements: return "RequirementsFailed";
+        case Step::users: return "UsersFailed";
         case Step::playbook:
         case Step::settings:
         case Step::images:
@@ -184,6 +185,11 @@ private:
         ansible.playbook = text_in(settings_, "playbook");
         if (const auto requirements = text_in(settings_, "requirements"); !requirements.empty())
             ansible.requirements = requirements;
+        if (const auto playbook = text_in(settings_, "usersPlaybook"); !playbook.empty()) {
+            auto& users = ansible.users.emplace();
+            users.playbook = playbook;
+            users.variables_ref = {snapshot_name(object_), secret_keys::users};
+        }
         spec.variables_ref = {snapshot_name(object_), "variables.yml"};
     }
     void set_tutor(crd::ProvisioningRun::Spec& spec) const {
@@ -196,9 +202,12 @@ private:
         copy(tutor.requirements, "requirements");
         copy(tutor.plugins, "plugins");
         copy(tutor.build_images, "buildImages");
-        const auto* plugin = api::find(settings_, {"tutor", "plugin"});
-        if (plugin && plugin->is_bool() && plugin->get_bool())
-            tutor.plugin_ref = {snapshot_name(object_), "plugin.yml"};
+        const auto says = [&](const char* name) {
+            const auto* found = api::find(settings_, {"tutor", name});
+            return found && found->is_bool() && found->get_bool();
+        };
+        if (says("plugin")) tutor.plugin_ref = {snapshot_name(object_), "plugin.yml"};
+        if (says("users")) tutor.users_ref = {snapshot_name(object_), secret_keys::users};
         tutor.kept_ref = {ObjectNames(object_.spec.instance_name).tutor, secret_keys::tutor_settings};
         spec.variables_ref = {snapshot_name(object_), secret_keys::tutor_settings};
     }

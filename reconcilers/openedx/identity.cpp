@@ -32,6 +32,8 @@ Text& domain_of(Status::Domains& domains, Service service) {
         case Service::studio: return domains.studio;
         case Service::discovery: return domains.discovery;
         case Service::ecommerce: return domains.ecommerce;
+        case Service::apps: return domains.apps;
+        case Service::meilisearch: return domains.meilisearch;
     }
     return domains.lms;
 }

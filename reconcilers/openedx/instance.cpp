@@ -9,6 +9,7 @@
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
 #include "openedx/identity.hpp"
+#include "openedx/lms_users.hpp"
 #include "openedx/parts.hpp"
 #include "openedx/placement.hpp"
 #include "openedx/retirement.hpp"
@@ -123,6 +124,7 @@ public:
         const auto made = openedx::configuration(object_, class_, *secrets, inputs_);
         if (!made) return hold(made.error());
         out_.status.configuration_hash = made->hash;
+        if (ever_provisioned(object_, inputs_)) out_.status.successfully_provisioned = true;
 
         if (class_.spec.tutor || children_.find(api::secret_kind, ObjectNames(object_.metadata.name).tutor))
             out_.children.push_back(tutor_secret(object_));  // for ever
@@ -409,6 +411,7 @@ std::vector<runtime::Reference> Instances::needs(const Object& object) {
     if (object.spec.configuration)
         for (const auto& from : object.spec.configuration->extra_vars_from)
             out.push_back({api::secret_kind, object.metadata.namespace_, from.secret_ref.name, true});
+    for (auto& secret : lms_user_needs(object)) out.push_back(std::move(secret));
     return out;
 }
 

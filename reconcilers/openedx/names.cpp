@@ -20,6 +20,8 @@ std::string_view short_name(Service service) {
         case Service::studio: return "studio";
         case Service::discovery: return "discovery";
         case Service::ecommerce: return "ecommerce";
+        case Service::apps: return "apps";
+        case Service::meilisearch: return "meilisearch";
     }
     return "lms";
 }

@@ -10,9 +10,11 @@
 namespace ocim::openedx {
 
 /// The services of a site that have a name of their own, in the order in which everything lists them.
-enum class Service { lms, lms_preview, studio, discovery, ecommerce };
-inline constexpr std::array services{Service::lms, Service::lms_preview, Service::studio, Service::discovery,
-                                     Service::ecommerce};
+enum class Service { lms, lms_preview, studio, discovery, ecommerce, apps, meilisearch };
+inline constexpr std::array services{Service::lms,       Service::lms_preview, Service::studio,     Service::discovery,
+                                     Service::ecommerce, Service::apps,        Service::meilisearch};
+/// Those that only sites made by Tutor have: they are where Tutor looks for them, in front of the LMS's name.
+inline constexpr std::array tutor_services{Service::apps, Service::meilisearch};
 /// "lms", "preview", "studio", …: a part of object names.
 std::string_view short_name(Service service);
 

@@ -149,6 +149,7 @@ runtime::Child configuration_secret(const InstanceView& view, const Configuratio
     api::json::object data{{"settings.json", runtime::base64(configuration.settings)},
                            {"secret-variables.json", runtime::base64(configuration.secret_variables)},
                            {"hash", runtime::base64(configuration.hash)}};
+    if (!configuration.users.empty()) data[secret_keys::users] = runtime::base64(configuration.users);
     if (configuration.tutor.empty()) {
         data["variables.yml"] = runtime::base64(configuration.variables);
     } else {
@@ -209,8 +210,9 @@ std::vector<runtime::Child> traffic_children(const InstanceView& view, const crd
     std::vector<runtime::Child> out{fragment(view)};
     const auto internal = internal_domains(view.instance);
     for (const auto service : services)
-        out.push_back(
-            record(view, std::string(short_name(service)), internal.at(service), Type::cname, balancer.spec.domain));
+        if (const auto name = internal.find(service); name != internal.end())
+            out.push_back(
+                record(view, std::string(short_name(service)), name->second, Type::cname, balancer.spec.domain));
     for (std::size_t index = 0; index < view.serving.size(); ++index) {
         const auto name = "vm" + std::to_string(index + 1);
         const auto& address = view.serving[index].status.addresses.front();

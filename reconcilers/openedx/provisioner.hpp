@@ -1,7 +1,9 @@
 #pragma once
 
+#include "api/yaml.hpp"
 #include "crd/provisioningruns.hpp"
 #include "openedx/run.hpp"
+#include "openedx/variables.hpp"
 #include "runtime/kinds.hpp"
 
 #include <map>
@@ -52,6 +54,17 @@ Result<Secret> document_of(const crd::ProvisioningRun& object, const runtime::In
     if (auto found = inputs.secret(object.metadata.namespace_, reference.name, reference.key)) return *std::move(found);
     return Error{ErrorClass::invalid,
                  std::string(field) + ": Secret " + reference.name + " has no key \"" + reference.key + "\"; add it"};
+}
+
+/// The texts of that document that must not be readable in a log, by the names of what holds them.
+template <class Reference>
+std::vector<Secret> secrets_in(const crd::ProvisioningRun& object, const runtime::Inputs& inputs,
+                               const Reference& reference) {
+    const auto document = inputs.secret(object.metadata.namespace_, reference.name, reference.key);
+    if (!document) return {};
+    auto parsed = api::parse_yaml(document->reveal());
+    return parsed && parsed->value.is_object() ? Variables{parsed->value.get_object(), {}}.secrets()
+                                               : std::vector<Secret>();
 }
 
 }  // namespace ocim::openedx

@@ -10,8 +10,15 @@ public:
         auto variables = document_of(object, inputs, "spec.variablesRef", object.spec.variables_ref);
         if (!variables) return std::move(variables).error();
         const auto& ansible = *object.spec.ansible;
-        return Prepared{{{"variables.yml", *std::move(variables)}},
-                        {ansible.repository, ansible.version, ansible.playbook, ansible.requirements.value_or("")}};
+        Prepared out{{{"variables.yml", *std::move(variables)}},
+                     {ansible.repository, ansible.version, ansible.playbook, ansible.requirements.value_or("")}};
+        if (const auto& second = ansible.users) {
+            auto users = document_of(object, inputs, "spec.ansible.users.variablesRef", second->variables_ref);
+            if (!users) return std::move(users).error();
+            out.files.emplace("users.yml", *std::move(users));
+            out.arguments.push_back(second->playbook);
+        }
+        return out;
     }
     std::string_view run() const override { return ansible_program; }
     std::string verify() const override { return ""; }  // playbooks differ: any answer will do
@@ -25,9 +32,11 @@ public:
                                                       const std::vector<std::string>&) const override {
         return std::map<std::string, Secret>();
     }
-    std::vector<Secret> secrets(const Object& object, const runtime::Inputs&) const override {
-        if (auto password = url_password(object.spec.ansible->repository)) return {*std::move(password)};
-        return {};
+    std::vector<Secret> secrets(const Object& object, const runtime::Inputs& inputs) const override {
+        const auto& ansible = *object.spec.ansible;
+        auto out = ansible.users ? secrets_in(object, inputs, ansible.users->variables_ref) : std::vector<Secret>();
+        if (auto password = url_password(ansible.repository)) out.push_back(*std::move(password));
+        return out;
     }
 };
 

@@ -30,6 +30,11 @@ public:
             if (!plugin) return std::move(plugin).error();
             out.files.emplace("plugin.yml", *std::move(plugin));
         }
+        if (tutor.users_ref) {
+            auto users = document_of(object, inputs, "spec.tutor.usersRef", *tutor.users_ref);
+            if (!users) return std::move(users).error();
+            out.files.emplace("users.json", *std::move(users));
+        }
         if (!tutor.requirements.empty()) {
             std::string lines;
             for (const auto& requirement : tutor.requirements) lines += requirement + "\n";
@@ -64,11 +69,14 @@ public:
     std::vector<Secret> secrets(const Object& object, const runtime::Inputs& inputs) const override {
         const auto& reference = object.spec.tutor->kept_ref;
         const auto document = inputs.secret(object.metadata.namespace_, reference.name, reference.key);
-        if (!document) return {};
+        const auto& users = object.spec.tutor->users_ref;
+        auto out = users ? secrets_in(object, inputs, *users) : std::vector<Secret>();
+        if (!document) return out;
         auto drawn = mapping(*document);
         std::vector<std::string> wholly;
         for (const auto& [name, value] : drawn) wholly.emplace_back(name);
-        return Variables{std::move(drawn), {}}.secrets(wholly);
+        std::ranges::move(Variables{std::move(drawn), {}}.secrets(wholly), std::back_inserter(out));
+        return out;
     }
 
 private:

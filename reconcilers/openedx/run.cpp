@@ -30,7 +30,7 @@ using Step = Object::Status::FailedStep;
 constexpr std::pair<const char*, Step> steps[] = {
     {"fetch", Step::fetch},       {"download", Step::download}, {"requirements", Step::requirements},
     {"playbook", Step::playbook}, {"settings", Step::settings}, {"images", Step::images},
-    {"launch", Step::launch}};
+    {"launch", Step::launch},     {"users", Step::users}};
 
 const Run* find(const RunSnapshot& seen, const std::string& key) {
     const auto found = seen.find(key);

@@ -1,7 +1,7 @@
 # Makes this machine a site with "tutor local". Arguments of provision:
 #   plugin=PLUGIN … image=IMAGE …
-# to enable and to build. In $folder there are config.yml (settings), perhaps requirements.txt, and perhaps plugin.yml (a
-# plug-in of our own, named "ocim"). What Tutor draws for the site is shown in "generated"; nothing is launched before it
+# to enable and to build. In $folder there are config.yml (settings), perhaps requirements.txt, plugin.yml (a plug-in of
+# our own, named "ocim") and users.json (of the LMS). What Tutor draws for the site is shown in "generated"; nothing is launched before it
 # comes back in "kept.yml", kept for good.
 export TUTOR_ROOT=/srv/tutor TUTOR_PLUGINS_ROOT=/srv/tutor-plugins
 
@@ -23,6 +23,29 @@ await_keeping() {
     done
     rm -f "$folder/generated"
 }
+
+# Runs in the LMS. The hashes come by the standard input, never as words of a command.
+make_users='
+import json
+import sys
+
+from django.core.management import call_command
+
+said = json.load(sys.stdin)
+failed = 0
+for user in said["users"]:
+    words = [user["username"], user["email"], "--initial-password-hash", user["initial_password_hash"]]
+    words += ["--" + word for word in ("staff", "superuser") if user[word]]
+    try:
+        call_command("manage_user", *words)
+        print("ok: user " + user["username"], flush=True)
+    except Exception as error:
+        failed += 1
+        print("failed: user " + user["username"] + ": " + str(error), flush=True)
+if failed and not said["must_succeed"]:
+    print("...ignoring", flush=True)
+sys.exit(1 if failed and said["must_succeed"] else 0)
+'
 
 provision() {
     mkdir -p "$TUTOR_ROOT" "$TUTOR_PLUGINS_ROOT" || return 1
@@ -57,5 +80,12 @@ provision() {
     done
     echo launch >"$folder/step"
     task "launch"
-    tutor local launch --non-interactive
+    tutor local launch --non-interactive || return
+    [ -e "$folder/users.json" ] || return 0
+    echo users >"$folder/step"
+    task "make users of the LMS"
+    tutor local exec -T lms ./manage.py lms shell -c "$make_users" <"$folder/users.json"
+    code=$?
+    rm -f "$folder/users.json"
+    return $code
 }

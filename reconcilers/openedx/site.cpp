@@ -4,6 +4,7 @@
 #include "api/yaml.hpp"
 #include "crd/databaseservers.hpp"
 #include "crd/rabbitmqservers.hpp"
+#include "openedx/lms_users.hpp"
 #include "openedx/run_on.hpp"
 #include "openedx/tutor_settings.hpp"
 #include "runtime/base64.hpp"
@@ -128,10 +129,22 @@ Result<void> add_class_secrets(Site& site, const crd::InstanceClass& of_class, c
     return {};
 }
 
+/// Where Tutor has it unless one says otherwise, so that cookies of the LMS reach it.
+std::string below(Service service, const std::string& lms) { return std::string(short_name(service)) + "." + lms; }
+
 api::json::object names_in(const std::map<Service, std::string>& domains) {
     api::json::object out;
     for (const auto& [service, name] : domains) out[short_name(service)] = name;
     return out;
+}
+
+/// Without those that follow from the name of the LMS.
+api::json::object chosen_in(std::map<Service, std::string> domains) {
+    const auto lms = domains.find(Service::lms);
+    for (const auto service : tutor_services)
+        if (const auto found = domains.find(service); found != domains.end())
+            if (lms != domains.end() && found->second == below(service, lms->second)) domains.erase(found);
+    return names_in(domains);
 }
 
 /// What people declared of a site, without what we make of it. A field that is added later goes in only where it is
@@ -141,8 +154,8 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
                           {"email", site.email},
                           {"release", site.release},
                           {"platform", site.platform_repository + " " + site.platform_commit},
-                          {"internal", names_in(site.internal)},
-                          {"external", names_in(site.external)},
+                          {"internal", chosen_in(site.internal)},
+                          {"external", chosen_in(site.external)},
                           // of high-entropy secrets: tells nobody anything
                           {"secrets", secrets.master.derived("configuration hash")}};
     if (site.mysql)
@@ -162,6 +175,11 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
     if (site.new_relic_key) out["newRelic"] = true;
     if (!site.admins.empty()) out["admins"] = api::json::array(site.admins.begin(), site.admins.end());
     if (!site.extra.empty()) out["extra"] = api::json::array(site.extra.begin(), site.extra.end());
+    // not the hashes of their passwords: these count for users that do not exist yet
+    for (const auto& user : site.lms_users) {
+        auto& users = out["lmsUsers"].is_object() ? out["lmsUsers"].as_object() : out["lmsUsers"].emplace_object();
+        users[user.username] = api::json::array{user.email, user.staff, user.superuser};
+    }
     if (!request.empty()) out["request"] = request;
     return out;
 }
@@ -211,6 +229,7 @@ Result<void> add_tutor(Configuration& out, api::json::object& settings, api::jso
                                           {"plugins", list(plugins)},
                                           {"buildImages", list(images)},
                                           {"plugin", !out.plugin.empty()}};
+    if (!site.lms_users.empty()) settings["tutor"].as_object()["users"] = true;
     hashed["tutor"] = settings["tutor"];
     hashed["plugin"] = out.plugin;
     return {};
@@ -258,21 +277,27 @@ Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::S
 
 std::map<Service, std::string> internal_domains(const crd::Instance& instance) {
     const auto domains = instance.status.domains.value_or(crd::Instance::Status::Domains{});
-    return {{Service::lms, domains.lms.value_or("")},
-            {Service::lms_preview, domains.lms_preview.value_or("")},
-            {Service::studio, domains.studio.value_or("")},
-            {Service::discovery, domains.discovery.value_or("")},
-            {Service::ecommerce, domains.ecommerce.value_or("")}};
+    std::map<Service, std::string> out{{Service::lms, domains.lms.value_or("")},
+                                       {Service::lms_preview, domains.lms_preview.value_or("")},
+                                       {Service::studio, domains.studio.value_or("")},
+                                       {Service::discovery, domains.discovery.value_or("")},
+                                       {Service::ecommerce, domains.ecommerce.value_or("")}};
+    if (domains.apps) out[Service::apps] = *domains.apps;
+    if (domains.meilisearch) out[Service::meilisearch] = *domains.meilisearch;
+    return out;
 }
 
 std::map<Service, std::string> domains_of_class(const crd::Instance& instance, const crd::InstanceClass& of_class) {
     const auto lms = instance.spec.subdomain + "." + of_class.spec.base_domain;
     const auto& prefixes = of_class.spec.domain_prefixes;
-    return {{Service::lms, lms},
-            {Service::lms_preview, prefixes.lms_preview + lms},
-            {Service::studio, prefixes.studio + lms},
-            {Service::discovery, prefixes.discovery + lms},
-            {Service::ecommerce, prefixes.ecommerce + lms}};
+    std::map<Service, std::string> out{{Service::lms, lms},
+                                       {Service::lms_preview, prefixes.lms_preview + lms},
+                                       {Service::studio, prefixes.studio + lms},
+                                       {Service::discovery, prefixes.discovery + lms},
+                                       {Service::ecommerce, prefixes.ecommerce + lms}};
+    if (of_class.spec.tutor)
+        for (const auto service : tutor_services) out[service] = below(service, lms);
+    return out;
 }
 
 std::string field_of(Service service) {
@@ -292,6 +317,12 @@ std::map<Service, std::string> external_domains(const crd::Instance& instance) {
     add(Service::studio, domains.studio);
     add(Service::discovery, domains.discovery);
     add(Service::ecommerce, domains.ecommerce);
+    add(Service::apps, domains.apps);
+    add(Service::meilisearch, domains.meilisearch);
+    const auto internal = internal_domains(instance);
+    for (const auto service : tutor_services)
+        if (internal.contains(service) && domains.lms && !domains.lms->empty())
+            out.try_emplace(service, below(service, *domains.lms));
     return out;
 }
 
@@ -342,6 +373,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     if (const auto* extra = defaults.configuration.extra_vars.if_object()) site.extra.push_back(*extra);
     if (auto added = add_backends(site, instance, secrets, inputs); !added) return std::move(added).error();
     if (auto added = add_extra(site, instance, inputs); !added) return std::move(added).error();
+    if (auto added = add_lms_users(site, instance, inputs); !added) return std::move(added).error();
 
     const auto flavor =
         own.compute && own.compute->flavor ? api::encode(own.compute->flavor) : api::encode(defaults.compute.flavor);
@@ -359,9 +391,13 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
         {"version", site.configuration_version},
         {"playbook", first_of(own_configuration.playbook, defaults.configuration.playbook)},
         {"requirements", first_of(own_configuration.requirements, defaults.configuration.requirements)}};
+    if (!site.lms_users.empty())
+        settings["usersPlaybook"] = first_of(own_configuration.users_playbook, defaults.configuration.users_playbook);
     add_groups(instance, of_class, placement.cloud.value_or(""), inputs, settings);
     Configuration out;
     out.variables = variables(site, secrets.master).document();
+    if (!site.lms_users.empty())
+        out.users = of_class.spec.tutor ? lms_user_list(site) : lms_user_variables(site).document();
     out.secret_variables = api::to_text(api::json::array(site.secret_variables.begin(), site.secret_variables.end()));
     auto hashed = declared(site, secrets, own.rollout.request.value_or(""));
     hashed["settings"] = settings;

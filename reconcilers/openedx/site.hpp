@@ -34,6 +34,7 @@ inline constexpr auto mysql_user = "mysqlUser";
 inline constexpr auto vhost = "rabbitmqVhost";
 inline constexpr auto provider = "rabbitmqProvider";
 inline constexpr auto consumer = "rabbitmqConsumer";
+inline constexpr auto users = "users";                     ///< in the Secret of the configuration
 inline constexpr auto tutor_settings = "config.yml";       ///< in the Secret of what Tutor drew
 inline constexpr auto database_prefix = "databasePrefix";  ///< in the Secret of the databases' passwords
 }  // namespace secret_keys
@@ -71,6 +72,7 @@ bool declared_persistent(const crd::Instance& instance, const crd::InstanceClass
 /// version of the program, or a rotated password of the class, makes no new AppServers.
 struct Configuration {
     std::string settings, variables, hash;
+    std::string users;             ///< of the LMS: variables of their playbook, or a list for Tutor; "" without any
     std::string tutor, plugin;     ///< with Tutor: its settings, instead of variables, and our plug-in, if there is one
     std::string secret_variables;  ///< names, as a JSON list: what these hold is never shown
 };

@@ -63,6 +63,9 @@ api::json::object tutor_settings(const Site& site, const std::vector<std::string
                           {"ENABLE_WEB_PROXY", false},
                           {"CADDY_HTTP_PORT", web_port},
                           {"PLUGINS", api::json::array(plugins.begin(), plugins.end())}};
+    if (site.internal.contains(Service::apps)) out["MFE_HOST"] = site.domain(Service::apps);
+    if (site.internal.contains(Service::meilisearch))
+        out["MEILISEARCH_PUBLIC_URL"] = "https://" + site.domain(Service::meilisearch);
     if (site.mysql) set_mysql(out, *site.mysql);
     if (site.mongodb) set_mongodb(out, *site.mongodb);
     if (site.mail_relay) set_mail(out, *site.mail_relay);

@@ -51,6 +51,13 @@ struct S3Access {
     Secret access_key, secret_key;
 };
 
+/// A user of the LMS that a new AppServer makes, unless there is one of that name.
+struct LmsUser {
+    std::string username, email;
+    Secret password_hash;  ///< as Django stores it
+    bool staff = true, superuser = true;
+};
+
 struct MailRelay {
     std::string host;
     std::int64_t port = 587;
@@ -73,6 +80,8 @@ struct Site {
     std::optional<MailRelay> mail_relay;
     std::optional<Secret> new_relic_key;
     std::vector<std::string> admins;  ///< GitHub users whose keys open the machine
+    std::vector<LmsUser> lms_users;
+    bool lms_users_must_succeed = true;
     bool ephemeral_databases = false;
     std::vector<api::json::object> extra;       ///< merged last, in this order
     std::vector<std::string> secret_variables;  ///< those of them that came from Secrets

@@ -39,18 +39,19 @@ std::string quoted(std::string_view text) {
     return out + "\"";
 }
 
-/// A value in YAML's flow form, on one line.
-std::string flow(const Json& value) {
-    if (const auto* text = value.if_string()) return quoted(*text);
+/// A value in YAML's flow form, on one line. `tag` is put before each text in it: old Ansibles know !unsafe of texts
+/// only.
+std::string flow(const Json& value, const char* tag) {
+    if (const auto* text = value.if_string()) return tag + quoted(*text);
     if (const auto* items = value.if_array()) {
         std::string out = "[";
-        for (const auto& item : *items) out += (out.size() > 1 ? ", " : "") + flow(item);
+        for (const auto& item : *items) out += (out.size() > 1 ? ", " : "") + flow(item, tag);
         return out + "]";
     }
     if (const auto* fields = value.if_object()) {
         std::string out = "{";
         for (const auto& [name, field] : *fields)
-            out += (out.size() > 1 ? ", " : "") + quoted(name) + ": " + flow(field);
+            out += (out.size() > 1 ? ", " : "") + quoted(name) + ": " + flow(field, tag);
         return out + "}";
     }
     auto text = api::to_text(value);
@@ -115,7 +116,7 @@ std::string Variables::document() const {
     std::string out;
     for (const auto& name : names) {
         const bool is_literal = std::ranges::find(literal, name) != literal.end();
-        out += quoted(name) + ": " + (is_literal ? "!unsafe " : "") + flow(values.at(name)) + "\n";
+        out += quoted(name) + ": " + flow(values.at(name), is_literal ? "!unsafe " : "") + "\n";
     }
     return out;
 }

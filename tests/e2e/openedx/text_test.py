@@ -1,5 +1,6 @@
 #!/usr/bin/python3
 """What people write arrives at the far end as it is: declared in the Instance, read back on the machine by Ansible."""
+import hashlib
 import json
 import unittest
 
@@ -24,6 +25,7 @@ VARIABLES = {
     "N_THOUSAND": 1000.0, "B_TRUE": True, "B_FALSE": False,
     "NESTED": {"list": [1, "two", {"three": [True, "no"]}, []], "a: b": "key of blanks", "ü": {}, "0x1": "0x1"},
 }
+HASH = "pbkdf2_sha256$20000$levJ6jdVYCsu$gdBLGf2DNPqfaKdcETXtFocRU8Kk+sMsIvKkmw1dKbY="
 # an operator's template stays one, and can say that it is none
 TEMPLATES = {"J_SUM": "{{ 6 * 7 }}", "J_RAW": "{% raw %}{{ 6 * 7 }}{% endraw %}"}
 
@@ -51,13 +53,18 @@ class Text(Scenario):
         Reader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
         return yaml.load(self.ssh(self.address(name), "cat /var/lib/ocim/runs/*/variables.yml").stdout, Reader)
 
+    @staticmethod
+    def user(name, **more):
+        return {"username": name, "email": f"{name}+{{{{7*7}}}}@example.edu", "passwordHashRef": {"name": "people", "key": "dana"}, **more}
+
     def test_01_every_text_and_number_arrives(self):
         shown = [*VARIABLES, *TEMPLATES, "EDXAPP_PLATFORM_NAME", "OWN_PASSWORD", "OWN_NOTHING", "EDXAPP_CONTACT_EMAIL"]
         self.stage.apply(
             self.stage.secret("own", {"vars": json.dumps({
                 "OWN_PASSWORD": "{% raw %}" + PASSWORD + "{% endraw %}", "OWN_NOTHING": None})},
                               namespace="campus"),
-            self.instance("words", displayName=NAME, email="o'neil+a@example.com", configuration={
+            self.stage.secret("people", {"dana": HASH + "\n"}, namespace="campus"),
+            self.instance("words", admins={"lmsUsers": [self.user("dana", superuser=False)]}, displayName=NAME, email="o'neil+a@example.com", configuration={
                 "extraVars": {**VARIABLES, **TEMPLATES, "DEMO_SHOW": shown},
                 "extraVarsFrom": [{"secretRef": {"name": "own"}}]}))
         self.wait_ready(name="words")
@@ -106,6 +113,28 @@ class Text(Scenario):
         self.assertEqual({v["name"] for v in self.stage.rabbitmq_api("vhosts")}, vhosts)
         self.assertIn("fleeting at fleeting.example.test", wait_for("it is served", lambda: (
             page := self.page("fleeting.example.test"))[0] == 200 and page[1], READY))
+
+    def test_04_users_of_the_lms_are_made_by_the_second_playbook(self):
+        digest = hashlib.sha256(HASH.encode()).hexdigest()
+        users = self.ssh(self.address("words"), "cat /opt/site/users").stdout
+        self.assertEqual(users, f"dana,dana+{{{{7*7}}}}@example.edu,True,False,{digest}\n")
+        self.assertTrue(self.instance_status("words")["successfullyProvisioned"])
+        # a site that ran once goes on without a user that cannot be made; a new one does not begin without
+        self.patch("instance", "words", {"spec": {"admins": {"lmsUsers": [self.user("taken")]}}})
+        self.stage.apply(self.instance("strict", rollout={"attempts": 1}, admins={"lmsUsers": [self.user("taken")]}))
+        wait_for("it failed", lambda: self.condition("appserver", "strict-1", "Configured")["reason"] == "UsersFailed", READY)
+        status = self.stage.get("provisioningrun", "strict-1-1", "-n", "campus")["status"]
+        self.assertEqual((status["failedStep"], status["exitCode"], status["failedTask"]), ("Users", 2, "Manage users"))
+        wait_for("the next server serves", lambda: self.instance_status("words")["activeAppServers"] == ["words-2"], READY)
+
+        def log(appserver):
+            found = self.stage.get("configmap", f"{appserver}-log", "-n", "campus")
+            return found and found["data"]["log"].count("PLAY RECAP") == 2 and found["data"]["log"]
+        logs = [wait_for(f"the log of {name} is kept", lambda: log(name), 60) for name in ("words-1", "words-2", "strict-1")]
+        for text in logs:
+            self.assertIn("'initial_password_hash': '********'", text, "it is shown, masked")
+        told = self.stage.kubectl("get", "ocim,events.events.k8s.io,configmaps", "-A", "-o", "json").stdout
+        self.assertNotIn(HASH, "".join(logs) + told + self.stage.path("log", "ocim.log").read_text())
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ sys.path.insert(0, str(ROOT / "tests/support/tutor"))
 import wheel  # noqa: E402
 
 PATCH, OWN_PATCH = "X = 1", "Y = '{{ 1 }}'\n"
+HASH = "pbkdf2_sha256$20000$levJ6jdVYCsu$gdBLGf2DNPqfaKdcETXtFocRU8Kk+sMsIvKkmw1dKbY="
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
@@ -47,13 +48,16 @@ class Tutor(Scenario):
         return json.loads(self.secret("demo-tutor", "config.yml"))
 
     def test_01_a_site_is_launched_and_serves(self):
-        self.stage.apply(self.instance(displayName='The "Campus" {{ 1 }}',
+        dana = {"username": "dana", "email": "o'neil@example.edu", "passwordHashRef": {"name": "people", "key": "dana"}}
+        self.stage.apply(self.stage.secret("people", {"dana": HASH}, namespace="campus"),
+                         self.instance(displayName='The "Campus" {{ 1 }}', admins={"lmsUsers": [dana]},
                                        tutor={"patches": {"openedx-common-settings": OWN_PATCH}, "plugins": ["indigo"]}))
         self.wait_ready()
         site = wait_for("it is served", self.page_of, 60)
         names = self.instance_status()["names"]
         self.assertEqual((site["name"], site["lms"], site["cms"]),
                          ('The "Campus" {{ 1 }}', "demo.example.test", "studio-demo.example.test"))
+        self.assertEqual(site["users"], {"dana": {"email": "o'neil@example.edu", "hash": HASH, "staff": True, "superuser": True}})
         self.assertEqual(site["plugins"], ["ocim", "mfe", "indigo"])
         self.assertEqual(site["patches"], {"openedx-common-settings": f"{PATCH}\n{OWN_PATCH}"})
         self.assertEqual((site["database"], site["mail"]), (True, "mail.example.test"))
@@ -64,15 +68,25 @@ class Tutor(Scenario):
         self.assertNotIn("ansible", run["spec"])
         self.assertIn(f"{names['database']}_edxapp", self.databases())
 
+    def test_01b_every_name_of_tutors_leads_there(self):
+        names = self.instance_status()["domains"]
+        self.assertEqual((names["apps"], names["meilisearch"]), ("apps.demo.example.test", "meilisearch.demo.example.test"))
+        balancer = self.dig(names["lms"], "CNAME")
+        for service in "apps", "meilisearch", "lmsPreview", "studio":
+            self.assertEqual(self.dig(names[service], "CNAME"), balancer, service)
+            self.assertTrue(self.page_of(names[service]), f"{names[service]} is served")
+        self.assertEqual(self.page("elsewhere.demo.example.test")[0], 404)
+
     def test_02_no_secret_is_in_its_log(self):
         def log():
             found = self.stage.get("configmap", "demo-1-log", "-n", "campus")
-            return found and "The platform is now running" in found["data"]["log"] and found["data"]["log"]
+            return found and "make users of the LMS" in found["data"]["log"] and found["data"]["log"]
         log = wait_for("the log is kept", log, 60)
         self.assertIn("TASK [tutor : launch]", log)
         drawn = [value for name, value in self.kept().items() if isinstance(value, str)]
         self.assertGreaterEqual(len(drawn), 5)
-        for value in drawn:
+        self.assertIn("ok: user dana", log)
+        for value in [*drawn, HASH]:
             self.assertNotIn(value, log)
 
     def test_03_what_was_drawn_is_kept_for_the_next_server(self):

@@ -14,7 +14,8 @@ VERSION = "21.0.8"
 STOCK_PLUGINS = {"indigo", "mfe"}
 # name: (type, default); None: not needed; "draw": Tutor draws it once and keeps it in config.yml
 SETTINGS = {
-    "LMS_HOST": (str, None), "CMS_HOST": (str, None), "PREVIEW_LMS_HOST": (str, None), "PLATFORM_NAME": (str, "My Open edX"),
+    "LMS_HOST": (str, None), "CMS_HOST": (str, None), "PREVIEW_LMS_HOST": (str, None), "MFE_HOST": (str, None),
+    "MEILISEARCH_PUBLIC_URL": (str, None), "PLATFORM_NAME": (str, "My Open edX"),
     "CONTACT_EMAIL": (str, None), "LANGUAGE_CODE": (str, "en"), "ENABLE_HTTPS": (bool, False), "ENABLE_WEB_PROXY": (bool, True),
     "CADDY_HTTP_PORT": (int, 80), "PLUGINS": (list, ["mfe", "indigo"]), "RUN_MYSQL": (bool, True), "MYSQL_HOST": (str, "mysql"),
     "MYSQL_PORT": (int, 3306), "MYSQL_ROOT_USERNAME": (str, "root"), "MYSQL_ROOT_PASSWORD": (str, "draw"),
@@ -168,6 +169,41 @@ def local_launch(root):
           f"    https://{effective['LMS_HOST']}\n    https://{effective['CMS_HOST']}")
 
 
+class CommandError(Exception):
+    """As Django's."""
+
+
+def manage_user(root, *words):
+    """The LMS's own command of this name, with the options that Ocim uses."""
+    if len(words) < 4 or words[2] != "--initial-password-hash" or set(words[4:]) - {"--staff", "--superuser"}:
+        raise CommandError(f"Error: unrecognized arguments: {words[:2]}")
+    (username, email), password = words[:2], words[3]
+    if not re.fullmatch(r"[\w.@+-]{1,150}", username, re.ASCII) or not re.fullmatch(r"[^@\s]+@[^@\s]+", email):
+        raise CommandError(f"no user: {username}")
+    if not re.fullmatch(r"(pbkdf2_sha256|argon2|bcrypt_sha256)\$\S+", password):
+        raise CommandError(f"The password hash provided for user {username} is invalid.")
+    file = root.path / "users.json"
+    users = json.loads(file.read_text()) if file.exists() else {}
+    if users.setdefault(username, {"email": email, "hash": password})["email"] != email:
+        raise CommandError(f"Cannot edit user {username}: the existing email is not {email}")
+    users[username] |= {"staff": "--staff" in words, "superuser": "--superuser" in words}
+    file.write_text(json.dumps(users))
+
+
+def lms_shell(root, program):
+    """`./manage.py lms shell -c PROGRAM`, in the container of the LMS, which has no django here but this."""
+    import types
+    if not pathlib.Path("/opt/site/root").exists():
+        fail('service "lms" is not running')
+    if any("$" in word for word in sys.argv):
+        fail("a hash is a word of the command")
+    modules = {name: types.ModuleType(name) for name in ("django", "django.core", "django.core.management")}
+    commands = {"manage_user": manage_user}
+    modules["django.core.management"].call_command = lambda name, *words: commands[name](root, *words)
+    sys.modules.update(modules)
+    exec(program, {"__name__": "shell"})
+
+
 def local_stop(root):
     (root.path / "stopped").touch()
     subprocess.run(["pkill", "-f", "standin.py serve"], check=False)
@@ -201,10 +237,15 @@ def serve():
             if self.path == "/heartbeat":
                 body = json.dumps({"modulestore": {"status": True}, "sql": {"status": database}})
                 return self.answer(200 if database else 503, body)
+            hosts = {effective["LMS_HOST"], effective["CMS_HOST"], effective["PREVIEW_LMS_HOST"], effective["MFE_HOST"],
+                     effective["MEILISEARCH_PUBLIC_URL"].removeprefix("https://")}
+            if (self.headers["Host"] or "").partition(":")[0] not in hosts:  # its web server knows no other site
+                return self.answer(404, "")
             return self.answer(200, json.dumps({
                 "name": effective["PLATFORM_NAME"], "lms": effective["LMS_HOST"], "cms": effective["CMS_HOST"],
                 "database": database, "patches": effective["patches"], "plugins": effective["PLUGINS"],
                 "run": [n for n in ("RUN_MYSQL", "RUN_MONGODB", "RUN_SMTP") if effective[n]], "mail": effective["SMTP_HOST"],
+                "users": json.loads(people.read_text()) if (people := root / "users.json").exists() else {},
                 "key": hashlib.sha256(effective["OPENEDX_SECRET_KEY"].encode()).hexdigest(),
                 "rsa": hashlib.sha256(effective["JWT_RSA_PRIVATE_KEY"].encode()).hexdigest()}))
 
@@ -226,6 +267,7 @@ def main():
         return print(f"tutor, version {VERSION}")
     commands = ((("config", "save"), config_save), (("plugins", "enable", None), plugins_enable),
                 (("images", "build", None), images_build), (("local", "launch", "--non-interactive"), local_launch),
+                (("local", "exec", "-T", "lms", "./manage.py", "lms", "shell", "-c", None), lms_shell),
                 (("local", "stop"), local_stop))
     for words, function in commands:
         if len(words) == len(given) and all(word in (None, said) for word, said in zip(words, given)):

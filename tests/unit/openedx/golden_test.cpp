@@ -1,4 +1,6 @@
+#include "openedx/lms_users.hpp"
 #include "openedx/variable_tables.hpp"
+#include "sample_site.hpp"
 
 #include <gtest/gtest.h>
 #include <cstdlib>
@@ -15,23 +17,13 @@ namespace fs = std::filesystem;
 
 const fs::path folder = fs::path(OCIM_SOURCE_DIR) / "tests/unit/openedx/golden";
 
-MasterKey key() { return *MasterKey::decode(Secret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIj")); }
+MasterKey key() { return test::sample_key(); }
 
 /// With as little as a site can have: everything on its machine, and nothing set.
 Site plain() {
-    Site out;
-    out.display_name = "Demo campus";
+    auto out = test::sample_site();
     out.email = "contact@example.com";
-    out.release = "master";
-    out.platform_repository = "https://git.example.com/platform.git";
-    out.platform_commit = "master";
-    out.configuration_repository = "https://git.example.com/configuration.git";
-    out.configuration_version = "master";
-    out.internal = {{Service::lms, "demo.example.com"},
-                    {Service::lms_preview, "preview-demo.example.com"},
-                    {Service::studio, "studio-demo.example.com"},
-                    {Service::discovery, "discovery-demo.example.com"},
-                    {Service::ecommerce, "ecommerce-demo.example.com"}};
+    out.release = out.platform_commit = "master";
     out.ephemeral_databases = true;
     return out;
 }
@@ -89,6 +81,24 @@ std::string text_of(const VariableTable& table) {
     return out.str();
 }
 
+/// Of the second playbook: no table, because the first one does not get them.
+std::string text_of_users() {
+    auto strict = plain(), lenient = full(), own = full();
+    const auto hash = "pbkdf2_sha256$20000$levJ6jdVYCsu$gdBLGf2DNPqfaKdcETXtFocRU8Kk+sMsIvKkmw1dKbY=";
+    strict.lms_users = {{"dana", "dana@example.edu", Secret(hash)}};
+    lenient.lms_users = {{"dana", "dana@example.edu", Secret(hash)},
+                         {"kim", "o'neil+{{ 7*7 }}@example.edu", Secret("argon2$argon2id$v=19$m=8,t=1"), true, false}};
+    lenient.lms_users_must_succeed = false;
+    own.lms_users = strict.lms_users;
+    own.extra = {{{"EDXAPP_SETTINGS", "mine"}, {"OTHER", 1}}};
+    std::ostringstream out;
+    for (const auto& [name, site] : {std::pair{"a plain site", strict},
+                                     {"a full one, which ran once", lenient},
+                                     {"with settings of its own", own}})
+        out << "--- # " << name << "\n" << lms_user_variables(site).document();
+    return out.str();
+}
+
 std::string read(const fs::path& file) {
     std::ifstream in(file);
     return {std::istreambuf_iterator<char>(in), {}};
@@ -103,6 +113,10 @@ TEST(Golden, EveryTableIsAsItIsKept) {
         if (update) std::ofstream(file) << text_of(table);
         EXPECT_EQ(read(file), text_of(table)) << file << ": read the difference; README.md there says what to do then";
     }
+    const auto users = folder / "lms-users.yml";
+    files.insert(users.filename());
+    if (update) std::ofstream(users) << text_of_users();
+    EXPECT_EQ(read(users), text_of_users()) << users << ": read the difference";
     for (const auto& entry : fs::directory_iterator(folder))
         EXPECT_TRUE(files.contains(entry.path().filename())) << entry.path() << " belongs to no table";
 }

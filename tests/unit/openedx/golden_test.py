@@ -74,5 +74,17 @@ class Golden(unittest.TestCase):
             self.assertIn(f'"{name}": {line}"', (FOLDER / "system.yml").read_text())
 
 
+    def test_users_of_the_lms_are_as_their_playbook_wants_them(self):
+        strict, lenient, own = table("lms-users")
+        dana = {"email": "dana@example.edu", "username": "dana", "staff": True, "superuser": True, "initial_password_hash":
+                "pbkdf2_sha256$20000$levJ6jdVYCsu$gdBLGf2DNPqfaKdcETXtFocRU8Kk+sMsIvKkmw1dKbY="}
+        self.assertEqual(strict, {"django_users": [dana], "django_groups": [], "ignore_user_creation_errors": "False"})
+        self.assertEqual((lenient["ignore_user_creation_errors"], lenient["EDXAPP_SETTINGS"]), ("True", "openstack"))
+        self.assertEqual([(u["username"], u["email"], u["superuser"]) for u in lenient["django_users"]],
+                         [("dana", "dana@example.edu", True), ("kim", "o'neil+{{ 7*7 }}@example.edu", False)])
+        self.assertEqual(set(own), set(lenient), "no other variable of the site")
+        self.assertEqual(own["EDXAPP_SETTINGS"], "mine")
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -66,18 +66,20 @@ class RunScript(unittest.TestCase):
             subprocess.run(["git", *words], cwd=source, check=True)
         return subprocess.run(["git", "rev-parse", "HEAD"], cwd=source, check=True, capture_output=True, text=True).stdout.strip()
 
-    def start(self, source, requirements="", index="http://127.0.0.1:9/simple", version="main", cache="cache"):
+    def start(self, source, requirements="", index="http://127.0.0.1:9/simple", version="main", cache="cache", users=None):
         """The folder of a run that has ended."""
         folder = os.path.join(self.home, f"{len(os.listdir(self.home))}.run")
         os.makedirs(folder)
         shutil.copy(os.path.join(PROGRAMS, "run_ansible.sh"), os.path.join(folder, "provision.sh"))
         with open(os.path.join(folder, "variables.yml"), "w", encoding="utf-8") as file:
             file.write("{}")
+        if users:
+            shutil.copy(os.path.join(folder, "variables.yml"), os.path.join(folder, "users.yml"))
         environment = dict(os.environ, PIP_INDEX_URL=index, PIP_RETRIES="1", PIP_CONFIG_FILE=os.devnull, HOME=self.home,
                            PIP_DISABLE_PIP_VERSION_CHECK="1", no_proxy="*", PATH=f"{self.home}/bin:{os.environ['PATH']}")
         return folder, subprocess.Popen(
             ["setsid", "-w", "sh", os.path.join(PROGRAMS, "run_script.sh"), folder, os.path.join(self.home, cache), "boot 1",
-             "60", "120", source, version, "site.yml", requirements], env=environment, stdin=subprocess.DEVNULL)
+             "60", "120", source, version, "site.yml", requirements, *([users] if users else [])], env=environment, stdin=subprocess.DEVNULL)
 
     def run_to_the_end(self, *arguments, **named):
         folder, process = self.start(*arguments, **named)
@@ -104,6 +106,32 @@ class RunScript(unittest.TestCase):
                 ("nothing is required: the playbook is next", "playbook", ("",))):
             with self.subTest(reason):
                 self.assertEqual(self.failed_step(*arguments), step, self.log)
+
+    def test_a_second_playbook_follows_the_first_in_the_same_run(self):
+        self.stand_in_for_ansible('echo "$PWD $*"\n[ ! -e "${0%/*}/${7##*/}" ]')
+        source = self.repository({"site.yml": "one"})
+        for reason, broken, users, step, code, played in (
+                ("there is no second one", "", None, "playbook", "0", ["site.yml"]),
+                ("both succeed", "", "more/users.yml", "users", "0", ["site.yml", "users.yml"]),
+                ("the first fails: the second does not begin", "site.yml", "users.yml", "playbook", "1", ["site.yml"]),
+                ("the second fails", "users.yml", "users.yml", "users", "1", ["site.yml", "users.yml"])):
+            with self.subTest(reason):
+                for name in ("site.yml", "users.yml"):
+                    if os.path.exists(f"{self.home}/bin/{name}"):
+                        os.remove(f"{self.home}/bin/{name}")
+                if broken:
+                    open(f"{self.home}/bin/{broken}", "w", encoding="utf-8").close()
+                os.makedirs(f"{source}/more", exist_ok=True)
+                self.commit(source, {"more/users.yml": reason})
+                folder = self.run_to_the_end(source, users=users)
+                self.assertEqual((self.text(folder, "step"), self.text(folder, "exit")), (step, code), self.log)
+                lines = self.log.splitlines()
+                self.assertEqual([line.split()[-1] for line in lines], played)
+                self.assertIn(f"@{folder}/variables.yml", lines[0])
+                if len(played) > 1:
+                    self.assertIn(f"@{folder}/users.yml", lines[1])
+                    self.assertEqual(lines[1].split()[0].endswith("/source/more"), users.startswith("more/"))
+                self.assertFalse(users and code == "0" and os.path.exists(f"{folder}/users.yml"), "hashes do not stay there")
 
     def test_a_mirror_is_kept_and_follows_its_repository(self):
         self.stand_in_for_ansible()
@@ -194,10 +222,10 @@ class RunScript(unittest.TestCase):
         self.addCleanup(server.shutdown)
         return f"http://127.0.0.1:{server.server_port}/{wheel.NAME}"
 
-    def stand_in_for_ansible(self):
+    def stand_in_for_ansible(self, program="exit 0"):
         os.makedirs(f"{self.home}/bin")
         with open(f"{self.home}/bin/ansible-playbook", "w", encoding="utf-8") as file:
-            file.write("#!/bin/sh\nexit 0\n")
+            file.write(f"#!/bin/sh\n{program}\n")
         os.chmod(f"{self.home}/bin/ansible-playbook", 0o755)
 
 

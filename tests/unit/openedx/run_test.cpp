@@ -23,7 +23,7 @@ Object run_object() {
     out.metadata.name = "demo-1-1";
     out.metadata.uid = uid;
     out.spec.machine_ref.name = "demo-1";
-    out.spec.ansible = {"git://example.com/c", "main", "site.yml", std::nullopt};
+    out.spec.ansible = {"git://example.com/c", "main", "site.yml", std::nullopt, std::nullopt};
     out.spec.variables_ref = {"demo-1-config", "variables.yml"};
     out.spec.check.emplace();
     out.spec.check->path = "/heartbeat";

@@ -7,6 +7,7 @@
 
 #include <gtest/gtest.h>
 #include <unistd.h>
+#include <algorithm>
 #include <filesystem>
 
 namespace ocim::openedx {
@@ -35,7 +36,8 @@ Site site() {
 
 TEST(TutorSettings, SayWhereTheSiteIsAndWhatIsNotOnItsMachine) {
     const auto plain = parsed(R"({"LMS_HOST":"lms.example.org","CMS_HOST":"studio.example.org",
-        "PREVIEW_LMS_HOST":"preview.example.org","PLATFORM_NAME":"Campus {{ 1 }}","CONTACT_EMAIL":"a@example.org",
+        "PREVIEW_LMS_HOST":"preview.example.org","MFE_HOST":"apps.example.org",
+        "MEILISEARCH_PUBLIC_URL":"https://meilisearch.example.org","PLATFORM_NAME":"Campus {{ 1 }}","CONTACT_EMAIL":"a@example.org",
         "ENABLE_HTTPS":true,"ENABLE_WEB_PROXY":false,"CADDY_HTTP_PORT":80,"PLUGINS":["mfe"]})");
     auto with_mysql = site(), with_mongodb = site(), with_mail = site(), with_source = site(), with_extra = site();
     with_mysql.mysql = MySqlAccess{"db", 3307, "demo_x", "demo", Secret("key")};
@@ -200,6 +202,69 @@ TEST(TutorInstance, HasItsSettingsAndAnEmptySecretForWhatIsDrawn) {
     campus.settle();
     EXPECT_TRUE(campus.child("Secret", "demo-tutor"));
     EXPECT_TRUE(api::find(*campus.child("Secret", "demo-configuration"), {"data", "variables.yml"}));
+}
+
+TEST(TutorInstance, HasTheFurtherNamesThatTutorServes) {
+    using Names = std::vector<std::string>;
+    const auto domains = [](Campus& campus) {
+        const auto* fragment = campus.child("LoadBalancerFragment", "demo-http");
+        Names out;
+        for (const auto& item : fragment->at("spec").at("domains").as_array()) out.emplace_back(item.as_string());
+        return out;
+    };
+    const Names internal{"demo.example.test",
+                         "preview-demo.example.test",
+                         "studio-demo.example.test",
+                         "discovery-demo.example.test",
+                         "ecommerce-demo.example.test",
+                         "apps.demo.example.test",
+                         "meilisearch.demo.example.test"};
+    const auto with = [&](Names own) {
+        own.insert(own.end(), internal.begin(), internal.end());
+        return own;
+    };
+    crd::Instance::Spec::Domains lms, both;
+    both.lms = lms.lms = "courses.example.edu";
+    both.apps = "learn.example.edu";
+    const struct {
+        const char* reason;
+        std::optional<crd::Instance::Spec::Domains> own;
+        Names domains;
+        const char *apps, *search;
+    } cases[] = {
+        {"internal ones", std::nullopt, internal, "apps.demo.example.test", "meilisearch.demo.example.test"},
+        {"those of an LMS that has an external name are below it", lms,
+         with({"courses.example.edu", "apps.courses.example.edu", "meilisearch.courses.example.edu"}),
+         "apps.courses.example.edu", "meilisearch.courses.example.edu"},
+        {"or what a person says", both,
+         with({"courses.example.edu", "learn.example.edu", "meilisearch.courses.example.edu"}), "learn.example.edu",
+         "meilisearch.courses.example.edu"},
+    };
+    for (const auto& c : cases) {
+        Campus campus;
+        campus.of_class.spec.tutor.emplace();
+        campus.instance.spec.domains = c.own;
+        campus.settle();
+        EXPECT_EQ(domains(campus), c.domains) << c.reason;
+        for (const auto* service : {"apps", "meilisearch"}) {
+            const auto* record = campus.child("DNSRecord", std::string("demo-") + service);
+            ASSERT_TRUE(record) << c.reason;
+            EXPECT_EQ(api::find_text(*record, {"spec", "name"}), std::string(service) + ".demo.example.test");
+        }
+        const auto text = api::find_text(*campus.child("Secret", "demo-configuration"), {"data", "config.yml"});
+        const auto settings = parsed(runtime::from_base64(text).value());
+        EXPECT_EQ(api::find_text(settings, {"MFE_HOST"}), c.apps) << c.reason;
+        EXPECT_EQ(api::find_text(settings, {"MEILISEARCH_PUBLIC_URL"}), std::string("https://") + c.search) << c.reason;
+        const auto claims = Instances::claims(campus.instance);
+        for (const auto* name : {c.apps, c.search, "apps.demo.example.test"})
+            EXPECT_TRUE(std::ranges::any_of(claims, [&](const auto& claim) {
+                return claim.key == std::string("domain/") + name;
+            })) << name;
+    }
+    Campus ansible;
+    ansible.settle();
+    EXPECT_FALSE(ansible.child("DNSRecord", "demo-apps")) << "playbooks know no such names";
+    EXPECT_EQ(domains(ansible), Names(internal.begin(), internal.begin() + 5));
 }
 
 TEST(TutorInstance, OfAClassForAnsibleSaysWhatIsWrong) {

@@ -2,6 +2,7 @@
 
 #include "api/yaml.hpp"
 #include "openedx/run.hpp"
+#include "sample_site.hpp"
 
 #include <gtest/gtest.h>
 #include <algorithm>
@@ -11,24 +12,8 @@ namespace {
 
 using api::Json;
 
-MasterKey key() { return *MasterKey::decode(Secret("AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8gISIj")); }
-
-Site site() {
-    Site out;
-    out.display_name = "Demo campus";
-    out.email = "courses@example.edu";
-    out.release = "open-release/ginkgo.1";
-    out.platform_repository = "https://git.example.com/platform.git";
-    out.platform_commit = "open-release/ginkgo.1";
-    out.configuration_repository = "https://git.example.com/configuration.git";
-    out.configuration_version = "master";
-    out.internal = {{Service::lms, "demo.example.com"},
-                    {Service::lms_preview, "preview-demo.example.com"},
-                    {Service::studio, "studio-demo.example.com"},
-                    {Service::discovery, "discovery-demo.example.com"},
-                    {Service::ecommerce, "ecommerce-demo.example.com"}};
-    return out;
-}
+MasterKey key() { return test::sample_key(); }
+Site site() { return test::sample_site(); }
 
 Json value(const Site& of, std::string_view name) {
     const auto made = variables(of, key());
