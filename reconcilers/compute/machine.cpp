@@ -164,7 +164,7 @@ void change(const crd::VirtualMachine& object, const crd::Cloud& cloud, const Ma
     if (found.state == State::leaving) return;
     if (found.state == State::failed && found.never_ran) {
         // first the status tells of it, so that the attempts are counted whatever happens to us
-        if (object.status.id == found.id && object.status.attempts.value_or(0) >= found.attempt) add(Verb::remove);
+        if (object.status.id == found.id && attempts_before(object) >= found.attempt) add(Verb::remove);
         return;
     }
     if (found.busy) return;
