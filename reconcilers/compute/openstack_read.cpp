@@ -58,6 +58,11 @@ void read_state(const Json& server, Machine& out) {
     const auto status = text(server, {"status"});
     const auto task = text(server, {"OS-EXT-STS:task_state"});
     out.busy = !task.empty();
+    if (status == "ERROR") {  // also while it is being deleted: why it was is not forgotten
+        out.fault = one_line(text(server, {"fault", "message"}), fault_bytes_max);
+        if (out.fault.empty()) out.fault = "the cloud says ERROR and not why";
+        out.never_ran = text(server, {"OS-SRV-USG:launched_at"}).empty();
+    }
     if (task == "deleting" || status == "SOFT_DELETED" || status == "DELETED") {
         out.state = State::leaving;
     } else if (status == "BUILD") {
@@ -65,9 +70,6 @@ void read_state(const Json& server, Machine& out) {
         out.busy = true;
     } else if (status == "ERROR") {
         out.state = State::failed;
-        out.fault = one_line(text(server, {"fault", "message"}), fault_bytes_max);
-        if (out.fault.empty()) out.fault = "the cloud says ERROR and not why";
-        out.never_ran = text(server, {"OS-SRV-USG:launched_at"}).empty();
     } else if (status == "SHUTOFF" || status == "PAUSED" || status == "SUSPENDED" || status.starts_with("SHELVED")) {
         out.state = State::stopped;
     } else {

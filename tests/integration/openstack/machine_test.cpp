@@ -17,12 +17,13 @@ using std::chrono_literals::operator""s;
 
 constexpr auto patience = 240s;  // ten times what a quiet machine takes
 
-/// The sum of rest_client_requests_total.
-double calls_of(const std::string& metrics) {
+/// The sum of rest_client_requests_total, of those with `label` when it is given.
+double calls_of(const std::string& metrics, const std::string& label = "") {
     double out = 0;
     std::istringstream lines(metrics);
     for (std::string line; std::getline(lines, line);)
-        if (line.starts_with("rest_client_requests_total{")) out += std::stod(line.substr(line.rfind(' ')));
+        if (line.starts_with("rest_client_requests_total{") && line.find(label) != std::string::npos)
+            out += std::stod(line.substr(line.rfind(' ')));
     return out;
 }
 
@@ -178,6 +179,7 @@ TEST_F(OpenStackMachines, ThatCannotBeBuiltAreReplacedAndNotLeftBehind) {
         return api::find(*object, {"status", "attempts"})->to_number<int>();
     };
     EXPECT_EQ(attempts(), 2);
+    EXPECT_EQ(calls_of(running.metrics->text(), R"(method="DELETE")"), 2) << "each was made once, and removed";
     running.stop();
     running.start();  // a restart is no further attempt
     ASSERT_TRUE(stands_so("demo", "False BuildFailed"));

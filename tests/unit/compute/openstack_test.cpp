@@ -59,6 +59,13 @@ TEST(OpenStackAnswers, ServersAreMachines) {
     EXPECT_EQ(failed.state, State::failed);
     EXPECT_TRUE(failed.never_ran);
     EXPECT_TRUE(failed.fault.starts_with("No valid host was found.")) << failed.fault;
+    auto going = *api::find(body("server-error"), {"server"});
+    going.as_object()["OS-EXT-STS:task_state"] = "deleting";
+    const auto leaving = read_server(going);
+    ASSERT_TRUE(leaving && *leaving);
+    EXPECT_EQ((*leaving)->machine.state, State::leaving);
+    EXPECT_TRUE((*leaving)->machine.never_ran) << "else the attempt were forgotten while it goes";
+    EXPECT_EQ((*leaving)->machine.fault, failed.fault);
 }
 
 TEST(OpenStackAnswers, OfAServerThatNovaKnowsTooLittleOfNothingIsConcluded) {
