@@ -59,7 +59,8 @@ constexpr std::string_view about_kind = "The kind of the object, in PascalCase. 
 
 /// An object's schema as clients want it: with its kind, and metadata by reference.
 json::object object_schema(const registry::Resource& r) {
-    auto out = r.schema.open_api().is_object() ? r.schema.open_api().get_object() : json::object();
+    auto parsed = api::parse_json(r.schema.open_api());
+    auto out = parsed && parsed->value.is_object() ? std::move(parsed->value.get_object()) : json::object();
     out["type"] = "object";
     if (!out["properties"].is_object()) out["properties"] = json::object();
     auto& properties = out["properties"].as_object();

@@ -97,7 +97,7 @@ Outcome<std::vector<std::string>> accept_body(const Request& request, api::Parse
     if (request.served->special == Special::definition)
         for (auto& path : drop_unknown_keywords(object)) unknown.push_back(std::move(path));
     const auto& resource = request.served->resource;
-    if (resource.built_in) put_times_in_form(object, resource.schema.open_api());
+    if (resource.built_in) put_times_in_form(object, resource.schema);
     auto wrong = complaints(body.duplicates, unknown);
     switch (request.options.field_validation) {
         case FieldValidation::ignore: return std::vector<std::string>();

@@ -14,29 +14,16 @@ namespace {
 /// The fields that are told to the microsecond; all other times are in whole seconds.
 constexpr std::array<std::string_view, 4> in_micros{"eventTime", "lastObservedTime", "acquireTime", "renewTime"};
 
-void visit(Json& value, const Json& schema, std::string_view name) {
-    if (auto* text = value.if_string()) {
-        if (api::find_text(schema, {"format"}) != "date-time") return;
-        const auto time = parse_rfc3339(*text);
-        if (!time) return;
-        value = std::ranges::find(in_micros, name) != in_micros.end() ? rfc3339_micro(*time) : rfc3339(*time);
-        return;
-    }
-    if (auto* list = value.if_array()) {
-        const auto* items = api::find(schema, {"items"});
-        if (!items) return;
-        for (auto& item : *list) visit(item, *items, name);
-        return;
-    }
-    auto* object = value.if_object();
-    if (!object) return;
-    for (auto& [key, item] : *object)
-        if (const auto* below = api::find(schema, {"properties", key})) visit(item, *below, key);
-}
-
 }  // namespace
 
-void put_times_in_form(Json& object, const Json& schema) { visit(object, schema, ""); }
+void put_times_in_form(Json& object, const schema::Schema& schema) {
+    schema.for_each_text(object, [](std::string_view name, std::string_view format, Json& text) {
+        if (format != "date-time") return;
+        const auto time = parse_rfc3339(text.get_string());
+        if (!time) return;
+        text = std::ranges::find(in_micros, name) != in_micros.end() ? rfc3339_micro(*time) : rfc3339(*time);
+    });
+}
 
 Result<std::string> time_in_form(std::string_view text) {
     const auto time = parse_rfc3339(text);

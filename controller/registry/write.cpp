@@ -367,7 +367,7 @@ std::optional<Status> accept_applied(const Request& request, Json& applied) {
     if (auto tidied = tidy_metadata(applied, unknown); !tidied) return api::bad_request(tidied.error().message);
     if (request.served->special == Special::secret) fold_string_data(applied);
     const auto& resource = request.served->resource;
-    if (resource.built_in) put_times_in_form(applied, resource.schema.open_api());
+    if (resource.built_in) put_times_in_form(applied, resource.schema);
     auto& fields = applied.get_object();
     if (request.options.subresource.empty()) {
         if (request.served->resource.status_subresource) fields.erase("status");

@@ -88,8 +88,7 @@ const Node* field_node(const Node& node, std::string_view name) {
         for (const auto* field : {"name", "generateName"}) {
             Node value;
             value.type = Type::string;
-            out.property_index.emplace(field, out.properties.size());
-            out.properties.push_back({field, std::move(value)});
+            out.declare(field, std::move(value));
         }
         return out;
     }();

@@ -164,10 +164,11 @@ private:
             for (std::size_t i = 0; i < nodes.size(); ++i)
                 check_complete(node, nodes[i], path, path + "." + std::string(name) + "[" + std::to_string(i) + "]");
         };
-        each(node.all_of, "allOf");
-        each(node.any_of, "anyOf");
-        each(node.one_of, "oneOf");
-        if (node.not_) check_complete(node, *node.not_, path, path + ".not");
+        const auto& bounds = node.bounds();
+        each(bounds.all_of, "allOf");
+        each(bounds.any_of, "anyOf");
+        each(bounds.one_of, "oneOf");
+        if (bounds.not_) check_complete(node, *bounds.not_, path, path + ".not");
     }
 
     /// What a value validation speaks of must be part of the structure.
@@ -181,9 +182,10 @@ private:
         if (nested.items && !node.items)
             return refuse(required(path + ".items", "because it is defined in " + nested_path + ".items"));
         if (nested.items) check_complete(*node.items, *nested.items, path + ".items", nested_path + ".items");
-        for (const auto* nodes : {&nested.all_of, &nested.any_of, &nested.one_of})
+        const auto& bounds = nested.bounds();
+        for (const auto* nodes : {&bounds.all_of, &bounds.any_of, &bounds.one_of})
             for (const auto& one : *nodes) check_complete(node, one, path, nested_path);
-        if (nested.not_) check_complete(node, *nested.not_, path, nested_path + ".not");
+        if (bounds.not_) check_complete(node, *bounds.not_, path, nested_path + ".not");
     }
 };
 

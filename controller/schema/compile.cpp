@@ -5,9 +5,29 @@
 #include <re2/re2.h>
 #include <algorithm>
 #include <cmath>
+#include <mutex>
 
 namespace ocim::schema {
 namespace {
+
+/// Many schemas have the same few patterns, and a compiled one takes kilobytes: those in use are kept here, for all.
+std::shared_ptr<const re2::RE2> compiled_pattern(const std::string& written) {
+    static std::mutex mutex;
+    static std::map<std::string, std::weak_ptr<const re2::RE2>> in_use;
+    const std::scoped_lock lock(mutex);
+    static std::size_t tidy_at = 64;
+    if (in_use.size() >= tidy_at) {
+        std::erase_if(in_use, [](const auto& entry) { return entry.second.expired(); });
+        tidy_at = 64 + 2 * in_use.size();
+    }
+    auto& known = in_use[written];
+    if (auto same = known.lock()) return same;
+    re2::RE2::Options options;
+    options.set_log_errors(false);
+    auto out = std::make_shared<const re2::RE2>(written, options);
+    known = out;
+    return out;
+}
 
 /// Turns OpenAPI into Nodes. The first fault is kept; what comes after it does not matter.
 class Compiler {
@@ -118,13 +138,13 @@ private:
         else if (name == "uniqueItems")
             refuse_unique(keyword);
         else if (name == "allOf")
-            node.all_of = combination(node, keyword);
+            node.set_bounds().all_of = combination(node, keyword);
         else if (name == "anyOf")
-            node.any_of = combination(node, keyword);
+            node.set_bounds().any_of = combination(node, keyword);
         else if (name == "oneOf")
-            node.one_of = combination(node, keyword);
+            node.set_bounds().one_of = combination(node, keyword);
         else if (name == "not")
-            node.not_ = std::make_unique<Node>(nested(value, path, depth + 1));
+            node.set_bounds().not_ = std::make_unique<Node>(nested(value, path, depth + 1));
         else if (name == "properties" && context == Context::nested)
             properties(node, keyword, context);
         else if (name == "items" && context == Context::nested)
@@ -136,28 +156,30 @@ private:
 
     bool set_bound(Node& node, const Keyword& keyword) {
         if (keyword.name == "minimum" || keyword.name == "maximum" || keyword.name == "multipleOf") {
-            auto& place = keyword.name == "minimum"   ? node.minimum
-                          : keyword.name == "maximum" ? node.maximum
-                                                      : node.multiple_of;
+            auto& bounds = node.set_bounds();
+            auto& place = keyword.name == "minimum"   ? bounds.minimum
+                          : keyword.name == "maximum" ? bounds.maximum
+                                                      : bounds.multiple_of;
             set_number(place, keyword);
             return true;
         }
         if (keyword.name == "exclusiveMinimum" || keyword.name == "exclusiveMaximum") {
-            auto& place = keyword.name == "exclusiveMinimum" ? node.minimum : node.maximum;
             if (!flag(keyword)) return true;
+            auto& bounds = node.set_bounds();
+            auto& place = keyword.name == "exclusiveMinimum" ? bounds.minimum : bounds.maximum;
             // the bound itself may come later; without it nothing is compared
             if (!place) place = Bound{.value = std::nan(""), .integer = std::nullopt, .exclusive = true};
             place->exclusive = true;
             return true;
         }
-        static constexpr std::pair<std::string_view, std::optional<std::int64_t> Node::*> counts[] = {
-            {"minLength", &Node::length_min},         {"maxLength", &Node::length_max},
-            {"minItems", &Node::items_min},           {"maxItems", &Node::items_max},
-            {"minProperties", &Node::properties_min}, {"maxProperties", &Node::properties_max}};
+        static constexpr std::pair<std::string_view, std::optional<std::int64_t> Node::Bounds::*> counts[] = {
+            {"minLength", &Node::Bounds::length_min},         {"maxLength", &Node::Bounds::length_max},
+            {"minItems", &Node::Bounds::items_min},           {"maxItems", &Node::Bounds::items_max},
+            {"minProperties", &Node::Bounds::properties_min}, {"maxProperties", &Node::Bounds::properties_max}};
         const auto found = std::ranges::find(counts, keyword.name, [](const auto& count) { return count.first; });
         if (found == std::end(counts)) return false;
         if (keyword.value.is_int64() && keyword.value.get_int64() >= 0)
-            node.*found->second = keyword.value.get_int64();
+            node.set_bounds().*found->second = keyword.value.get_int64();
         else
             refuse(invalid(keyword.path, keyword.value, "must be a whole number that is not negative"));
         return true;
@@ -242,26 +264,25 @@ private:
     void rules(Node& node, const Keyword& keyword) {
         const auto* array = keyword.value.if_array();
         if (!array) return refuse(invalid(keyword.path, keyword.value, "must be a list"));
-        node.rule_sources.assign(array->begin(), array->end());
+        node.set_bounds().rule_sources.assign(array->begin(), array->end());
     }
 
     void enumeration(Node& node, const Keyword& keyword) {
         const auto* array = keyword.value.if_array();
         if (!array) return refuse(invalid(keyword.path, keyword.value, "must be a list"));
-        node.allowed.assign(array->begin(), array->end());
-        node.has_enum = !array->empty();
+        node.set_bounds().allowed.assign(array->begin(), array->end());
     }
 
     void pattern(Node& node, const Keyword& keyword) {
-        node.pattern = text(keyword);
-        if (node.pattern.empty()) return;
-        re2::RE2::Options options;
-        options.set_log_errors(false);
-        auto compiled = std::make_shared<const re2::RE2>(node.pattern, options);
+        auto written = text(keyword);
+        if (written.empty()) return;
+        auto compiled = compiled_pattern(written);
         if (!compiled->ok())
             return refuse(invalid(keyword.path, keyword.value,
                                   "must be a valid regular expression, but isn't: " + compiled->error()));
-        node.compiled_pattern = std::move(compiled);
+        auto& bounds = node.set_bounds();
+        bounds.pattern = std::move(written);
+        bounds.compiled_pattern = std::move(compiled);
     }
 
     void properties(Node& node, const Keyword& keyword, Context context) {
@@ -274,8 +295,7 @@ private:
                                                        : nested(member.value(), path, keyword.depth + 1);
             if (context == Context::nested && member.key() == "metadata")
                 refuse(forbidden(path, "must not be specified in a nested context"));
-            node.property_index.emplace(member.key(), node.properties.size());
-            node.properties.push_back({std::string(member.key()), std::move(below)});
+            node.declare(std::string(member.key()), std::move(below));
         }
     }
 

@@ -1,5 +1,7 @@
 #include "schema/merge_type.hpp"
 
+#include <boost/container/flat_map.hpp>
+
 namespace ocim::schema {
 namespace {
 
@@ -24,45 +26,40 @@ public:
         return found == key_defaults.end() ? nullptr : &found->second;
     }
 
-    std::map<std::string, std::unique_ptr<const TypeNode>, std::less<>> fields;
-    std::unique_ptr<const TypeNode> additional;
-    std::unique_ptr<const TypeNode> items;
+    boost::container::flat_map<std::string, TypePtr, std::less<>> fields;
+    TypePtr additional;
+    TypePtr items;
     bool open = false;  // fields that nobody declared are kept
     std::vector<std::string> list_keys;
-    std::map<std::string, Json, std::less<>> key_defaults;
+    boost::container::flat_map<std::string, Json, std::less<>> key_defaults;
 
 private:
     Shape shape_;
 };
 
-/// api::deduced_type() where a place must own its type.
-class Deduced final : public TypeNode {
-public:
-    Shape shape() const override { return api::deduced_type().shape(); }
-    const TypeNode* field(std::string_view name) const override { return api::deduced_type().field(name); }
-    bool declares(std::string_view) const override { return false; }
-    const TypeNode* item() const override { return api::deduced_type().item(); }
-    const std::vector<std::string>& keys() const override { return api::deduced_type().keys(); }
-    const Json* key_default(std::string_view) const override { return nullptr; }
-};
-
 using Shape = TypeNode::Shape;
 
-std::unique_ptr<MergeType> make(Shape shape) { return std::make_unique<MergeType>(shape); }
+std::shared_ptr<MergeType> make(Shape shape) { return std::make_shared<MergeType>(shape); }
+
+/// Most fields are one; they are all alike.
+const TypePtr& scalar() {
+    static const TypePtr one = make(Shape::scalar);
+    return one;
+}
 
 /// metav1.ObjectMeta.
-std::unique_ptr<MergeType> metadata_type() {
+TypePtr metadata_type() {
     auto out = make(Shape::map);
     for (const auto name : {"name", "generateName", "namespace", "selfLink", "uid", "resourceVersion", "generation",
                             "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"})
-        out->fields[name] = make(Shape::scalar);
+        out->fields[name] = scalar();
     for (const auto name : {"labels", "annotations"}) {
         auto texts = make(Shape::map);
-        texts->additional = make(Shape::scalar);
+        texts->additional = scalar();
         out->fields[name] = std::move(texts);
     }
     auto finalizers = make(Shape::set);
-    finalizers->items = make(Shape::scalar);
+    finalizers->items = scalar();
     out->fields["finalizers"] = std::move(finalizers);
     auto owners = make(Shape::keyed);
     owners->list_keys = {"uid"};
@@ -72,7 +69,7 @@ std::unique_ptr<MergeType> metadata_type() {
     return out;
 }
 
-std::unique_ptr<const TypeNode> type_of(const Node& node, bool root);
+TypePtr type_of(const Node& node, bool root);
 
 Shape list_shape(const Node& node) {
     switch (node.list_type.value_or(Node::ListType::atomic)) {
@@ -83,7 +80,7 @@ Shape list_shape(const Node& node) {
     return Shape::list;
 }
 
-std::unique_ptr<MergeType> list_type(const Node& node) {
+TypePtr list_type(const Node& node) {
     auto out = make(list_shape(node));
     out->items = type_of(*node.items, false);
     out->list_keys = node.list_keys;
@@ -93,28 +90,30 @@ std::unique_ptr<MergeType> list_type(const Node& node) {
     return out;
 }
 
-std::unique_ptr<MergeType> map_type(const Node& node, bool root) {
+TypePtr map_type(const Node& node, bool root) {
     auto out = make(node.atomic_map ? Shape::atomic_map : Shape::map);
+    out->fields.reserve(node.properties.size() + 3);
     for (const auto& [name, field] : node.properties) out->fields[name] = type_of(field, false);
     if (root || node.embedded) {
-        out->fields["apiVersion"] = make(Shape::scalar);
-        out->fields["kind"] = make(Shape::scalar);
-        out->fields["metadata"] = metadata_type();
+        out->fields["apiVersion"] = scalar();
+        out->fields["kind"] = scalar();
+        static const TypePtr metadata = metadata_type();
+        out->fields["metadata"] = metadata;
     }
     if (node.additional) out->additional = type_of(*node.additional, false);
     out->open = node.preserve_unknown || node.additional_anything;
     return out;
 }
 
-std::unique_ptr<const TypeNode> type_of(const Node& node, bool root) {
+TypePtr type_of(const Node& node, bool root) {
     if (root || node.type == Type::object) return map_type(node, root);
     if (node.type == Type::array && node.items) return list_type(node);
-    if (node.type == Type::any && !node.int_or_string) return std::make_unique<Deduced>();
-    return make(Shape::scalar);
+    if (node.type == Type::any && !node.int_or_string) return {TypePtr(), &api::deduced_type()};
+    return scalar();
 }
 
 }  // namespace
 
-std::unique_ptr<const TypeNode> merge_type(const Node& root) { return type_of(root, true); }
+TypePtr merge_type(const Node& root) { return type_of(root, true); }
 
 }  // namespace ocim::schema

@@ -26,13 +26,26 @@ std::string_view name_of(Type type) {
 }
 
 const Node* Node::property(std::string_view name) const {
-    const auto found = property_index.find(name);
-    return found == property_index.end() ? nullptr : &properties[found->second].node;
+    const auto name_of = [this](std::uint32_t place) -> std::string_view { return properties[place].name; };
+    const auto found = std::ranges::lower_bound(by_name, name, {}, name_of);
+    return found == by_name.end() || name_of(*found) != name ? nullptr : &properties[*found].node;
 }
 
-Node* Node::property(std::string_view name) {
-    const auto found = property_index.find(name);
-    return found == property_index.end() ? nullptr : &properties[found->second].node;
+void Node::declare(std::string name, Node node) {
+    const auto name_of = [this](std::uint32_t place) -> std::string_view { return properties[place].name; };
+    const auto place = std::ranges::lower_bound(by_name, std::string_view(name), {}, name_of);
+    by_name.insert(place, static_cast<std::uint32_t>(properties.size()));
+    properties.push_back({std::move(name), std::move(node)});
+}
+
+const Node::Bounds& Node::bounds() const {
+    static const Bounds none;
+    return bounds_ ? *bounds_ : none;
+}
+
+Node::Bounds& Node::set_bounds() {
+    if (!bounds_) bounds_ = std::make_unique<Bounds>();
+    return *bounds_;
 }
 
 const Node* Node::field(std::string_view name) const {

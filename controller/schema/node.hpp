@@ -50,39 +50,49 @@ struct Node {
     bool atomic_map = false;
     bool granular_map = false;  // said so; it is the default too
     std::optional<ListType> list_type;
+    bool rules_below = false;  // rules here or further down
+    bool embeds = false;       // embedded resources here or further down
     std::vector<std::string> list_keys;
-    std::vector<Property> properties;  // as declared
-    std::map<std::string, std::size_t, std::less<>> property_index;
+    std::vector<Property> properties;    // as declared
+    std::vector<std::uint32_t> by_name;  // the properties' places in the order of their names
     std::unique_ptr<Node> additional, items;
     std::optional<Json> default_value;
 
     // validation
     std::string format;
-    std::vector<Json> allowed;  // enum
-    bool has_enum = false;
-    std::optional<Bound> minimum, maximum;
-    std::optional<Bound> multiple_of;
-    std::optional<std::int64_t> length_min, length_max, items_min, items_max, properties_min, properties_max;
-    std::string pattern;
-    std::shared_ptr<const re2::RE2> compiled_pattern;  // shared: many schemas use the same few
     std::vector<std::string> required;
-    std::vector<Node> all_of, any_of, one_of;
-    std::unique_ptr<Node> not_;
-    std::vector<Json> rule_sources;  // x-kubernetes-validations as written
     std::vector<std::unique_ptr<const Rule>> rules;
-    bool rules_below = false;  // rules here or further down
-    bool embeds = false;       // embedded resources here or further down
+
+    /// What few schemas have; there are thousands of schemas.
+    struct Bounds;
+    const Bounds& bounds() const;
+    Bounds& set_bounds();
 
     /// The declared property, or null.
     const Node* property(std::string_view name) const;
-    Node* property(std::string_view name);
+    /// Declares one more. Properties have each their own name.
+    void declare(std::string name, Node node);
     /// The schema of a field: declared, else additional; null when neither.
     const Node* field(std::string_view name) const;
+
+private:
+    std::unique_ptr<Bounds> bounds_;
 };
 
 struct Node::Property {
     std::string name;
     Node node;
+};
+
+struct Node::Bounds {
+    std::vector<Json> allowed;  // enum
+    std::optional<Bound> minimum, maximum, multiple_of;
+    std::optional<std::int64_t> length_min, length_max, items_min, items_max, properties_min, properties_max;
+    std::string pattern;
+    std::shared_ptr<const re2::RE2> compiled_pattern;  // one for all that are written alike
+    std::vector<Node> all_of, any_of, one_of;
+    std::unique_ptr<Node> not_;
+    std::vector<Json> rule_sources;  // x-kubernetes-validations as written
 };
 
 /// Where a walk over an object is: "spec.ports[0].name". One buffer for the whole walk, so that long names cost

@@ -201,9 +201,10 @@ namespace {
 class RuleCompiler {
 public:
     Result<void> compile(Node& node, const std::string& path, const std::string& uncorrelatable) {
-        for (std::size_t i = 0; i < node.rule_sources.size(); ++i) {
+        const auto& sources = node.bounds().rule_sources;
+        for (std::size_t i = 0; i < sources.size(); ++i) {
             const auto here = path + ".x-kubernetes-validations[" + std::to_string(i) + "]";
-            auto rule = Rule::compile(node.rule_sources[i], node, here, uncorrelatable);
+            auto rule = Rule::compile(sources[i], node, here, uncorrelatable);
             if (!rule) return std::move(rule).error();
             node.rules.push_back(*std::move(rule));
         }

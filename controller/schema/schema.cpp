@@ -10,9 +10,9 @@
 namespace ocim::schema {
 
 struct Schema::Compiled {
-    Json open_api;
+    std::string open_api;
     Node root;
-    std::unique_ptr<const api::TypeNode> type;
+    TypePtr type;
 };
 
 Result<Schema> Schema::compile(const Json& open_api, const std::string& path) {
@@ -20,7 +20,8 @@ Result<Schema> Schema::compile(const Json& open_api, const std::string& path) {
     if (!root) return std::move(root).error();
     Schema out;
     auto type = merge_type(*root);
-    out.compiled_ = std::make_shared<const Compiled>(Compiled{open_api, *std::move(root), std::move(type)});
+    out.compiled_ =
+        std::make_shared<const Compiled>(Compiled{api::to_text(open_api), *std::move(root), std::move(type)});
     return out;
 }
 
@@ -54,6 +55,27 @@ std::vector<api::Cause> Schema::validate(const Json& object, const Json* old) co
 
 const api::TypeNode& Schema::type() const { return *compiled_->type; }
 
-const Json& Schema::open_api() const { return compiled_->open_api; }
+const std::string& Schema::open_api() const { return compiled_->open_api; }
+
+namespace {
+
+void visit_texts(const Node& node, Json& value, std::string_view name, const Schema::TextVisitor& visit) {
+    if (value.is_string()) {
+        visit(name, node.format, value);
+    } else if (auto* list = value.if_array()) {
+        if (!node.items) return;
+        for (auto& item : *list) visit_texts(*node.items, item, name, visit);
+    } else if (auto* object = value.if_object()) {
+        for (auto& member : *object)
+            if (const auto* field = node.property(member.key()))
+                visit_texts(*field, member.value(), member.key(), visit);
+    }
+}
+
+}  // namespace
+
+void Schema::for_each_text(Json& object, const TextVisitor& visit) const {
+    visit_texts(compiled_->root, object, "", visit);
+}
 
 }  // namespace ocim::schema

@@ -4,8 +4,10 @@
 #include "api/json.hpp"
 #include "api/status.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ocim::schema {
@@ -27,8 +29,12 @@ public:
 
     /// How objects of this schema merge: at the root an object with apiVersion, kind and typed metadata.
     const api::TypeNode& type() const;
-    /// The OpenAPI it was compiled from.
-    const api::Json& open_api() const;
+    /// The OpenAPI it was compiled from, as JSON: it is asked for seldom, and a text is much smaller.
+    const std::string& open_api() const;
+
+    /// Calls `visit` with each text in a declared field: the field's name, its format, and the text, to be changed.
+    using TextVisitor = std::function<void(std::string_view name, std::string_view format, api::Json& text)>;
+    void for_each_text(api::Json& object, const TextVisitor& visit) const;
 
 private:
     struct Compiled;

@@ -87,8 +87,9 @@ public:
             if (value.is_number()) check_number(node, value);
             if (const auto* array = value.if_array()) check_array(node, *array, old ? old->if_array() : nullptr);
         }
-        if (node.has_enum && std::ranges::none_of(node.allowed, [&](const Json& one) { return equal(one, value); }))
-            add(not_supported(path_.text(), value, node.allowed));
+        const auto& allowed = node.bounds().allowed;
+        if (!allowed.empty() && std::ranges::none_of(allowed, [&](const Json& one) { return equal(one, value); }))
+            add(not_supported(path_.text(), value, allowed));
         if (const auto* object = value.if_object()) check_object(node, *object, old ? old->if_object() : nullptr);
         // compared only where it matters: most values have nothing wrong
         if (causes.size() == before || !old || *old != value) return;
@@ -146,12 +147,13 @@ private:
     }
 
     void check_string(const Node& node, const Json& value) {
+        const auto& bounds = node.bounds();
         const std::string_view text = value.get_string();
-        if (node.length_max && length(text) > *node.length_max) add(too_long(path_.text(), *node.length_max));
-        if (node.length_min && length(text) < *node.length_min)
-            add_invalid(value, "should be at least " + std::to_string(*node.length_min) + " chars long");
-        if (node.compiled_pattern && !re2::RE2::PartialMatch({text.data(), text.size()}, *node.compiled_pattern))
-            add_invalid(value, "should match '" + node.pattern + "'");
+        if (bounds.length_max && length(text) > *bounds.length_max) add(too_long(path_.text(), *bounds.length_max));
+        if (bounds.length_min && length(text) < *bounds.length_min)
+            add_invalid(value, "should be at least " + std::to_string(*bounds.length_min) + " chars long");
+        if (bounds.compiled_pattern && !re2::RE2::PartialMatch({text.data(), text.size()}, *bounds.compiled_pattern))
+            add_invalid(value, "should match '" + bounds.pattern + "'");
         if (!node.format.empty() && (node.type == Type::string || node.type == Type::any) &&
             !has_format(node.format, text))
             add({"FieldValueTypeInvalid",
@@ -165,25 +167,27 @@ private:
     }
 
     void check_number(const Node& node, const Json& value) {
-        if (node.multiple_of && !is_multiple(value, *node.multiple_of))
-            add_invalid(value, "should be a multiple of " + printed_for(value, *node.multiple_of));
-        if (node.maximum) {
-            const auto sign = compare(value, *node.maximum);
-            if (sign > 0 || (sign == 0 && node.maximum->exclusive))
+        const auto& bounds = node.bounds();
+        if (bounds.multiple_of && !is_multiple(value, *bounds.multiple_of))
+            add_invalid(value, "should be a multiple of " + printed_for(value, *bounds.multiple_of));
+        if (bounds.maximum) {
+            const auto sign = compare(value, *bounds.maximum);
+            if (sign > 0 || (sign == 0 && bounds.maximum->exclusive))
                 add_invalid(value,
-                            (node.maximum->exclusive ? "should be less than " : "should be less than or equal to ") +
-                                printed_for(value, *node.maximum));
+                            (bounds.maximum->exclusive ? "should be less than " : "should be less than or equal to ") +
+                                printed_for(value, *bounds.maximum));
         }
-        if (node.minimum) {
-            const auto sign = compare(value, *node.minimum);
-            if (sign < 0 || (sign == 0 && node.minimum->exclusive))
-                add_invalid(value, (node.minimum->exclusive ? "should be greater than "
-                                                            : "should be greater than or equal to ") +
-                                       printed_for(value, *node.minimum));
+        if (bounds.minimum) {
+            const auto sign = compare(value, *bounds.minimum);
+            if (sign < 0 || (sign == 0 && bounds.minimum->exclusive))
+                add_invalid(value, (bounds.minimum->exclusive ? "should be greater than "
+                                                              : "should be greater than or equal to ") +
+                                       printed_for(value, *bounds.minimum));
         }
     }
 
     void check_array(const Node& node, const api::json::array& array, const api::json::array* old) {
+        const auto& bounds = node.bounds();
         // an item of any other list has no identity across updates
         const bool keyed = old && node.list_type == Node::ListType::map;
         std::map<std::string, const Json*> before;
@@ -196,20 +200,21 @@ private:
                 check(*node.items, array[i], same == before.end() ? nullptr : same->second);
             }
         const auto size = static_cast<std::int64_t>(array.size());
-        if (node.items_min && size < *node.items_min)
-            add_invalid(Json(size), "should have at least " + std::to_string(*node.items_min) + " items");
-        if (node.items_max && size > *node.items_max) add(too_many(path_.text(), array.size(), *node.items_max));
+        if (bounds.items_min && size < *bounds.items_min)
+            add_invalid(Json(size), "should have at least " + std::to_string(*bounds.items_min) + " items");
+        if (bounds.items_max && size > *bounds.items_max) add(too_many(path_.text(), array.size(), *bounds.items_max));
     }
 
     void check_object(const Node& node, const api::json::object& object, const api::json::object* old) {
+        const auto& bounds = node.bounds();
         if (node.atomic_map) old = nullptr;
         const auto was = [&](std::string_view name) { return old ? old->if_contains(name) : nullptr; };
         const auto size = static_cast<std::int64_t>(object.size());
-        if (node.properties_min && size < *node.properties_min)
+        if (bounds.properties_min && size < *bounds.properties_min)
             return add_invalid(Json(size),
-                               "should have at least " + std::to_string(*node.properties_min) + " properties");
-        if (node.properties_max && size > *node.properties_max)
-            return add(too_many(path_.text(), object.size(), *node.properties_max));
+                               "should have at least " + std::to_string(*bounds.properties_min) + " properties");
+        if (bounds.properties_max && size > *bounds.properties_max)
+            return add(too_many(path_.text(), object.size(), *bounds.properties_max));
         for (const auto& [name, field] : node.properties)
             if (const auto* value = object.if_contains(name)) {
                 const auto scope = path_.enter(name);
@@ -226,16 +231,17 @@ private:
     }
 
     void check_combinations(const Node& node, const Json& value, const Json* old) {
-        if (!node.any_of.empty()) {
-            const auto outcome = try_each(node.any_of, value, old);
+        const auto& bounds = node.bounds();
+        if (!bounds.any_of.empty()) {
+            const auto outcome = try_each(bounds.any_of, value, old);
             if (outcome.matched == 0) {
                 add_combination("must validate at least one schema (anyOf)");
                 for (auto cause : outcome.closest) add(std::move(cause));
             }
         }
-        if (!node.one_of.empty()) {
+        if (!bounds.one_of.empty()) {
             // here and in `not` a part that passes only because it is old would count as fitting
-            const auto outcome = try_each(node.one_of, value, nullptr);
+            const auto outcome = try_each(bounds.one_of, value, nullptr);
             if (outcome.matched == 0) {
                 add_combination("must validate one and only one schema (oneOf). Found none valid");
                 for (auto cause : outcome.closest) add(std::move(cause));
@@ -244,8 +250,8 @@ private:
                                 std::to_string(outcome.matched) + " valid alternatives");
             }
         }
-        if (!node.all_of.empty()) check_all(node.all_of, value, old);
-        if (node.not_ && apart(*node.not_, value, nullptr).causes.empty())
+        if (!bounds.all_of.empty()) check_all(bounds.all_of, value, old);
+        if (bounds.not_ && apart(*bounds.not_, value, nullptr).causes.empty())
             add_combination("must not validate the schema (not)");
     }
 
