@@ -18,6 +18,8 @@ find_package(PkgConfig REQUIRED)
 pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 pkg_check_modules(libmariadb REQUIRED IMPORTED_TARGET libmariadb)
+pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns)
+pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
 
 # cpprestsdk's client as a private static library with hidden symbols, built against the Boost that
 # the program itself uses: Debian's own shared copy is built against another Boost and the two

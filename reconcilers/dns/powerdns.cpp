@@ -70,7 +70,7 @@ struct ZoneText {
     bool marks_are_records = false;  ///< at least one mark was found as a TXT record
 };
 
-Result<ZoneText> read_zone(const std::string& body) {
+Result<ZoneText> read_zone(const std::string& body, const ExternalDns& external) {
     auto parsed = api::parse_json(body);
     if (!parsed) return unreadable(parsed.error().message);
     const auto* rrsets = api::find(parsed->value, {"rrsets"});
@@ -81,7 +81,7 @@ Result<ZoneText> read_zone(const std::string& body) {
         if (!read) return std::move(read).error();
         out.snapshot.insert(*std::move(read));
     }
-    out.marks_are_records = fold_marks(out.snapshot);
+    out.marks_are_records = fold_marks(out.snapshot, external);
     return out;
 }
 
@@ -102,11 +102,14 @@ json::object erase(const Key& key) { return {{"name", key.name + "."}, {"type", 
 std::vector<json::object> changes(const Action& action, bool marks_are_records) {
     const bool deleting = action.verb == Action::Verb::delete_;
     std::vector<json::object> out;
+    const auto own = mark_name(action.key);
+    for (const auto& name : action.release)
+        if (!marks_are_records || name != own) out.push_back(erase({name, "TXT"}));
     if (marks_are_records) {
-        const auto name = mark_name(action.key);
+        const auto& name = own;
         if (name) {
             const Key mark{*name, "TXT"};
-            const RecordSet text{{action.set.mark ? action.set.mark->text() : ""}, mark_ttl_seconds, std::nullopt};
+            const RecordSet text{{action.set.mark ? mark_text(*action.set.mark) : ""}, mark_ttl_seconds, std::nullopt};
             out.push_back(deleting ? erase(mark) : replace(mark, text));
         }
         out.push_back(deleting ? erase(action.key) : replace(action.key, action.set));
@@ -226,7 +229,7 @@ private:
         CO_TRY(auto reply, co_await http_->send(std::move(request)));
         if (auto ok = checked(reply); !ok) co_return std::move(ok).error();
         // a large zone takes longer to read than the loop may be held
-        auto work = [body = std::move(reply.body)] { return read_zone(body); };
+        auto work = [body = std::move(reply.body), external = settings_.external] { return read_zone(body, external); };
         CO_TRY(auto zone, co_await blocking_.call(std::move(work)));
         if (zone.marks_are_records) marks_are_records_ = true;
         co_return std::move(zone);
@@ -235,7 +238,7 @@ private:
     /// What is there just before a write: there is no precondition that could be sent along.
     awaitable<Result<ZoneText>> look(const std::vector<Action>& actions) {
         std::string query;
-        if (actions.size() == 1 && !marks_are_records_)
+        if (actions.size() == 1 && !marks_are_records_ && actions[0].release.empty())
             query = "?rrset_name=" + net::percent_encode(actions[0].key.name + ".") +
                     "&rrset_type=" + net::percent_encode(actions[0].key.type);
         co_return co_await read(std::move(query));

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "dns/ownership.hpp"
 #include "dns/zone.hpp"
 #include "net/http_client.hpp"
 
@@ -12,6 +13,7 @@ struct PowerDnsSettings {
     std::string domain;  ///< canonical
     std::string server_id = "localhost";
     Secret api_key;
+    ExternalDns external{};
 };
 
 /// A zone at a PowerDNS Authoritative Server, by its HTTP API. The zone must exist there.

@@ -48,6 +48,8 @@ std::vector<api::Cause> faults(const Spec& spec, const std::optional<std::string
         out.push_back(cause("spec.name", spec.name, "it is not in the zone " + *domain));
     } else if (domain && spec.type == Spec::Type::cname && key.name == *domain) {
         out.push_back(cause("spec.name", spec.name, "a CNAME cannot stand at the zone's own name"));
+    } else if (domain && spec.type == Spec::Type::ns && key.name == *domain) {
+        out.push_back(cause("spec.name", spec.name, "the zone's own NS records are its name service's"));
     }
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < spec.values.size(); ++i) {
@@ -97,6 +99,9 @@ Judgement blocked(std::string reason, std::string message) {
 }
 
 std::string owner_of(const RecordSet& set) {
+    if (set.external)
+        return "is held by external-dns as owner " + api::to_text(api::Json(set.external->owner)) +
+               "; once that has stopped, list the owner in the DNSZone's spec.externalDNS.adoptOwners";
     return set.mark ? "is held by " + set.mark->namespace_name + " of installation " + set.mark->installation
                     : "carries no mark of ours";
 }
@@ -109,12 +114,22 @@ Judgement judge(const crd::DNSRecord& object, const Inputs& inputs, const Snapsh
 
     const auto key = key_of(object.spec);
     const auto self = mark_of(object, inputs.installation);
-    const RecordSet set{canonical_values(object.spec, key.type), object.spec.ttl_seconds, self};
+    RecordSet set{canonical_values(object.spec, key.type), object.spec.ttl_seconds, self};
     const auto found = seen.find(key);
     const bool exists = found != seen.end();
+    std::vector<std::string> release;
+    bool elsewhere = false;  // a running external-dns holds it
+    if (exists && found->second.external) {
+        const auto& stopped = zone->spec.external_dns.adopt_owners;
+        elsewhere = std::ranges::find(stopped, found->second.external->owner) == stopped.end();
+        if (elsewhere)
+            set.external = found->second.external;  // not ours to take away
+        else
+            release = found->second.external->names;
+    }
     const bool foreign = exists && runtime::ownership(found->second.mark, self) == Ownership::foreign;
     const bool adopt = object.spec.adoption_policy == Spec::AdoptionPolicy::adopt;
-    const bool adopts = foreign && runtime::takeable(found->second.mark, self, adopt);
+    const bool adopts = foreign && !elsewhere && runtime::takeable(found->second.mark, self, adopt);
     if (foreign && !adopts)
         return blocked("NotOwned", key.type + " " + key.name + " exists and " + owner_of(found->second) +
                                        "; remove it, or let adoptionPolicy: Adopt take over what has no mark");
@@ -123,7 +138,7 @@ Judgement judge(const crd::DNSRecord& object, const Inputs& inputs, const Snapsh
                                        " is there; remove one of them");
     if (exists && found->second == set) return {};
     const bool anew = !exists || found->second.values.empty();
-    return {std::nullopt, Action{anew ? Action::Verb::create : Action::Verb::update, key, set, adopts}};
+    return {std::nullopt, Action{anew ? Action::Verb::create : Action::Verb::update, key, set, adopts, release}};
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include "dns/values.hpp"
 
 #include <arpa/inet.h>
+#include <idn2.h>
 #include <netinet/in.h>
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <optional>
 
 namespace ocim::dns {
 
@@ -21,12 +24,31 @@ bool label_character(char c) {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
 }
 
+bool ascii(std::string_view text) {
+    return std::ranges::all_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x80; });
+}
+
+/// A label in the form in which DNS has it; one that has no such form stays as it is.
+std::string ascii_label(std::string_view label) {
+    std::string out(label);
+    if (!ascii(label)) {
+        char* found = nullptr;
+        const int result = out.find('\0') != std::string::npos
+                               ? IDN2_DISALLOWED
+                               : idn2_to_ascii_8z(out.c_str(), &found, IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
+        if (result == IDN2_OK) out = found;
+        idn2_free(found);
+    }
+    std::ranges::transform(out, out.begin(), lower);
+    return out;
+}
+
 std::string wrong_with_label(std::string_view label) {
     if (label.empty()) return "has an empty label";
     if (label.size() > label_bytes_max) return "has a label of more than 63 characters";
     if (label.front() == '-' || label.back() == '-') return "has a label that begins or ends with a hyphen";
     if (std::ranges::any_of(label, [](char c) { return static_cast<unsigned char>(c) >= 0x80; }))
-        return "is not ASCII: write an international name in its xn-- form";
+        return "has a label that is no international name (IDNA 2008)";
     if (!std::ranges::all_of(label, label_character))
         return "may hold only letters, digits, hyphens, underscores and dots";
     return {};
@@ -47,6 +69,67 @@ Result<std::string> canonical_address(std::string_view value, const char* expect
     return std::string(text.data());
 }
 
+/// The words of a value, which spaces part; never more than `most`, so that the last may hold some.
+std::vector<std::string_view> words(std::string_view text, std::size_t most) {
+    std::vector<std::string_view> out;
+    for (;;) {
+        const auto begin = text.find_first_not_of(' ');
+        if (begin == std::string_view::npos) return out;
+        text.remove_prefix(begin);
+        const auto end = out.size() + 1 == most ? std::string_view::npos : text.find(' ');
+        out.push_back(text.substr(0, end));
+        if (end == std::string_view::npos) return out;
+        text.remove_prefix(end);
+    }
+}
+
+/// "007" is "7". Nothing when it is no number or above `most`.
+std::optional<std::string> canonical_number(std::string_view text, unsigned most) {
+    unsigned number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc() || end != text.data() + text.size() || number > most) return std::nullopt;
+    return std::to_string(number);
+}
+
+/// What a record points at; "." where the type knows it as "nothing".
+Result<std::string> canonical_target(std::string_view value, bool nothing_allowed) {
+    if (nothing_allowed && value == ".") return std::string(".");
+    if (auto wrong = wrong_with_name(value, NameRule::target); !wrong.empty())
+        return Error{ErrorClass::invalid, "must be a host name: it " + wrong};
+    return canonical_name(value);
+}
+
+/// Numbers, and then a host name: MX has one number, SRV has three.
+Result<std::string> canonical_numbers_and_target(std::string_view value, std::size_t numbers, const char* expected) {
+    const auto found = words(value, numbers + 2);
+    std::string out;
+    for (std::size_t i = 0; found.size() == numbers + 1 && i < numbers; ++i) {
+        const auto number = canonical_number(found[i], 65'535);
+        if (!number) return Error{ErrorClass::invalid, expected};
+        out += *number + " ";
+    }
+    if (out.empty()) return Error{ErrorClass::invalid, expected};
+    auto target = canonical_target(found.back(), true);
+    if (!target) return std::move(target).error();
+    return out + *target;
+}
+
+/// `0 issue "letsencrypt.org"`; the quotes may be left out.
+Result<std::string> canonical_caa(std::string_view value) {
+    constexpr const char* expected = "must be like 0 issue \"letsencrypt.org\"";
+    const auto found = words(value, 3);
+    if (found.size() != 3) return Error{ErrorClass::invalid, expected};
+    const auto flags = canonical_number(found[0], 255);
+    std::string tag(found[1]);
+    std::ranges::transform(tag, tag.begin(), lower);
+    const auto good = [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); };
+    if (!flags || tag.size() > 15 || !std::ranges::all_of(tag, good)) return Error{ErrorClass::invalid, expected};
+    const auto text = unquote_text(found[2]);
+    if (text.size() > string_bytes_max || !ascii(text) || !printable_text(text))
+        return Error{ErrorClass::invalid, "must have a value of at most 255 printable ASCII characters"};
+    return *flags + " " + tag + " " + quote_text(text);
+}
+
 /// "\065" or "\"": appends the byte and returns how many characters it took.
 std::size_t take_escape(std::string_view rest, std::string& out) {
     const auto digit = [&](std::size_t i) { return i < rest.size() && rest[i] >= '0' && rest[i] <= '9'; };
@@ -64,13 +147,19 @@ std::size_t take_escape(std::string_view rest, std::string& out) {
 
 std::string canonical_name(std::string_view name) {
     if (name.ends_with('.')) name.remove_suffix(1);
-    std::string out(name);
-    std::ranges::transform(out, out.begin(), lower);
-    return out;
+    std::string out;
+    for (;;) {
+        const auto dot = name.find('.');
+        out += ascii_label(name.substr(0, dot));
+        if (dot == std::string_view::npos) return out;
+        out += '.';
+        name.remove_prefix(dot + 1);
+    }
 }
 
-std::string wrong_with_name(std::string_view name, NameRule rule) {
-    if (name.ends_with('.')) name.remove_suffix(1);
+std::string wrong_with_name(std::string_view written, NameRule rule) {
+    const auto canonical = canonical_name(written);
+    std::string_view name = canonical;
     if (name.empty()) return "is empty";
     if (name.size() > name_bytes_max) return "is longer than 253 characters";
     if (rule == NameRule::record && name.starts_with("*.")) name.remove_prefix(2);
@@ -90,11 +179,10 @@ bool in_zone(std::string_view name, std::string_view domain) {
 Result<std::string> canonical_value(std::string_view type, std::string_view value) {
     if (type == "A") return canonical_address<AF_INET, 4>(value, "IPv4 address such as 192.0.2.1");
     if (type == "AAAA") return canonical_address<AF_INET6, 16>(value, "IPv6 address such as 2001:db8::1");
-    if (type == "CNAME") {
-        if (auto wrong = wrong_with_name(value, NameRule::target); !wrong.empty())
-            return Error{ErrorClass::invalid, "must be a host name: it " + wrong};
-        return canonical_name(value);
-    }
+    if (type == "CNAME" || type == "NS") return canonical_target(value, false);
+    if (type == "MX") return canonical_numbers_and_target(value, 1, "must be like 10 mail.example.com");
+    if (type == "SRV") return canonical_numbers_and_target(value, 3, "must be like 0 5 5060 sip.example.com");
+    if (type == "CAA") return canonical_caa(value);
     if (value.empty()) return Error{ErrorClass::invalid, "must not be empty"};
     if (value.size() > text_bytes_max)
         return Error{ErrorClass::invalid, "must be at most " + std::to_string(text_bytes_max) + " bytes long"};
@@ -104,15 +192,16 @@ Result<std::string> canonical_value(std::string_view type, std::string_view valu
 
 std::string from_presentation(std::string_view type, std::string_view content) {
     if (type == "TXT") return unquote_text(content);
-    if (type == "CNAME") return canonical_name(content);
-    if (type == "A" || type == "AAAA")
+    if (type == "CNAME" || type == "NS") return canonical_name(content);
+    if (type == "A" || type == "AAAA" || type == "MX" || type == "SRV" || type == "CAA")
         if (auto address = canonical_value(type, content)) return *std::move(address);
     return std::string(content);
 }
 
 std::string to_presentation(std::string_view type, std::string_view value) {
     if (type == "TXT") return quote_text(value);
-    if (type == "CNAME") return std::string(value) + ".";
+    const bool points = type == "CNAME" || type == "NS" || type == "MX" || type == "SRV";
+    if (points && !value.ends_with('.')) return std::string(value) + ".";
     return std::string(value);
 }
 

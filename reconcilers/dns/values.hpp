@@ -9,21 +9,22 @@
 /// Names and values of DNS: checked, and brought into the one form in which they can be compared. Pure.
 namespace ocim::dns {
 
-/// Lower case, without the trailing dot. Says nothing about whether it is a name.
+/// Lower case, without the trailing dot, international labels in their xn-- form. Says nothing about whether it is a
+/// name.
 std::string canonical_name(std::string_view name);
 
 enum class NameRule {
     record,  ///< underscores anywhere, "*" as the first label
     target,  ///< what a CNAME points at: underscores, no "*"
 };
-/// Why `name` is no domain name, or "". A trailing dot is allowed.
+/// Why `name` is no domain name, or "". A trailing dot and international labels are allowed.
 std::string wrong_with_name(std::string_view name, NameRule rule);
 
 /// `name` is the zone's own name or below it; both canonical.
 bool in_zone(std::string_view name, std::string_view domain);
 
 /// The canonical form of one value as people write it: an address as its family prints it, a host name canonical,
-/// text as it is. Error: invalid, naming the reason. `type` is A, AAAA, CNAME or TXT.
+/// text as it is. Error: invalid, naming the reason. `type` is one of those a DNSRecord may have.
 Result<std::string> canonical_value(std::string_view type, std::string_view value);
 
 /// The canonical form of one value in presentation form, as a name service answers it; of other types the text as it

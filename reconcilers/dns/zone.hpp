@@ -21,11 +21,19 @@ struct Key {
     auto operator<=>(const Key&) const = default;
 };
 
+/// What external-dns says of a record set in its registry: TXT records beside it.
+struct Registration {
+    std::string owner;               ///< its --txt-owner-id
+    std::vector<std::string> names;  ///< of the TXT records that say so, canonical
+    bool operator==(const Registration&) const = default;
+};
+
 /// What a zone holds under a key. Values are canonical (values.hpp), sorted, without doubles.
 struct RecordSet {
     std::vector<std::string> values;  ///< what is served; empty when only a mark is left, or all is disabled
     std::int32_t ttl_seconds = 0;
     std::optional<Mark> mark;
+    std::optional<Registration> external{};  ///< external-dns holds it, or did before we took it over
     bool operator==(const RecordSet&) const = default;
 };
 
@@ -37,6 +45,7 @@ struct Action {
     Key key;
     RecordSet set;       ///< what to put there; of delete_ only the mark matters: whose thing may be deleted
     bool adopt = false;  ///< may replace what carries no mark
+    std::vector<std::string> release{};  ///< TXT records of external-dns' registry that go with it
     bool operator==(const Action&) const = default;
 };
 

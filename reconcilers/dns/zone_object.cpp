@@ -1,5 +1,6 @@
 #include "dns/powerdns.hpp"
 #include "dns/record.hpp"
+#include "dns/rfc2136.hpp"
 #include "dns/values.hpp"
 #include "runtime/backend_spec.hpp"
 
@@ -14,7 +15,7 @@ constexpr Duration call_timeout{20'000};
 
 runtime::BackendSettings Record::settings(const Backend& zone) {
     auto settings = runtime::settings_of(zone.spec);
-    settings.in_flight = 1;  // PowerDNS' SQL backends refuse writes that come at once
+    settings.in_flight = 1;  // a zone has one serial: writes that come at once wait for each other, or are refused
     return settings;
 }
 
@@ -25,13 +26,27 @@ std::vector<runtime::Reference> Record::backend_needs(const Backend& zone) {
     return out;
 }
 
-Result<std::unique_ptr<Zone>> Record::open(const Backend& zone, const runtime::Inputs& inputs,
-                                           const runtime::Services& services) {
-    if (!zone.spec.powerdns) return Error{ErrorClass::invalid, "spec.powerdns: a provider is needed"};
+namespace {
+
+using Opened = Result<std::unique_ptr<Zone>>;
+
+/// One key of the zone's Secret.
+Result<Secret> credential(const crd::DNSZone& zone, const runtime::Inputs& inputs, const std::string& key) {
+    const auto& name = zone.spec.credentials_ref.name;
+    auto value = inputs.secret(system_namespace, name, key);
+    if (!value || value->empty()) return Error{ErrorClass::auth, "the Secret " + name + " has no key \"" + key + "\""};
+    return *std::move(value);
+}
+
+ExternalDns external_of(const crd::DNSZone& zone) {
+    const auto& external = zone.spec.external_dns;
+    return {external.txt_prefix, external.txt_suffix, external.txt_wildcard_replacement};
+}
+
+Opened powerdns(const crd::DNSZone& zone, const runtime::Inputs& inputs, const runtime::Services& services) {
     const auto& powerdns = *zone.spec.powerdns;
-    auto api_key = inputs.secret(system_namespace, zone.spec.credentials_ref.name, "apiKey");
-    if (!api_key || api_key->empty())
-        return Error{ErrorClass::auth, "the Secret " + zone.spec.credentials_ref.name + " has no key \"apiKey\""};
+    auto api_key = credential(zone, inputs, "apiKey");
+    if (!api_key) return std::move(api_key).error();
     net::HttpSettings http{.base_url = powerdns.url, .ca_certificate = {}, .timeout = call_timeout};
     if (powerdns.ca_ref) {
         const auto certificates = inputs.secret(system_namespace, powerdns.ca_ref->name, "ca.crt");
@@ -41,8 +56,30 @@ Result<std::unique_ptr<Zone>> Record::open(const Backend& zone, const runtime::I
     }
     auto client = net::make_http_client(services.loop, services.clock, services.metrics, std::move(http));
     if (!client) return std::move(client).error().within("spec.powerdns.url");
-    return open_powerdns(*std::move(client), services,
-                         {canonical_name(zone.spec.domain), powerdns.server_id, *std::move(api_key)});
+    return open_powerdns(
+        *std::move(client), services,
+        {canonical_name(zone.spec.domain), powerdns.server_id, *std::move(api_key), external_of(zone)});
+}
+
+Opened rfc2136(const crd::DNSZone& zone, const runtime::Inputs& inputs, const runtime::Services& services) {
+    auto name = credential(zone, inputs, "keyName"), secret = credential(zone, inputs, "secret");
+    if (!name) return std::move(name).error();
+    if (!secret) return std::move(secret).error();
+    const auto algorithm = inputs.secret(system_namespace, zone.spec.credentials_ref.name, "algorithm");
+    auto key = make_tsig_key(name->reveal(), algorithm ? algorithm->reveal() : "hmac-sha256", *secret);
+    if (!key) return std::move(key).error().within("the Secret " + zone.spec.credentials_ref.name);
+    const auto& server = *zone.spec.rfc2136;
+    return open_rfc2136(services, {canonical_name(zone.spec.domain), server.server, std::to_string(server.port),
+                                   *std::move(key), external_of(zone), call_timeout});
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Zone>> Record::open(const Backend& zone, const runtime::Inputs& inputs,
+                                           const runtime::Services& services) {
+    if (zone.spec.powerdns) return powerdns(zone, inputs, services);
+    if (zone.spec.rfc2136) return rfc2136(zone, inputs, services);
+    return Error{ErrorClass::invalid, "spec: a provider is needed"};
 }
 
 }  // namespace ocim::dns

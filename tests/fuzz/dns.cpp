@@ -1,3 +1,4 @@
+#include "dns/message.hpp"
 #include "dns/ownership.hpp"
 #include "dns/values.hpp"
 
@@ -10,15 +11,16 @@ using namespace ocim::dns;
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const std::string_view text(reinterpret_cast<const char*>(data), size);
     fuzz::expect(unquote_text(quote_text(text)) == text, "what is quoted is read as it was", quote_text(text));
-    for (const std::string_view type : {"A", "AAAA", "CNAME", "TXT", "MX"}) {
+    for (const std::string_view type : {"A", "AAAA", "CNAME", "TXT", "MX", "SRV", "CAA", "NS"}) {
         (void)from_presentation(type, text);
-        if (type == "MX") continue;
         const auto value = canonical_value(type, text);
         if (!value) continue;
         const auto shown = to_presentation(type, *value);
         fuzz::expect(shown.find_first_of("\r\n") == shown.npos, "a value is one line", shown);
         fuzz::expect(from_presentation(type, shown) == *value, "what is served is what was said", shown);
     }
+    (void)answers_of(text);
+    (void)parse_mark_text(text);
     const auto name = canonical_name(text);
     fuzz::expect(canonical_name(name + ".") == name || name.ends_with('.'), "one form of a name", name);
     if (!wrong_with_name(name, NameRule::record).empty()) return 0;

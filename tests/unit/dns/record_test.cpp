@@ -166,8 +166,39 @@ TEST(DnsRecord, ClaimsItsNameAndACnameTheWholeOfIt) {
     ASSERT_EQ(a.size(), 1U);
     EXPECT_EQ(a[0], (runtime::Claim{"dns/zone/www.example.org/A", "spec.name"}));
     const auto cname = Record::claims(record("www.example.org.", {"x.org"}, Spec::Type::cname));
-    EXPECT_EQ(cname.size(), 4U);
+    EXPECT_EQ(cname.size(), 8U) << "one of each type";
     EXPECT_NE(std::ranges::find(cname, a[0]), cname.end()) << "so the two meet";
+}
+
+TEST(DnsRecord, LeavesTheZonesOwnNameServersAlone) {
+    const auto own = record("example.org", {"ns1.example.net"}, Spec::Type::ns);
+    EXPECT_EQ(Record::admit(own, nullptr, inputs()).size(), 1U);
+    const auto delegated = record("sub.example.org", {"ns1.example.net"}, Spec::Type::ns);
+    EXPECT_TRUE(Record::admit(delegated, nullptr, inputs()).empty());
+}
+
+TEST(DnsRecord, TakesFromExternalDnsOnlyWhatAStoppedOwnerHeld) {
+    auto held_by = [](const std::string& owner) {
+        return Snapshot{{www, {{"192.0.2.9"}, 60, std::nullopt, Registration{owner, {"a-www.example.org"}}}}};
+    };
+    auto given = test::zone();
+    given.spec.external_dns.adopt_owners = {"old"};
+    auto object = record("www.example.org", {"192.0.2.1"});
+    EXPECT_TRUE(Record::diff(object, inputs(given), held_by("old")).empty()) << "adoption was not asked for";
+    EXPECT_EQ(Record::report(object, inputs(given), held_by("old")).verdict.reason, "NotOwned");
+    object.spec.adoption_policy = Spec::AdoptionPolicy::adopt;
+    EXPECT_TRUE(Record::diff(object, inputs(given), held_by("running")).empty()) << "its owner would fight for it";
+    const auto actions = Record::diff(object, inputs(given), held_by("old"));
+    ASSERT_EQ(actions.size(), 1U);
+    EXPECT_EQ(actions[0].release, std::vector<std::string>{"a-www.example.org"});
+    EXPECT_TRUE(actions[0].adopt);
+    // ours already, and still registered: what a stopped owner left is cleared away, what another says is left alone
+    Snapshot ours_too{{www, actions[0].set}};
+    EXPECT_TRUE(Record::diff(object, inputs(given), ours_too).empty());
+    ours_too.at(www).external = Registration{"running", {"a-www.example.org"}};
+    EXPECT_TRUE(Record::diff(object, inputs(given), ours_too).empty());
+    ours_too.at(www).external = Registration{"old", {"a-www.example.org"}};
+    EXPECT_EQ(Record::diff(object, inputs(given), ours_too).size(), 1U);
 }
 
 TEST(DnsRecord, SweepsWhatIsMarked) {

@@ -45,10 +45,22 @@ TEST(DnsName, IsChecked) {
         {"a\\b.example.org", NameRule::record, false, "a backslash"},
         {"a;b.example.org", NameRule::record, false, "a comment sign of zone files"},
         {"a/b.example.org", NameRule::record, false, "a slash"},
-        {"münchen.example.org", NameRule::record, false, "not ASCII"},
+        {"münchen.example.org", NameRule::record, true, "an international name"},
+        {"*.bücher.example.org", NameRule::record, true, "a wildcard below one"},
+        {"_dmarc.bücher.example.org", NameRule::record, true, "a service of one"},
+        {"a\xcc\x80\xff.example.org", NameRule::record, false, "not UTF-8"},
+        {"\xe2\x80\x8b.example.org", NameRule::record, false, "an invisible character"},
     };
     for (const auto& row : rows)
         EXPECT_EQ(wrong_with_name(row.name, row.rule).empty(), row.good) << row.name << ": " << row.reason;
+}
+
+TEST(DnsName, HasOneForm) {
+    EXPECT_EQ(canonical_name("WWW.Example.org."), "www.example.org");
+    EXPECT_EQ(canonical_name("BÜCHER.example.org"), "xn--bcher-kva.example.org");
+    EXPECT_EQ(canonical_name("*.bücher.example.org."), "*.xn--bcher-kva.example.org");
+    EXPECT_EQ(canonical_name("_dmarc.MÜNCHEN.example.org"), "_dmarc.xn--mnchen-3ya.example.org");
+    EXPECT_EQ(canonical_name("xn--bcher-kva.example.org"), "xn--bcher-kva.example.org");
 }
 
 TEST(DnsName, BelongsToAZoneByWholeLabels) {
@@ -81,6 +93,25 @@ TEST(DnsValue, HasOneForm) {
         {"CNAME", "lb1.example.com", "lb1.example.com", "as it is"},
         {"CNAME", "a\nb", std::nullopt, "a newline"},
         {"CNAME", "192.0.2.1;", std::nullopt, "not a name"},
+        {"CNAME", "bücher.example.com", "xn--bcher-kva.example.com", "an international name"},
+        {"NS", "NS1.example.com.", "ns1.example.com", "as of a CNAME"},
+        {"NS", ".", std::nullopt, "nobody serves nothing"},
+        {"MX", "010  Mail.example.com.", "10 mail.example.com", "one form of the number and of the name"},
+        {"MX", "0 .", "0 .", "no mail at all (RFC 7505)"},
+        {"MX", "mail.example.com", std::nullopt, "no preference"},
+        {"MX", "65536 mail.example.com", std::nullopt, "out of range"},
+        {"MX", "-1 mail.example.com", std::nullopt, "below zero"},
+        {"MX", "10 mail example.com", std::nullopt, "two names"},
+        {"SRV", "0 5 5060 SIP.example.com", "0 5 5060 sip.example.com", "priority, weight, port, target"},
+        {"SRV", "0 0 0 .", "0 0 0 .", "the service is not there (RFC 2782)"},
+        {"SRV", "0 5 sip.example.com", std::nullopt, "a number is missing"},
+        {"SRV", "0 5 70000 sip.example.com", std::nullopt, "no port"},
+        {"CAA", "0 issue letsencrypt.org", "0 issue \"letsencrypt.org\"", "the quotes may be left out"},
+        {"CAA", "128 Issue \"ca.example.net; account=1\"", "128 issue \"ca.example.net; account=1\"", "quoted"},
+        {"CAA", "0 issue \";\"", "0 issue \";\"", "nobody may"},
+        {"CAA", "256 issue \"a\"", std::nullopt, "flags out of range"},
+        {"CAA", "0 is-sue \"a\"", std::nullopt, "no tag"},
+        {"CAA", "0 issue", std::nullopt, "nothing said"},
         {"TXT", "say \"hi\" \\ ünïcode", "say \"hi\" \\ ünïcode", "text stays as it is"},
         {"TXT", "", std::nullopt, "nothing to say"},
         {"TXT", "a\nb", std::nullopt, "a newline"},
@@ -142,6 +173,53 @@ TEST(DnsMark, HasItsOwnNameBesideWhatItMarks) {
     EXPECT_EQ(mark_name({std::string(247, 'a'), "A"}), std::nullopt) << "too long";
 }
 
+TEST(DnsMark, IsWrittenAsExternalDnsWritesIts) {
+    Mark mark{"prod", "campus/www", "uid-1", false};
+    EXPECT_EQ(mark_text(mark),
+              "heritage=external-dns,external-dns/owner=ocim-prod,external-dns/resource=dnsrecord/campus/www,"
+              "ocim/uid=uid-1");
+    for (const bool retained : {false, true}) {
+        mark.retained = retained;
+        EXPECT_EQ(parse_mark_text(mark_text(mark)), mark);
+        EXPECT_EQ(parse_mark_text(mark.text()), mark) << "as in a comment";
+    }
+    for (const auto* text :
+         {"", "heritage=external-dns", "heritage=external-dns,external-dns/owner=default",
+          "heritage=external-dns,external-dns/owner=prod,external-dns/resource=dnsrecord/a/b,ocim/uid=u",
+          "external-dns/owner=ocim-prod,external-dns/resource=dnsrecord/a/b,ocim/uid=u",
+          "heritage=external-dns,external-dns/owner=ocim-prod,external-dns/resource=dnsrecord/a b,ocim/uid=u"})
+        EXPECT_EQ(parse_mark_text(text), std::nullopt) << text;
+}
+
+TEST(DnsMark, OfExternalDnsIsNotedOnWhatItHolds) {
+    const std::string text = "heritage=external-dns,external-dns/owner=default,external-dns/resource=ingress/a/b";
+    struct {
+        ExternalDns external;
+        Key key;
+        std::string name;
+        bool found;
+        const char* reason;
+    } const rows[] = {
+        {{}, {"www.example.org", "A"}, "a-www.example.org", true, "as it comes"},
+        {{}, {"www.example.org", "A"}, "www.example.org", true, "as it did before release 0.12"},
+        {{}, {"www.example.org", "AAAA"}, "a-www.example.org", false, "another type's"},
+        {{}, {"*.example.org", "CNAME"}, "cname-*.example.org", true, "a wildcard"},
+        {{"", "", "any"}, {"*.example.org", "CNAME"}, "cname-any.example.org", true, "whose name was replaced"},
+        {{"xdns-", "", ""}, {"www.example.org", "A"}, "xdns-a-www.example.org", true, "a prefix"},
+        {{"%{record_type}.x.", "", ""}, {"example.org", "MX"}, "mx.x.example.org", true, "a prefix with the type"},
+        {{"", "-xdns", ""}, {"www.example.org", "A"}, "a-www-xdns.example.org", true, "a suffix"},
+        {{"xdns-", "", ""}, {"www.example.org", "A"}, "a-www.example.org", false, "another prefix than is said"},
+    };
+    for (const auto& row : rows) {
+        Snapshot seen{{row.key, {{"192.0.2.1"}, 300, std::nullopt}}, {{row.name, "TXT"}, {{text}, 300, std::nullopt}}};
+        (void)fold_marks(seen, row.external);
+        const auto& external = seen.at(row.key).external;
+        ASSERT_EQ(external.has_value(), row.found) << row.name << ": " << row.reason;
+        if (external) EXPECT_EQ(*external, (Registration{"default", {row.name}})) << row.reason;
+        EXPECT_EQ(seen.size(), 2U) << "the registry stays a thing of the zone";
+    }
+}
+
 TEST(DnsMark, IsFoldedIntoWhatItMarks) {
     const Mark mark{"prod", "campus/www", "uid-1", false};
     const Key www{"www.example.org", "A"}, gone{"gone.example.org", "AAAA"};
@@ -151,10 +229,12 @@ TEST(DnsMark, IsFoldedIntoWhatItMarks) {
         {{"_ocim.aaaa.gone.example.org", "TXT"}, {{mark.text()}, 300, std::nullopt}},
         {{"_ocim.a.other.example.org", "TXT"}, {{"a person's text"}, 300, std::nullopt}},
     };
+    seen[{"_ocim.a.heir.example.org", "TXT"}] = {{mark_text(mark)}, 300, std::nullopt};
     EXPECT_TRUE(fold_marks(seen));
     const Snapshot folded{
         {www, {{"192.0.2.1"}, 300, mark}},
         {gone, {{}, 0, mark}},
+        {{"heir.example.org", "A"}, {{}, 0, mark}},
         {{"_ocim.a.other.example.org", "TXT"}, {{"a person's text"}, 300, std::nullopt}},
     };
     EXPECT_EQ(seen, folded);
