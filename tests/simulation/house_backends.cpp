@@ -39,7 +39,7 @@ auto all_keys(const Action& action) {
 }  // namespace
 
 void HouseStory::register_kinds(runtime::Manager& manager) {
-    register_machines(manager);
+    grounds_->register_kinds(manager);
     register_runs(manager);
     register_data(manager);
     register_traffic(manager);
@@ -48,25 +48,13 @@ void HouseStory::register_kinds(runtime::Manager& manager) {
     runtime::add_composite<openedx::AppServers>(manager);
 }
 
-void HouseStory::register_machines(runtime::Manager& manager) {
-    using A = compute::Machines;
-    runtime::add_external<A>(manager,
-                             [this](const crd::Cloud&, const runtime::Inputs&,
-                                    const runtime::Services& services) -> Result<std::unique_ptr<compute::System>> {
-                                 const auto effect = [this](compute::Snapshot& things, const compute::Action& action) {
-                                     return change_machine(cloud_, things, action);
-                                 };
-                                 return simulated<A>(cloud_, universe_, services, effect, one_key<compute::Action>);
-                             });
-}
-
 HouseStory::Runs& HouseStory::runs_on(const crd::VirtualMachine& machine) {
     const auto key = compute::key_of(machine);
     auto& runs = runs_[key];
-    runs.faults = cloud_.faults;
+    runs.faults = grounds_->faults();
     // it can be reached as long as it runs
     runs.out_of_reach = [this, key] {
-        const auto& machines = cloud_.things(Instant());
+        const auto machines = grounds_->machines();
         const auto found = machines.find(key);
         return found == machines.end() || found->second.state != compute::Machine::State::running;
     };
@@ -75,7 +63,7 @@ HouseStory::Runs& HouseStory::runs_on(const crd::VirtualMachine& machine) {
 
 std::size_t HouseStory::running() {
     std::size_t out = 0;
-    const auto& machines = cloud_.things(Instant());
+    const auto machines = grounds_->machines();
     for (auto& [machine, runs] : runs_) {
         if (!machines.contains(machine)) continue;
         for (const auto& [key, run] : runs.things(Instant())) out += run.state == openedx::Run::State::running ? 1 : 0;

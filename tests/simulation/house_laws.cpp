@@ -1,4 +1,3 @@
-#include "compute/machine.hpp"
 #include "database/tenant.hpp"
 #include "loadbalancing/fragment.hpp"
 #include "messaging/vhost.hpp"
@@ -43,14 +42,12 @@ void HouseStory::judge_external(Judge& judge, Program& program) {
             if (!(kind == api::secret_kind)) judge.firm(object);
             others.push_back(std::move(object));
         }
-    judge.objects<compute::Machines>(program.list(crd::VirtualMachine::kind), others, cloud_);
+    grounds_->judge(judge, program, others);
     judge.objects<dns::Record>(program.list(crd::DNSRecord::kind), others, zone_);
     judge.objects<database::Tenant>(program.list(crd::DatabaseTenant::kind), others, database_);
     judge.objects<messaging::Vhost>(program.list(crd::RabbitMQVhost::kind), others, broker_);
     judge.objects<loadbalancing::Fragment>(program.list(crd::LoadBalancerFragment::kind), others, balancer_);
     judge.objects<monitoring::Monitor>(program.list(crd::Monitor::kind), others, watch_);
-    const auto machines = program.list(crd::VirtualMachine::kind).size() + cloud_.planted().size();
-    judge.expect(cloud_.things(program.clock().now()).size() == machines, "there are other machines than are declared");
     for (const auto& run : program.list(crd::ProvisioningRun::kind)) judge.firm(run);
     for (const auto& one : too_many_) judge.broken(one);
 }
@@ -83,7 +80,7 @@ void HouseStory::judge_site(Judge& judge, const Json& site) {
     for (const auto& [key, set] : zone_.things(universe_.now))
         judge.expect(!key.name.ends_with(name + ".demo.example.org"),
                      name + " is archived and " + key.name + " is there");
-    for (const auto& [key, machine] : cloud_.things(universe_.now))
+    for (const auto& [key, machine] : grounds_->machines())
         judge.expect(!machine.mark || !machine.mark->namespace_name.starts_with("campus/" + name + "-"),
                      name + " is archived and has a machine");
 }
@@ -125,7 +122,7 @@ void HouseStory::judge_serving(Judge& judge, const Json& site) {
 }
 
 std::string HouseStory::address_of(const std::string& appserver) {
-    for (const auto& [key, machine] : cloud_.things(universe_.now))
+    for (const auto& [key, machine] : grounds_->machines())
         if (marked(machine.mark, appserver) && machine.state == compute::Machine::State::running)
             return machine.addresses.front();
     return "";

@@ -16,6 +16,7 @@
 #include "crd/provisioningruns.hpp"
 #include "crd/rabbitmqservers.hpp"
 #include "crd/rabbitmqvhosts.hpp"
+#include "crd/securitygroups.hpp"
 #include "crd/virtualmachines.hpp"
 #include "support/memory_client.hpp"
 
@@ -91,23 +92,15 @@ Json site(const std::string& name, const char* policy) {
 }  // namespace
 
 const std::vector<api::Kind>& HouseStory::kinds() {
-    static const std::vector<api::Kind> all{crd::Cloud::kind,
-                                            crd::DNSZone::kind,
-                                            crd::LoadBalancer::kind,
-                                            crd::DatabaseServer::kind,
-                                            crd::RabbitMQServer::kind,
-                                            crd::MonitoringService::kind,
-                                            crd::InstanceClass::kind,
-                                            crd::Instance::kind,
-                                            crd::AppServer::kind,
-                                            crd::VirtualMachine::kind,
-                                            crd::ProvisioningRun::kind,
-                                            crd::DNSRecord::kind,
-                                            crd::LoadBalancerFragment::kind,
-                                            crd::DatabaseTenant::kind,
-                                            crd::RabbitMQVhost::kind,
-                                            crd::Monitor::kind,
-                                            api::secret_kind,
+    static const std::vector<api::Kind> all{crd::Cloud::kind,          crd::DNSZone::kind,
+                                            crd::LoadBalancer::kind,   crd::DatabaseServer::kind,
+                                            crd::RabbitMQServer::kind, crd::MonitoringService::kind,
+                                            crd::InstanceClass::kind,  crd::Instance::kind,
+                                            crd::AppServer::kind,      crd::VirtualMachine::kind,
+                                            crd::SecurityGroup::kind,  crd::ProvisioningRun::kind,
+                                            crd::DNSRecord::kind,      crd::LoadBalancerFragment::kind,
+                                            crd::DatabaseTenant::kind, crd::RabbitMQVhost::kind,
+                                            crd::Monitor::kind,        api::secret_kind,
                                             api::namespace_kind};
     return all;
 }
@@ -121,9 +114,14 @@ void HouseStory::prepare(Program& program) {
         if (universe_.sweeps_orphans()) sweep_orphans(one);
         if (api::find_text(one, {"kind"}) == crd::Cloud::kind.name)
             one.at("spec").as_object()["maxConcurrentRuns"] = runs_max;
+        grounds_->suit(one);
         all.push_back(std::move(one));
     }
-    for (auto& one : documents("10-class.yaml")) all.push_back(std::move(one));
+    for (auto& one : documents("10-class.yaml")) {
+        grounds_->suit(one);
+        all.push_back(std::move(one));
+    }
+    for (auto& one : grounds_->needs()) all.push_back(std::move(one));
     all.push_back(json("{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'campus'}}"));
     for (auto& one : all) {
         const auto made = program.create(std::move(one));
@@ -188,10 +186,7 @@ void HouseStory::meddles_with_ours(const std::string& installation) {
             meddle(universe_, balancer_, installation,
                    [](loadbalancing::Thing& thing) { thing.text = Secret("scribbled"); });
             break;
-        case 2:
-            meddle(universe_, cloud_, installation,
-                   [](compute::Machine& machine) { machine.state = compute::Machine::State::stopped; });
-            break;
+        case 2: grounds_->meddle(installation); break;
         case 3:
             meddle(universe_, database_, installation, [](database::Thing& thing) {
                 thing.hash = "*0123";
@@ -214,10 +209,7 @@ void HouseStory::brings_his_own(const std::string& installation) {
     const runtime::Mark other{"another", "campus/site0", "0000"}, ghost{installation, "campus/ghost", "0001"};
     const auto now = universe_.now;
     const auto n = universe_.number(3);
-    compute::Machine machine;
-    machine.state = compute::Machine::State::running;
-    if (universe_.happens(50)) machine.mark = other;
-    cloud_.plant(now, "stranger-" + n, machine);
+    grounds_->plant("stranger-" + n, universe_.happens(50) ? std::optional(other) : std::nullopt);
     zone_.plant(now, {"stranger" + n + ".demo.example.org", "A"}, {{"203.0.113.1"}, 60, std::nullopt});
     zone_.plant(now, {"other" + n + ".demo.example.org", "A"}, {{"203.0.113.1"}, 60, other});
     loadbalancing::Thing fragment;
@@ -255,7 +247,7 @@ std::vector<std::string> HouseStory::remains_of_one(Program& program) {
     const auto look = [&](const char* where, std::size_t count) {
         if (count > 0) out.push_back(std::to_string(count) + " things of the " + where);
     };
-    look("cloud", cloud_.things(now).size());
+    for (auto& one : grounds_->remains()) out.push_back(std::move(one));
     look("zone", zone_.things(now).size());
     look("database server", database_.things(now).size());
     look("broker", broker_.things(now).size());
@@ -267,19 +259,22 @@ std::vector<std::string> HouseStory::remains_of_one(Program& program) {
 // --- what happens to the backends
 
 void HouseStory::set_faults(test::Faults faults) {
-    cloud_.faults = zone_.faults = database_.faults = broker_.faults = balancer_.faults = watch_.faults = faults;
+    grounds_->faults() = zone_.faults = database_.faults = broker_.faults = balancer_.faults = watch_.faults = faults;
     for (auto& [machine, runs] : runs_) runs.faults = faults;
 }
 
 void HouseStory::set_down(bool down) {
     // not all at once: each may go by itself
-    const auto each = [&](auto& world) {
-        world.down = down && universe_.happens(30);
-        world.refuses_us = down && universe_.happens(10);
-        world.hangs = down && universe_.happens(10);
-        world.garbage = down && universe_.happens(10);
+    const auto some = [&] {
+        Trouble out;
+        out.down = down && universe_.happens(30);
+        out.refuses_us = down && universe_.happens(10);
+        out.hangs = down && universe_.happens(10);
+        out.garbage = down && universe_.happens(10);
+        return out;
     };
-    each(cloud_);
+    const auto each = [&](auto& world) { some().show(world); };
+    grounds_->set_trouble(some());
     each(zone_);
     each(database_);
     each(broker_);
@@ -289,7 +284,7 @@ void HouseStory::set_down(bool down) {
 }
 
 int HouseStory::actions() {
-    int out = cloud_.calls["action"] + zone_.calls["action"] + database_.calls["action"] + broker_.calls["action"] +
+    int out = grounds_->actions() + zone_.calls["action"] + database_.calls["action"] + broker_.calls["action"] +
               balancer_.calls["action"] + watch_.calls["action"];
     for (auto& [machine, runs] : runs_) out += runs.calls["action"];
     return out;

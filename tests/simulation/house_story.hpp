@@ -1,12 +1,11 @@
 #pragma once
 
-#include "compute/cloud.hpp"
 #include "database/server.hpp"
 #include "loadbalancing/balancer.hpp"
 #include "messaging/broker.hpp"
 #include "monitoring/watch.hpp"
 #include "openedx/run.hpp"
-#include "simulation/judge.hpp"
+#include "simulation/grounds.hpp"
 #include "simulation/story.hpp"
 
 #include <map>
@@ -15,9 +14,10 @@
 namespace ocim::simulation {
 
 /// The whole product: sites, with every real reconciler, each on a simulated backend.
-class HouseStory final : public Story {
+class HouseStory : public Story {
 public:
-    explicit HouseStory(Universe& universe) : universe_(universe) {}
+    HouseStory(Universe& universe, std::unique_ptr<Grounds> grounds)
+        : universe_(universe), grounds_(std::move(grounds)) {}
 
     std::vector<api::Json> definitions() override { return real_definitions(); }
     void register_kinds(runtime::Manager& manager) override;
@@ -34,10 +34,12 @@ public:
     int actions() override;
     std::vector<std::string> broken_laws(Program& program) override;
 
+protected:
+    Universe& universe() { return universe_; }
+
 private:
     using Runs = test::SimWorld<std::string, openedx::Run>;
 
-    void register_machines(runtime::Manager& manager);
     void register_runs(runtime::Manager& manager);
     void register_data(runtime::Manager& manager);
     void register_traffic(runtime::Manager& manager);
@@ -61,7 +63,7 @@ private:
 
     Universe& universe_;
     std::vector<std::string> too_many_;  ///< runs that began when none might
-    test::SimWorld<compute::Key, compute::Machine> cloud_;
+    std::unique_ptr<Grounds> grounds_;
     std::map<std::string, Runs> runs_;  // by machine
     test::SimWorld<dns::Key, dns::RecordSet> zone_;
     test::SimWorld<database::Key, database::Thing> database_;

@@ -1,6 +1,7 @@
 #include "simulation/house_story.hpp"
 #include "simulation/library_story.hpp"
 #include "simulation/life.hpp"
+#include "simulation/stack_story.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +12,10 @@ namespace {
 using namespace std::chrono_literals;
 
 std::unique_ptr<Story> library(Universe& universe) { return std::make_unique<LibraryStory>(universe); }
-std::unique_ptr<Story> house(Universe& universe) { return std::make_unique<HouseStory>(universe); }
+std::unique_ptr<Story> house(Universe& universe) {
+    return std::make_unique<HouseStory>(universe, local_grounds(universe));
+}
+std::unique_ptr<Story> stack(Universe& universe) { return std::make_unique<StackStory>(universe); }
 
 /// Sites take longer than records: a machine, a run, a reboot.
 constexpr Liveliness unhurried{15, 25, 5s, 90s, 40};
@@ -29,7 +33,12 @@ TEST_P(Simulation, WhateverHappensTheWorldBecomesWhatIsDeclared) {
 TEST_P(Simulation, WhateverHappensTheSitesBecomeWhatIsDeclared) {
     expect_lawful(scaled(20, 1'000), part(), house, unhurried);
 }
+TEST_P(Simulation, WhateverHappensTheSitesOnOpenStackBecomeWhatIsDeclared) {
+    expect_lawful(scaled(parts / 2, 500), part(), stack, unhurried);
+}
 TEST_P(Simulation, NoCrashMattersToASite) { expect_no_crash_matters(scaled(parts, 0), part(), house); }
+
+TEST_P(Simulation, NoCrashMattersToASiteOnOpenStack) { expect_no_crash_matters(scaled(parts, 0), part(), stack); }
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, testing::Range<std::uint64_t>(0, parts));
 
@@ -38,6 +47,8 @@ TEST(SimulationOnce, NoCrashMattersToALibrary) { expect_no_crash_matters(scaled(
 TEST(SimulationOnce, ASeedReplaysExactly) { expect_replay({11, 42, 1'789}, library, {}); }
 
 TEST(SimulationOnce, ASeedOfSitesReplaysExactly) { expect_replay({3, 77}, house, unhurried); }
+
+TEST(SimulationOnce, ASeedOfSitesOnOpenStackReplaysExactly) { expect_replay({5}, stack, unhurried); }
 
 }  // namespace
 }  // namespace ocim::simulation

@@ -45,6 +45,7 @@ public:
             it->second(things_);
         return things_;
     }
+    Instant now() const { return now_; }
     void land_later(Instant when, Effect effect) { landing_.emplace(when, std::move(effect)); }
     /// What an effect sets off there by itself, counted from the effect.
     void later(Duration delay, Effect effect) { land_later(now_ + delay, std::move(effect)); }
