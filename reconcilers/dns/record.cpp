@@ -1,6 +1,7 @@
 #include "dns/record.hpp"
 
 #include "base/utf8.hpp"
+#include "dns/gandi.hpp"
 #include "dns/ownership.hpp"
 #include "dns/values.hpp"
 
@@ -35,7 +36,8 @@ api::Cause cause(std::string field, std::string_view value, const std::string& w
 }
 
 /// What is wrong with the spec by itself, and within the zone if that is known.
-std::vector<api::Cause> faults(const Spec& spec, const std::optional<std::string>& domain) {
+std::vector<api::Cause> faults(const Spec& spec, const std::optional<crd::DNSZone>& zone) {
+    const auto domain = zone ? std::optional(canonical_name(zone->spec.domain)) : std::nullopt;
     std::vector<api::Cause> out;
     const auto key = key_of(spec);
     if (const auto wrong = wrong_with_name(spec.name, NameRule::record); !wrong.empty()) {
@@ -51,6 +53,8 @@ std::vector<api::Cause> faults(const Spec& spec, const std::optional<std::string
     } else if (domain && spec.type == Spec::Type::ns && key.name == *domain) {
         out.push_back(cause("spec.name", spec.name, "the zone's own NS records are its name service's"));
     }
+    if (zone && zone->spec.gandi && (spec.ttl_seconds < gandi_ttl_min || spec.ttl_seconds > gandi_ttl_max))
+        out.push_back({"FieldValueInvalid", "Invalid value: Gandi takes 300 to 2592000 seconds", "spec.ttlSeconds"});
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < spec.values.size(); ++i) {
         bytes += spec.values[i].size();
@@ -109,7 +113,7 @@ std::string owner_of(const RecordSet& set) {
 Judgement judge(const crd::DNSRecord& object, const Inputs& inputs, const Snapshot& seen) {
     const auto zone = inputs.get<crd::DNSZone>("", object.spec.zone_ref.name);
     if (!zone) return {Verdict{Verdict::State::progressing, "ZoneNotFound", "the DNSZone cannot be read"}, {}};
-    if (const auto wrong = faults(object.spec, canonical_name(zone->spec.domain)); !wrong.empty())
+    if (const auto wrong = faults(object.spec, zone); !wrong.empty())
         return blocked("Invalid", wrong.front().field + ": " + wrong.front().message);
 
     const auto key = key_of(object.spec);
@@ -161,7 +165,7 @@ std::vector<runtime::Claim> Record::claims(const Object& object) {
 
 std::vector<api::Cause> Record::admit(const Object& object, const Object*, const Inputs& inputs) {
     const auto zone = inputs.get<crd::DNSZone>("", object.spec.zone_ref.name);
-    return faults(object.spec, zone ? std::optional(canonical_name(zone->spec.domain)) : std::nullopt);
+    return faults(object.spec, zone);
 }
 
 std::vector<Action> Record::diff(const Object& object, const Inputs& inputs, const Snapshot& seen) {

@@ -1,3 +1,4 @@
+#include "dns/gandi.hpp"
 #include "dns/powerdns.hpp"
 #include "dns/record.hpp"
 #include "dns/rfc2136.hpp"
@@ -23,6 +24,8 @@ std::vector<runtime::Reference> Record::backend_needs(const Backend& zone) {
     std::vector<runtime::Reference> out{{api::secret_kind, system_namespace, zone.spec.credentials_ref.name}};
     if (zone.spec.powerdns && zone.spec.powerdns->ca_ref)
         out.push_back({api::secret_kind, system_namespace, zone.spec.powerdns->ca_ref->name});
+    if (zone.spec.gandi && zone.spec.gandi->ca_ref)
+        out.push_back({api::secret_kind, system_namespace, zone.spec.gandi->ca_ref->name});
     return out;
 }
 
@@ -43,19 +46,37 @@ ExternalDns external_of(const crd::DNSZone& zone) {
     return {external.txt_prefix, external.txt_suffix, external.txt_wildcard_replacement};
 }
 
+/// For one of the services that speak HTTP. `given` is its part of the spec, at `place`.
+template <class Given>
+Result<std::unique_ptr<net::HttpClient>> http_client(const Given& given, const char* place,
+                                                     const runtime::Inputs& inputs, const runtime::Services& services) {
+    net::HttpSettings http{.base_url = given.url, .ca_certificate = {}, .timeout = call_timeout};
+    if (given.ca_ref) {
+        const auto certificates = inputs.secret(system_namespace, given.ca_ref->name, "ca.crt");
+        if (!certificates)
+            return Error{ErrorClass::invalid, "the Secret " + given.ca_ref->name + " has no key \"ca.crt\""};
+        http.ca_certificate = certificates->reveal();
+    }
+    auto client = net::make_http_client(services.loop, services.clock, services.metrics, std::move(http));
+    if (!client) return std::move(client).error().within(place);
+    return *std::move(client);
+}
+
+Opened gandi(const crd::DNSZone& zone, const runtime::Inputs& inputs, const runtime::Services& services) {
+    auto token = credential(zone, inputs, "token");
+    if (!token) return std::move(token).error();
+    auto client = http_client(*zone.spec.gandi, "spec.gandi.url", inputs, services);
+    if (!client) return std::move(client).error();
+    return open_gandi(*std::move(client), services,
+                      {canonical_name(zone.spec.domain), *std::move(token), external_of(zone)});
+}
+
 Opened powerdns(const crd::DNSZone& zone, const runtime::Inputs& inputs, const runtime::Services& services) {
     const auto& powerdns = *zone.spec.powerdns;
     auto api_key = credential(zone, inputs, "apiKey");
     if (!api_key) return std::move(api_key).error();
-    net::HttpSettings http{.base_url = powerdns.url, .ca_certificate = {}, .timeout = call_timeout};
-    if (powerdns.ca_ref) {
-        const auto certificates = inputs.secret(system_namespace, powerdns.ca_ref->name, "ca.crt");
-        if (!certificates)
-            return Error{ErrorClass::invalid, "the Secret " + powerdns.ca_ref->name + " has no key \"ca.crt\""};
-        http.ca_certificate = certificates->reveal();
-    }
-    auto client = net::make_http_client(services.loop, services.clock, services.metrics, std::move(http));
-    if (!client) return std::move(client).error().within("spec.powerdns.url");
+    auto client = http_client(powerdns, "spec.powerdns.url", inputs, services);
+    if (!client) return std::move(client).error();
     return open_powerdns(
         *std::move(client), services,
         {canonical_name(zone.spec.domain), powerdns.server_id, *std::move(api_key), external_of(zone)});
@@ -78,6 +99,7 @@ Opened rfc2136(const crd::DNSZone& zone, const runtime::Inputs& inputs, const ru
 Result<std::unique_ptr<Zone>> Record::open(const Backend& zone, const runtime::Inputs& inputs,
                                            const runtime::Services& services) {
     if (zone.spec.powerdns) return powerdns(zone, inputs, services);
+    if (zone.spec.gandi) return gandi(zone, inputs, services);
     if (zone.spec.rfc2136) return rfc2136(zone, inputs, services);
     return Error{ErrorClass::invalid, "spec: a provider is needed"};
 }

@@ -34,6 +34,7 @@ protected:
         out.spec.domain = domain;
         out.spec.powerdns.emplace().url = server.url();
         out.spec.credentials_ref.name = "dns-key";
+        out.spec.external_dns.adopt_owners = {"old"};
         return out;
     }
     runtime::Inputs inputs(const std::string& key) {
@@ -93,7 +94,7 @@ TEST_P(RealPowerDns, KeepsTheContract) {
 
 TEST_P(RealPowerDns, ServesEveryTypeAsDeclared) {
     const std::string odd = R"(v=x; "quoted" \back\slash; 'single' $HOME ünïcode ☃)" + std::string(300, 'y');
-    std::vector<crd::DNSRecord> objects(6, record(0));
+    std::vector<crd::DNSRecord> objects(11, record(0));
     const auto declare = [&](std::size_t i, std::string name, Spec::Type type, std::vector<std::string> values) {
         objects[i].metadata.uid = "uid-t" + std::to_string(i);
         objects[i].spec.name = std::move(name);
@@ -106,6 +107,11 @@ TEST_P(RealPowerDns, ServesEveryTypeAsDeclared) {
     declare(3, "t.example.org", Spec::Type::txt, {odd, "second"});
     declare(4, "*.w.example.org", Spec::Type::a, {"192.0.2.8"});
     declare(5, "example.org", Spec::Type::txt, {"apex"});
+    declare(6, "example.org", Spec::Type::mx, {"010 Mail.example.org", "20 mail2.example.net."});
+    declare(7, "_sip._tcp.example.org", Spec::Type::srv, {"0 5 5060 sip.example.org"});
+    declare(8, "example.org", Spec::Type::caa, {"0 issue letsencrypt.org"});
+    declare(9, "sub.example.org", Spec::Type::ns, {"ns1.example.net", "ns2.example.net"});
+    declare(10, "bücher.example.org", Spec::Type::cname, {"münchen.example.net"});
     visitor.must(visitor.wanted(objects));
     for (const auto& object : objects) {
         EXPECT_TRUE(visitor.wanted(object).empty()) << object.spec.name;
@@ -115,6 +121,10 @@ TEST_P(RealPowerDns, ServesEveryTypeAsDeclared) {
     EXPECT_EQ(server.dig("a.example.org", "AAAA"), "2001:db8::1\n");
     EXPECT_EQ(server.dig("c.example.org", "CNAME"), "lb.example.net.\n");
     EXPECT_EQ(server.dig("any.w.example.org", "A"), "192.0.2.8\n");
+    EXPECT_EQ(server.dig("example.org", "MX"), "10 mail.example.org.\n20 mail2.example.net.\n");
+    EXPECT_EQ(server.dig("_sip._tcp.example.org", "SRV"), "0 5 5060 sip.example.org.\n");
+    EXPECT_EQ(server.dig("example.org", "CAA"), "0 issue \"letsencrypt.org\"\n");
+    EXPECT_EQ(server.dig("xn--bcher-kva.example.org", "CNAME"), "xn--mnchen-3ya.example.net.\n");
     const auto text = server.dig("t.example.org", "TXT");
     EXPECT_NE(text.find(R"("v=x; \"quoted\" \\back\\slash; 'single' $HOME \195\188n\195\175code \226\152\131)"),
               std::string::npos)
@@ -140,6 +150,37 @@ TEST_P(RealPowerDns, ChangesBehindOurBackAreSeen) {
     EXPECT_FALSE(visitor.ready(object));
     visitor.must(visitor.wanted(object));
     EXPECT_EQ(server.dig("r1.example.org", "A"), "192.0.2.1\n");
+}
+
+TEST_P(RealPowerDns, TakesOverWhatAStoppedExternalDnsHeld) {
+    const auto registered = [&](const std::string& name, const std::string& owner) {
+        const auto set = [](const std::string& at, const std::string& type, const std::string& content) {
+            namespace json = api::json;
+            return json::object{{"name", at + ".example.org."},
+                                {"type", type},
+                                {"ttl", 300},
+                                {"changetype", "REPLACE"},
+                                {"records", json::array{json::object{{"content", content}, {"disabled", false}}}}};
+        };
+        const auto text =
+            "\"heritage=external-dns,external-dns/owner=" + owner + ",external-dns/resource=ingress/a/b\"";
+        const api::json::array sets{set(name, "A", "192.0.2.9"), set("a-" + name, "TXT", text)};
+        const auto said =
+            server.call("PATCH", "/zones/example.org.", api::to_text(api::Json(api::json::object{{"rrsets", sets}})));
+        ASSERT_NE(said.find("204"), std::string::npos) << said;
+    };
+    registered("r1", "old");
+    registered("r2", "running");
+    auto first = record(1), second = record(2);
+    EXPECT_TRUE(visitor.wanted(first).empty());
+    EXPECT_EQ(visitor.report(first).verdict.reason, "NotOwned");
+    first.spec.adoption_policy = second.spec.adoption_policy = Spec::AdoptionPolicy::adopt;
+    visitor.must(visitor.wanted({first, second}));
+    EXPECT_TRUE(visitor.ready(first));
+    EXPECT_EQ(visitor.report(second).verdict.reason, "NotOwned") << "its owner is at work";
+    EXPECT_EQ(server.dig("r1.example.org", "A"), "192.0.2.1\n");
+    EXPECT_EQ(server.dig("a-r1.example.org", "TXT"), "");
+    EXPECT_EQ(server.dig("r2.example.org", "A"), "192.0.2.9\n");
 }
 
 TEST_P(RealPowerDns, AThousandRecordsAtOnce) {
