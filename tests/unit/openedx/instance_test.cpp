@@ -33,6 +33,27 @@ TEST(Instance, BecomesASite) {
     EXPECT_TRUE(campus.child("DNSRecord", "demo-vm1"));
 }
 
+TEST(Instance, TheNamesOfItsMachinesShrinkWithTheSet) {
+    auto campus = Campus::serving();
+    campus.instance.spec.rollout.strategy = crd::Instance::Spec::Rollout::Strategy::manual;
+    const auto in_rotation = [&campus](bool second) {
+        if (auto* made = campus.child("AppServer", "mine-8")) made->at("spec").as_object()["active"] = second;
+        campus.settle();
+        campus.balance();
+        campus.settle();
+        Names out;
+        for (const auto& name : campus.names("DNSRecord"))
+            if (name.starts_with("demo-vm")) out.push_back(name);
+        return out;
+    };
+    campus.persons_appserver("mine-8", true);
+    campus.appserver("mine-8", "Running");
+    EXPECT_EQ(in_rotation(true), (Names{"demo-vm1", "demo-vm2"}));
+    const auto of_first = campus.child("DNSRecord", "demo-vm1")->at("spec").at("values");
+    EXPECT_NE(campus.child("DNSRecord", "demo-vm2")->at("spec").at("values"), of_first);
+    EXPECT_EQ(in_rotation(false), Names{"demo-vm1"}) << "no name leads to a machine that serves nobody";
+}
+
 TEST(Instance, OnlyOnAServerOfItsOwnMayItsAdminMakeAccounts) {
     const struct {
         const char* reason;
