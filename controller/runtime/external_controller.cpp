@@ -66,7 +66,11 @@ void ExternalController::own_changed(const ObjectKey& key, const ObjectPtr& obje
     }
     if (!facts || !*facts) return;
     const auto place = backend_key(key, (*facts)->backend_name);
-    if (tracked.backend == place) return;
+    if (tracked.backend == place) {
+        // of a kind that is its own backend nobody else says that it changed
+        if (place == key && kind_id(external_.backend_kind()) == kind_id(kind())) backend_at(place).refresh();
+        return;
+    }
     let_go(key, tracked);
     tracked.backend = place;
     backend_at(place).join(key);

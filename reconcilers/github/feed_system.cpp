@@ -1,4 +1,5 @@
 #include "github/feed.hpp"
+#include "github/people.hpp"
 
 #include <algorithm>
 #include <chrono>
@@ -97,29 +98,12 @@ public:
 private:
     using Members = std::set<std::int64_t>;
 
-    /// Whoever gets sandboxes. An empty team is nobody; a team that is not seen is an error.
+    /// Whoever gets sandboxes.
     awaitable<Result<Members>> members() {
-        std::vector<Person> people;
-        if (settings_.team.empty()) {
-            CO_TRY(people, co_await client_->organization_members(settings_.organization));
-        } else {
-            CO_TRY(const auto slug, co_await team_slug());
-            CO_TRY(people, co_await client_->team_members(settings_.organization, slug));
-        }
+        CO_TRY(const auto people, co_await people_of(*client_, settings_.organization, settings_.team));
         Members out;
         for (const auto& person : people) out.insert(person.id);
         co_return std::move(out);
-    }
-
-    awaitable<Result<std::string>> team_slug() {
-        const auto teams = co_await client_->teams(settings_.organization);
-        if (!teams) co_return Error(teams.error()).within("teams of the organization " + settings_.organization);
-        for (const auto& team : *teams)
-            if (team.name == settings_.team || team.slug == settings_.team) co_return team.slug;
-        co_return Error{ErrorClass::transient, "the organization " + settings_.organization + " has no team \"" +
-                                                   settings_.team +
-                                                   "\" that the token may see; correct spec.team, or give the token "
-                                                   "the permission to read members"};
     }
 
     /// One repository; that it cannot be seen concerns it alone.

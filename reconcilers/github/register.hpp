@@ -8,7 +8,8 @@ namespace ocim::github {
 
 class Hooks;
 
-/// Registers PullRequestWatch and PullRequestFeed. The manager must not have been started. `hooks` must outlive it.
+/// Registers PullRequestWatch, PullRequestFeed and GitHubOrganization. The manager must not have been started. `hooks`
+/// must outlive it.
 void register_kinds(runtime::Manager& manager, Hooks& hooks);
 
 }  // namespace ocim::github

@@ -8,6 +8,7 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
+#include "openedx/admins.hpp"
 #include "openedx/identity.hpp"
 #include "openedx/lms_users.hpp"
 #include "openedx/parts.hpp"
@@ -411,13 +412,17 @@ std::vector<runtime::Reference> Instances::needs(const Object& object) {
     if (object.spec.configuration)
         for (const auto& from : object.spec.configuration->extra_vars_from)
             out.push_back({api::secret_kind, object.metadata.namespace_, from.secret_ref.name, true});
+    for (auto& organization : admin_needs(object)) out.push_back(std::move(organization));
     for (auto& secret : lms_user_needs(object)) out.push_back(std::move(secret));
     return out;
 }
 
 std::vector<runtime::Reference> Instances::further_needs(const Object& object, const Inputs& inputs) {
     const auto of_class = inputs.get<crd::InstanceClass>("", object.spec.class_name);
-    return of_class ? secrets_of_class(*of_class) : std::vector<runtime::Reference>();
+    if (!of_class) return {};
+    auto out = secrets_of_class(*of_class);
+    for (auto& organization : admin_needs(*of_class)) out.push_back(std::move(organization));
+    return out;
 }
 
 std::vector<runtime::Claim> Instances::claims(const Object& object) {

@@ -59,7 +59,7 @@ public:
 
     awaitable<Result<RunSnapshot>> observe() override {
         CO_TRY(auto runs, co_await look(*machine_, init_program, ""));
-        auto used = [this]() -> Result<bool> { return controller_->used(); };
+        auto used = [this] { return controller_->used(); };
         CO_TRY(const bool controller, co_await blocking_.call(std::move(used)));
         if (controller) {
             CO_TRY(auto init, co_await machine_->run(init_program, Words(), ""));

@@ -39,7 +39,7 @@ public:
         CO_TRY(auto result, co_await host_.run(std::move(command), std::move(input), call_limit));
         co_return output_of(std::move(result), "the machine");
     }
-    bool used() const override { return true; }
+    Result<bool> used() const override { return true; }
 
 private:
     net::SshHost& host_;
@@ -70,9 +70,15 @@ public:
         CO_TRY(auto result, co_await net::run_process(blocking_, std::move(settings)));
         co_return output_of(std::move(result), "the controller's host");
     }
-    bool used() const override {
-        std::error_code ignored;
-        return std::filesystem::is_directory(data_directory_ + "/runner/" + namespace_, ignored);
+    Result<bool> used() const override {
+        std::error_code error;
+        const auto folder = data_directory_ + "/runner/" + namespace_;
+        const auto found = std::filesystem::status(folder, error);
+        if (found.type() == std::filesystem::file_type::directory) return true;
+        if (found.type() == std::filesystem::file_type::not_found) return false;
+        return Error{ErrorClass::transient, "cannot look into " + folder + ": " +
+                                                (error ? error.message() : std::string("it is no folder")) +
+                                                "; runs that are there would be taken for lost"};
     }
 
 private:

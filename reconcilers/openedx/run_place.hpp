@@ -21,8 +21,8 @@ public:
     /// transient when it did not end well.
     virtual awaitable<Result<std::string>> run(std::string program, std::vector<std::string> arguments,
                                                std::string input) = 0;
-    /// Whether anything was ever run there. Blocks.
-    virtual bool used() const = 0;
+    /// Whether anything was ever run there. Blocks. Error: transient, when that cannot be seen.
+    virtual Result<bool> used() const = 0;
 
     const std::string runs, cache;  ///< as commands there see them
 };

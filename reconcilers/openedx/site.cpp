@@ -4,6 +4,7 @@
 #include "api/yaml.hpp"
 #include "crd/databaseservers.hpp"
 #include "crd/rabbitmqservers.hpp"
+#include "openedx/admins.hpp"
 #include "openedx/lms_users.hpp"
 #include "openedx/run_on.hpp"
 #include "openedx/tutor_settings.hpp"
@@ -174,6 +175,8 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
                                              {"senderDomain", site.mail_relay->sender_domain}};
     if (site.new_relic_key) out["newRelic"] = true;
     if (!site.admins.empty()) out["admins"] = api::json::array(site.admins.begin(), site.admins.end());
+    if (!site.admin_organizations.empty())  // not who is in them: that is nobody's declaration here
+        out["organizations"] = api::json::array(site.admin_organizations.begin(), site.admin_organizations.end());
     if (!site.extra.empty()) out["extra"] = api::json::array(site.extra.begin(), site.extra.end());
     // not the hashes of their passwords: these count for users that do not exist yet
     for (const auto& user : site.lms_users) {
@@ -181,19 +184,6 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
         users[user.username] = api::json::array{user.email, user.staff, user.superuser};
     }
     if (!request.empty()) out["request"] = request;
-    return out;
-}
-
-/// Of the class, then of the Instance, each once.
-std::vector<std::string> admins(const crd::Instance& instance, const crd::InstanceClass& of_class) {
-    std::vector<std::string> out;
-    const auto add = [&](const auto& group) {
-        if (!group) return;
-        for (const auto& name : group->github_users)
-            if (std::ranges::find(out, name) == out.end()) out.push_back(name);
-    };
-    add(of_class.spec.admins);
-    add(instance.spec.admins);
     return out;
 }
 
@@ -368,7 +358,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     site.internal = internal_domains(instance);
     site.external = external_domains(instance);
     site.ephemeral_databases = !persistent(instance, of_class);
-    site.admins = admins(instance, of_class);
+    if (auto added = add_admins(site, instance, of_class, inputs); !added) return std::move(added).error();
     if (auto added = add_class_secrets(site, of_class, inputs); !added) return std::move(added).error();
     if (const auto* extra = defaults.configuration.extra_vars.if_object()) site.extra.push_back(*extra);
     if (auto added = add_backends(site, instance, secrets, inputs); !added) return std::move(added).error();

@@ -1,6 +1,7 @@
 #include "openedx/variable_tables.hpp"
 
 #include <array>
+#include <set>
 
 namespace ocim::openedx {
 namespace {
@@ -30,6 +31,12 @@ constexpr std::array derived_variables{"ANALYTICS_API_SECRET_KEY",
                                        "NOTIFIER_LMS_SECRET_KEY",
                                        "PROGRAMS_SECRET_KEY"};
 
+std::string lower(std::string text) {
+    for (auto& c : text)
+        if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+    return text;
+}
+
 std::string url(const Site& site, Service service) { return "https://" + site.domain(service); }
 std::string pattern(const Site& site, Service service) {
     std::vector<std::string> names;
@@ -53,8 +60,11 @@ void add_system(VariableSink& out, const Site& site, const MasterKey& key) {
     out.set_each({"COMMON_SECURITY_UPDATES", "SECURITY_UNATTENDED_UPGRADES", "SECURITY_UPGRADE_ON_ANSIBLE"}, true);
     out.set("SECURITY_UPDATE_ALL_PACKAGES", false);
     json::array admins;
-    for (const auto& name : site.admins)
-        admins.push_back(json::object{{"name", name}, {"github", true}, {"type", "admin"}});
+    std::set<std::string> there;  // GitHub knows no difference between a and A
+    for (const auto* names : {&site.organization_members, &site.admins})
+        for (const auto& name : *names)
+            if (there.insert(lower(name)).second)
+                admins.push_back(json::object{{"name", name}, {"github", true}, {"type", "admin"}});
     if (!admins.empty()) out.set("COMMON_USER_INFO", std::move(admins));
 }
 

@@ -79,7 +79,9 @@ struct Site {
     std::optional<S3Access> s3;  ///< goes before Swift
     std::optional<MailRelay> mail_relay;
     std::optional<Secret> new_relic_key;
-    std::vector<std::string> admins;  ///< GitHub users whose keys open the machine
+    std::vector<std::string> admins;               ///< GitHub users whose keys open the machine
+    std::vector<std::string> admin_organizations;  ///< and whose members' do
+    std::vector<std::string> organization_members;
     std::vector<LmsUser> lms_users;
     bool lms_users_must_succeed = true;
     bool ephemeral_databases = false;

@@ -56,6 +56,7 @@ Site full() {
     out.mail_relay = MailRelay{"smtp.example.com", 587, Secret("relay"), Secret("r&{{y}}"), "mail.example.com"};
     out.new_relic_key = Secret("0123456789abcdef");
     out.admins = {"octocat", "dana"};
+    out.organization_members = {"kim", "OctoCat"};
     return out;
 }
 

@@ -1,14 +1,11 @@
 #include "campus.hpp"
 #include "openedx/appserver.hpp"
-#include "openedx/keepsakes.hpp"
 #include "openedx/provisioner.hpp"
 #include "openedx/tutor_settings.hpp"
 #include "runtime/base64.hpp"
 
 #include <gtest/gtest.h>
-#include <unistd.h>
 #include <algorithm>
-#include <filesystem>
 
 namespace ocim::openedx {
 namespace {
@@ -170,22 +167,6 @@ TEST(TutorRun, MasksWhatWasDrawn) {
     const auto actions = Runs::diff(tutor_run(), inputs("ID: drawn-word\n"), {{"uid-1", running}});
     ASSERT_EQ(actions.size(), 1u);
     EXPECT_EQ(mask("it is drawn-word", actions.front().masked), "it is ********");
-}
-
-TEST(Keepsakes, WhatIsKeptOnceNeverChanges) {
-    EXPECT_EQ(with_added(parsed(R"({"A":1})").as_object(), parsed(R"({"A":2,"B":3})").as_object()),
-              parsed(R"({"A":1,"B":3})").as_object());
-}
-
-TEST(Keepsakes, AreReadableByNobodyElseAndStayInTheirFolder) {
-    const auto folder = std::filesystem::path(testing::TempDir()) / ("ocim-keepsakes-" + std::to_string(::getpid()));
-    const Keepsake keepsake{"campus", "demo-tutor", "config.yml", {{"A", 1}}};
-    ASSERT_TRUE(write_keepsake(folder, "uid-1", keepsake));
-    const auto path = folder / "keepsakes" / "uid-1.json";
-    EXPECT_EQ(std::filesystem::status(path).permissions(),
-              std::filesystem::perms::owner_read | std::filesystem::perms::owner_write);
-    EXPECT_FALSE(write_keepsake(folder, "../uid-1", keepsake));
-    std::filesystem::remove_all(folder);
 }
 
 TEST(TutorInstance, HasItsSettingsAndAnEmptySecretForWhatIsDrawn) {
