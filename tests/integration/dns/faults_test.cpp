@@ -16,14 +16,15 @@ using ocim::test::json;
 class PowerDnsFaults : public ocim::test::FaultTest {
 protected:
     PowerDnsFaults() : FaultTest(register_kinds) {
-        running.put_secret("ocim-system", "key", "apiKey", runtime::base64(struck.api_key));
+        running.put_secret("ocim-system", "struck-key", "apiKey", runtime::base64(struck.api_key));
+        running.put_secret("ocim-system", "well-key", "apiKey", runtime::base64(well.api_key));
         put_zone("struck", "example.org", front.url());
         put_zone("well", "example.net", well.url());
     }
     void put_zone(const std::string& name, const std::string& domain, const std::string& url) {
         running.server.put(json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DNSZone','metadata':{'name':'" +
                                 name + "'},'spec':{'domain':'" + domain + "','powerdns':{'url':'" + url +
-                                "'},'credentialsRef':{'name':'key'},'driftInterval':'60s'}}"));
+                                "'},'credentialsRef':{'name':'" + name + "-key'},'driftInterval':'60s'}}"));
     }
     void put(const std::string& name, const std::string& backend) override {
         running.server.put(
@@ -41,7 +42,8 @@ protected:
     }
     void mend() override {
         if (GetParam() == Fault::refuses_credentials)
-            struck.restart_with_key(struck.api_key);
+            // rotated: the server keeps its new key, and the Secret learns it
+            running.put_secret("ocim-system", "struck-key", "apiKey", runtime::base64("another-key"));
         else
             front.open();
     }

@@ -152,6 +152,18 @@ TEST_P(RealPowerDns, ChangesBehindOurBackAreSeen) {
     EXPECT_EQ(server.dig("r1.example.org", "A"), "192.0.2.1\n");
 }
 
+TEST_P(RealPowerDns, WhatIsRetainedStaysUntilItsNamesakeComes) {
+    auto object = record(1);
+    object.spec.deletion_policy = Spec::DeletionPolicy::retain;
+    visitor.must(visitor.wanted(object));
+    visitor.must(visitor.wanted(object, true));
+    EXPECT_TRUE(visitor.wanted(object, true).empty());
+    EXPECT_EQ(server.dig("r1.example.org", "A"), "192.0.2.1\n");
+    object.metadata.uid = "another-uid";
+    visitor.must(visitor.wanted(object));
+    EXPECT_TRUE(visitor.ready(object));
+}
+
 TEST_P(RealPowerDns, TakesOverWhatAStoppedExternalDnsHeld) {
     const auto registered = [&](const std::string& name, const std::string& owner) {
         const auto set = [](const std::string& at, const std::string& type, const std::string& content) {

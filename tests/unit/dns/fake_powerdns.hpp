@@ -26,7 +26,7 @@ struct PowerDnsServer {
     int calls = 0, patches = 0, writes = 0;
     std::size_t largest_batch = 0;
 
-    enum class Fault { none, lost_before, lost_after, status_500 };
+    enum class Fault { none, lost_before, lost_after, status_500, status_429 };
     std::map<int, Fault> faults;  ///< by number of call, counted from 0
     Fault always = Fault::none;
 
@@ -38,6 +38,11 @@ struct PowerDnsServer {
         lost.outcome_unknown = true;
         if (fault == Fault::lost_before) return lost;
         if (fault == Fault::status_500) return reply(500, "Internal Server Error");
+        if (fault == Fault::status_429) {  // by a proxy before it
+            auto out = reply(429, "Too Many Requests");
+            out.headers["retry-after"] = "7";
+            return out;
+        }
         if (request.secret_headers.at("X-API-Key").reveal() != "key") return reply(401, R"({"error":"Unauthorized"})");
         auto out = request.method == "PATCH" ? patch(request.body) : get(request.target);
         if (fault == Fault::lost_after) return lost;

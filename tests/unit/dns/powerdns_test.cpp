@@ -120,6 +120,11 @@ TEST_F(PowerDnsTest, ErrorsHaveTheirClass) {
     using Both = std::vector<ErrorClass>;
     server.faults[server.calls + 1] = Fault::status_500;
     EXPECT_EQ(classes(), Both(2, ErrorClass::transient)) << "SQLite was locked";
+    server.faults[server.calls + 1] = Fault::status_429;
+    for (const auto& answer : visitor.act(actions)) {
+        EXPECT_EQ(answer->error().error_class, ErrorClass::rate_limited);
+        EXPECT_EQ(answer->error().retry_after, Duration(7'000));
+    }
     server.editable = false;
     EXPECT_EQ(classes(), Both(2, ErrorClass::invalid)) << "zone files cannot be written";
     server.editable = true;
