@@ -283,7 +283,7 @@ class Stage:
         (folder / "base.cfg").write_text(
             "global\n    maxconn 1000\n    hard-stop-after 5m\n"
             "defaults\n    mode http\n    timeout connect 5s\n    timeout client 50s\n    timeout server 2m\n"
-            "    option redispatch\n    retries 3\n"
+            "    option redispatch\n    retries 3\n    option idle-close-on-response\n"
             f"frontend web\n    bind 127.0.0.1:{port}\n"
             f"    use_backend %[req.hdr(host),field(1,:),lower,map_str({domains})]\n    default_backend nothing_here\n"
             "backend nothing_here\n    http-request return status 404 content-type text/plain string \"no such site\\n\"\n")

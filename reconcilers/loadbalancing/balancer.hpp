@@ -14,12 +14,20 @@ namespace ocim::loadbalancing {
 
 using runtime::Mark;
 
-/// A fragment by the name of its file and backend, or a host name by itself.
+/// A fragment, or what is known of its servers, by the name of its file and backend; or a host name by itself.
 struct Key {
-    enum class Part { fragment, domain };
+    enum class Part { fragment, domain, checks };
     Part part{};
     std::string name;
     auto operator<=>(const Key&) const = default;
+};
+
+/// What the load balancer's own check says of a server.
+struct Check {
+    enum class State { unknown, passed, failed };
+    State state{};
+    std::string message;  ///< in its own words
+    bool operator==(const Check&) const = default;
 };
 
 /// What a load balancer holds under a key.
@@ -32,6 +40,9 @@ struct Thing {
     bool readable_by_all = false;      ///< its file shows the credential to everybody on that host
     // of a domain
     std::string backend;  ///< where it leads
+    // of checks: by server, and `text` is what was in force then. Who is not in it was not checked yet, or nobody
+    // could say.
+    std::map<std::string, Check> checks;
     bool operator==(const Thing&) const = default;
 };
 
@@ -54,6 +65,7 @@ using Results = runtime::Results<Key, Thing>;
 using Done = runtime::Done<Key, Thing>;
 
 inline Key fragment_key(std::string name) { return Key{Key::Part::fragment, std::move(name)}; }
+inline Key checks_key(std::string name) { return Key{Key::Part::checks, std::move(name)}; }
 inline Key domain_key(std::string name) { return Key{Key::Part::domain, std::move(name)}; }
 
 /// Who else has a domain that `fragment` wants: its key and where it leads. What another fragment of the same

@@ -90,6 +90,35 @@ Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, c
     return {std::nullopt, std::move(action), around->name};
 }
 
+using Checks = std::map<std::string, Check>;
+constexpr Duration soon{1000}, later{5000};
+
+/// What is known of each server. A check that is not known now is what it was, as long as nothing of the fragment
+/// changed: after each reload HAProxy begins anew for all of them.
+void add_servers(runtime::Report<crd::LoadBalancerFragment>& out, const crd::LoadBalancerFragment& object,
+                 const Thing& thing, const Checks& checks) {
+    using Server = std::decay_t<decltype(out.status.servers)>::value_type;
+    const bool unchanged = object.status.applied_hash == out.status.applied_hash;
+    for (const auto& rendered : servers_of(thing.text.reveal())) {
+        Server server;
+        server.name = rendered.name;
+        server.standby = rendered.standby;
+        const auto check = checks.find(rendered.name);
+        if (check != checks.end() && thing.live && check->second.state != Check::State::unknown) {
+            const bool passed = check->second.state == Check::State::passed;
+            server.check = passed ? Server::Check::passed : Server::Check::failed;
+            if (!passed) server.message = check->second.message;
+        } else if (unchanged && thing.live) {
+            for (const auto& before : object.status.servers)
+                if (before.name == server.name && before.standby == server.standby) server = before;
+        }
+        if (server.check == Server::Check::unknown) out.look_again = soon;
+        if (server.check == Server::Check::failed && server.standby) out.look_again = out.look_again.value_or(later);
+        if (!server.standby) out.status.active_servers.push_back(server.name);
+        out.status.servers.push_back(std::move(server));
+    }
+}
+
 }  // namespace
 
 std::string Fragment::backend_name(const Object& object) { return object.spec.load_balancer_ref.name; }
@@ -151,7 +180,9 @@ runtime::Report<crd::LoadBalancerFragment> Fragment::report(const Object& object
         out.status.backend = judged.name;
         out.status.applied_hash = hash_of(text, found->second.domains);
         out.status.domains = found->second.domains;
-        out.status.active_servers = servers_of(text);
+        const auto checks = seen.find(checks_key(judged.name));
+        const bool current = checks != seen.end() && checks->second.text == found->second.text;
+        add_servers(out, object, found->second, current ? checks->second.checks : Checks{});
     }
     if (judged.blocked) {
         out.verdict = *judged.blocked;

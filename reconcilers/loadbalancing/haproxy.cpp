@@ -49,7 +49,13 @@ public:
         : host_(std::move(host)), blocking_(blocking), settings_(std::move(settings)) {}
 
     awaitable<Result<Snapshot>> observe() override {
-        CO_TRY(const auto version, co_await read());
+        std::vector<std::string> command{
+            "/bin/sh", "-c", observe_script, "ocim", settings_.directory, settings_.master_socket, read_script};
+        CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
+        if (result.exit_code != 0) co_return failure(result, settings_);
+        // thousands of fragments take longer to read than the loop may be held
+        auto work = [said = std::move(result.output)] { return Version::observed(said); };
+        CO_TRY(const auto version, co_await blocking_.call(std::move(work)));
         co_return version.snapshot();
     }
 

@@ -13,6 +13,22 @@ set -- "$version/conf.d"
 exec tar -cf - -- "$@"
 )sh";
 
+const char* const observe_script = R"sh(
+export LC_ALL=C
+ask() {
+  if command -v socat >/dev/null; then
+    echo '@1 show stat -1 4 -1' | socat -t 5 - "UNIX-CONNECT:$1"
+  else
+    perl -MIO::Socket::UNIX -e 'alarm 5; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+      print $s "\@1 show stat -1 4 -1\n"; $s->flush; shutdown $s, 1; print while <$s>' "$1"
+  fi 2>/dev/null | awk -F, '/^# pxname/ { told = 1; next } NF > 38 { print $1 "," $2 "," $18 "," $19 "," $37 "," $38 }
+    END { exit !told }'
+}
+ask "$2" || { sleep 0.5; ask "$2"; }  # the master is away for a moment while it reloads
+echo .
+exec /bin/sh -c "$3" ocim "$1"
+)sh";
+
 const char* const probe_script = R"sh(
 export LC_ALL=C
 cd -- "$1" || exit 66

@@ -21,6 +21,11 @@ extern const char* const read_script;
 /// DIRECTORY SOCKET -> 0 when the directory can be written and the master answers.
 extern const char* const probe_script;
 
+/// DIRECTORY SOCKET READ_SCRIPT -> "backend,server,status,weight,check,code" a line for each server of the worker that
+/// was started last (columns of HAProxy's "show stat"; none when the master does not answer), a line ".", and then what
+/// read_script prints: one command, because each costs a session where the host is another one.
+extern const char* const observe_script;
+
 /// check|apply DIRECTORY EXPECTED SOCKET FILE...
 /// Standard input is a tar stream: what differs from the version EXPECTED, domains.map as a whole, and a file
 /// ".delete" with the names in conf.d that go, one a line. Makes the next version, checks it together with FILEs,

@@ -23,6 +23,8 @@ constexpr std::string_view preliminary_name = "preliminary-page";
 constexpr std::string_view basic = "Basic ";
 constexpr std::string_view waiting_text = "This site is being prepared. Please come back in a few minutes.";
 constexpr Duration check_time_max{3'600'000};
+constexpr auto quick_interval = "1s";
+constexpr auto standby_word = " weight 0";
 
 bool letter_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9'); }
 bool control(char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; }
@@ -129,13 +131,17 @@ Result<void> add_health_check(Lines& lines, const Spec& spec, const std::string&
 
 Result<void> add_servers(Lines& lines, const Spec& spec) {
     const auto& check = spec.health_check;
+    // a server that was just added, or that wavers, is known in seconds
+    const auto interval = runtime::parse_duration(check.interval);
+    const bool quick = interval && *interval > *runtime::parse_duration(quick_interval);
     const bool cookies = spec.stickiness && spec.stickiness->source == Spec::Stickiness::Source::load_balancer;
     for (const auto& server : spec.servers) {
         auto address = server_address(server.address, server.port);
         if (!address) return std::move(address).error().within("spec.servers");
-        lines.add("server " + server.name + " " + *address + " check inter " + milliseconds(check.interval) + " fall " +
-                  std::to_string(check.fall) + " rise " + std::to_string(check.rise) +
-                  (cookies ? " cookie " + server.name : ""));
+        lines.add("server " + server.name + " " + *address + " check inter " + milliseconds(check.interval) +
+                  (quick ? " fastinter " + milliseconds(quick_interval) : "") + " fall " + std::to_string(check.fall) +
+                  " rise " + std::to_string(check.rise) + (cookies ? " cookie " + server.name : "") +
+                  (server.standby ? standby_word : ""));
     }
     return {};
 }
@@ -298,8 +304,8 @@ std::string with_mark(std::string_view text, const runtime::Mark& mark) {
            std::string(end == std::string_view::npos ? "\n" : text.substr(end));
 }
 
-std::vector<std::string> servers_of(std::string_view text) {
-    std::vector<std::string> out;
+std::vector<RenderedServer> servers_of(std::string_view text) {
+    std::vector<RenderedServer> out;
     while (!text.empty()) {
         const auto end = text.find('\n');
         auto line = text.substr(0, end);
@@ -308,7 +314,7 @@ std::vector<std::string> servers_of(std::string_view text) {
         if (!line.starts_with("server ")) continue;
         line.remove_prefix(7);
         const auto name = line.substr(0, line.find(' '));
-        if (name != preliminary_name) out.emplace_back(name);
+        if (name != preliminary_name) out.push_back({std::string(name), line.ends_with(standby_word)});
     }
     return out;
 }

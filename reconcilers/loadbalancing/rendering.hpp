@@ -54,8 +54,13 @@ Result<Rendered> render(const crd::LoadBalancerFragment::Spec& spec, const Surro
 std::optional<runtime::Mark> mark_of(std::string_view text);
 /// The same text with another mark.
 std::string with_mark(std::string_view text, const runtime::Mark& mark);
-/// The servers that a fragment's text sends visitors to.
-std::vector<std::string> servers_of(std::string_view text);
+struct RenderedServer {
+    std::string name;
+    bool standby = false;
+    bool operator==(const RenderedServer&) const = default;
+};
+/// The servers in a fragment's text.
+std::vector<RenderedServer> servers_of(std::string_view text);
 /// Tells two texts apart without telling what they say: their credentials are left out.
 std::string hash_of(std::string_view text, const std::vector<std::string>& domains);
 /// What HAProxy said about a text, without the credential that it may have quoted.

@@ -105,6 +105,50 @@ Result<Version> Version::read(std::string_view tar) {
     return out;
 }
 
+Result<Version> Version::observed(std::string_view text) {
+    constexpr std::string_view border = "\n.\n";
+    const auto none = text.starts_with(border.substr(1));
+    const auto at = none ? 0 : text.find(border);
+    if (at == std::string_view::npos) return Error{ErrorClass::transient, "what the load balancer says is cut short"};
+    auto out = read(text.substr(at + border.size() - (none ? 1 : 0)));
+    if (out) out->checks = read_checks(text.substr(0, none ? 0 : at + 1), *out);
+    return out;
+}
+
+std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view text, const Version& version) {
+    std::map<std::string, std::map<std::string, Check>> out;
+    std::map<std::string, std::vector<RenderedServer>> servers;
+    while (!text.empty()) {
+        auto line = take_line(text);
+        const auto field = [&line] {
+            const auto end = line.find(',');
+            const auto out_of = line.substr(0, end);
+            line = end == std::string_view::npos ? std::string_view() : line.substr(end + 1);
+            return out_of;
+        };
+        const std::string backend(field()), name(field());
+        const auto status = field(), weight = field();
+        auto check = field();
+        const auto code = field();
+        const auto fragment = version.fragments.find(backend);
+        if (fragment == version.fragments.end() || !mark_of(fragment->second.content)) continue;
+        auto [known, fresh] = servers.try_emplace(backend);
+        if (fresh) known->second = servers_of(fragment->second.content);
+        if (std::ranges::find(known->second, RenderedServer{name, weight == "0"}) == known->second.end()) continue;
+        if (check.starts_with("* ")) check.remove_prefix(2);  // another one is under way
+        if (check.empty() || check == "INI") continue;
+        Check said;
+        if (status.starts_with("DOWN"))
+            said = {Check::State::failed, std::string(check) + (code.empty() ? "" : "/" + std::string(code))};
+        else if (check.find("OK") != std::string_view::npos)
+            said = {Check::State::passed, {}};
+        else
+            continue;  // it wavers: the next ones decide
+        out[backend][name] = std::move(said);
+    }
+    return out;
+}
+
 Snapshot Version::snapshot() const {
     Snapshot out;
     for (const auto& [name, file] : fragments) {
@@ -114,6 +158,11 @@ Snapshot Version::snapshot() const {
         // of a stranger's file neither is ours to judge
         thing.live = !thing.mark || loaded == this->name;
         thing.readable_by_all = thing.mark && file.readable_by_all;
+        if (const auto found = checks.find(name); found != checks.end()) {
+            auto& known = out[checks_key(name)];
+            known.text = thing.text;
+            known.checks = found->second;
+        }
     }
     for (const auto& [host, backend] : domains.leads()) {
         out[domain_key(host)].backend = backend;
@@ -162,7 +211,7 @@ Done done(const Action& action, const Version& before, const Change& change) {
         if (backend == action.fragment) hosts.insert(host);
     const auto leads = change.domains.leads();
     std::optional<Thing> fragment;
-    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}};
+    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}, {}};
     for (const auto& host : hosts) {
         const auto found = leads.find(host);
         if (found == leads.end()) {

@@ -43,11 +43,18 @@ struct Version {
     std::string loaded;  ///< the version that HAProxy was seen to take
     std::map<std::string, File> fragments;
     DomainMap domains;
+    std::map<std::string, std::map<std::string, Check>> checks;  ///< by fragment and server
 
     /// From what read_script printed. Error: transient, when it cannot be read.
     static Result<Version> read(std::string_view tar);
+    /// From what observe_script printed.
+    static Result<Version> observed(std::string_view text);
     Snapshot snapshot() const;
 };
+
+/// From the first part of what observe_script printed. Standby servers count by that, so that what is said of the former version is not
+/// taken for the next one's.
+std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view text, const Version& version);
 
 /// What `indexes` of `actions` make of `now`, in their order.
 struct Change {

@@ -1,6 +1,7 @@
 #include "simulation/house_effects.hpp"
 
 #include "database/mysql_sql.hpp"
+#include "loadbalancing/rendering.hpp"
 
 #include <algorithm>
 
@@ -174,6 +175,7 @@ Result<void> change_balancer(loadbalancing::Snapshot& things, const loadbalancin
     });
     if (action.verb == Action::Verb::delete_) {
         things.erase(fragment_key(action.fragment));
+        things.erase(checks_key(action.fragment));
         return {};
     }
     Thing fragment;
@@ -181,6 +183,10 @@ Result<void> change_balancer(loadbalancing::Snapshot& things, const loadbalancin
     fragment.text = action.text;
     fragment.domains = action.domains;
     fragment.live = true;
+    Thing known;
+    known.text = action.text;
+    for (const auto& server : servers_of(action.text.reveal())) known.checks[server.name].state = Check::State::passed;
+    things.insert_or_assign(checks_key(action.fragment), std::move(known));
     things.insert_or_assign(fragment_key(action.fragment), std::move(fragment));
     for (const auto& domain : action.domains) {
         Thing leads;

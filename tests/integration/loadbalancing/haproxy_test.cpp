@@ -155,6 +155,28 @@ TEST_P(RealHaproxy, VisitorsReachTheirSite) {
     EXPECT_EQ(server.get("site1.example.org"), " 404");
 }
 
+TEST_P(RealHaproxy, AServerOnStandbyIsCheckedAndGetsNoVisitors) {
+    using State = decltype(crd::LoadBalancerFragment::Status{}.servers)::value_type::Check;
+    auto object = fragment(1);
+    object.spec.health_check.path = "/heartbeat";
+    object.spec.servers.push_back({"a1", "127.0.0.1", server.origin_ports[1], true});
+    object.spec.servers.push_back({"nobody", "127.0.0.1", 1, true});
+    visitor.must(visitor.wanted(object));
+    const auto state = [&](std::size_t index) { return visitor.report(object).status.servers.at(index).check; };
+    const auto deadline = loop.clock().now() + std::chrono::seconds(20);
+    while (state(0) == State::unknown || state(1) == State::unknown || state(2) == State::unknown)
+        ASSERT_LT(loop.clock().now(), deadline);
+    EXPECT_EQ(state(0), State::passed);
+    EXPECT_EQ(state(1), State::passed);
+    EXPECT_EQ(state(2), State::failed);
+    EXPECT_EQ(visitor.report(object).status.servers[2].message, "L4CON");
+    for (int n = 0; n < 10; ++n) EXPECT_EQ(server.get("site1.example.org").substr(0, 8), "origin 0");
+    object.spec.servers[1].standby = false;
+    object.spec.servers[0].standby = true;
+    visitor.must(visitor.wanted(object));
+    for (int n = 0; n < 10; ++n) EXPECT_EQ(server.get("site1.example.org").substr(0, 8), "origin 1");
+}
+
 TEST_P(RealHaproxy, EveryShapeOfFragmentIsTaken) {
     std::vector<crd::LoadBalancerFragment> objects;
     for (int n = 0; n < 5; ++n) objects.push_back(fragment(n));

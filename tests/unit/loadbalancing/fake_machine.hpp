@@ -2,6 +2,7 @@
 
 #include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/host.hpp"
+#include "loadbalancing/rendering.hpp"
 #include "loadbalancing/tar.hpp"
 #include "loadbalancing/version.hpp"
 
@@ -20,6 +21,7 @@ struct Machine {
     int version = 0, loaded = 0;
     std::set<std::string> faulty;  ///< texts that the check refuses, naming the file
     std::set<std::string> needed;  ///< files whose absence the check refuses, naming none of ours
+    std::set<std::string> down;    ///< servers that fail their checks
     bool reload_fails = false;
     int calls = 0, checks = 0, reloads = 0;
     enum class Fault { none, lost_before, lost_after, dies_before_reload };
@@ -33,7 +35,9 @@ struct Machine {
         if (fault == Fault::lost_before) return lost;
         const std::string script = command.at(2);
         if (script == probe_script) return net::CommandResult();
-        auto result = script == read_script ? read() : write(command, input, fault == Fault::dies_before_reload);
+        auto result = script == observe_script ? net::CommandResult{0, stat() + ".\n" + read().output, ""}
+                      : script == read_script  ? read()
+                                               : write(command, input, fault == Fault::dies_before_reload);
         if (fault != Fault::none) return lost;
         return result;
     }
@@ -46,6 +50,20 @@ private:
         for (const auto& [path, text] : files) out.push_back({name + "/" + path, text, 0640});
         out.push_back({"loaded", "v" + std::to_string(loaded) + "\n", 0640});
         return {0, write_tar(out), ""};
+    }
+
+    /// Each server is up, unless `down` names it.
+    std::string stat() const {
+        std::string out;
+        for (const auto& [path, text] : files) {
+            if (!path.starts_with("conf.d/")) continue;
+            for (const auto& server : servers_of(text)) {
+                const bool fails = down.contains(server.name);
+                out += path.substr(7, path.size() - 11) + "," + server.name + (fails ? ",DOWN," : ",UP,") +
+                       (server.standby ? "0" : "1") + (fails ? ",L7STS,503\n" : ",L7OK,200\n");
+            }
+        }
+        return out;
     }
 
     net::CommandResult write(const std::vector<std::string>& command, const std::string& input, bool dies) {

@@ -17,7 +17,7 @@ using Verb = Action::Verb;
 Thing in_force(int n = 1) {
     const auto actions = Fragment::diff(fragment(n), inputs(), {});
     EXPECT_EQ(actions.size(), 1U);
-    return {mark(n), actions.at(0).text, actions.at(0).domains, true, false, {}};
+    return {mark(n), actions.at(0).text, actions.at(0).domains, true, false, {}, {}};
 }
 
 Snapshot holding(const Thing& thing, int n = 1) {
@@ -82,6 +82,45 @@ TEST(Fragment, DiffAndReportTable) {
     EXPECT_EQ(status.domains, std::vector<std::string>{"site1.example.org"});
     EXPECT_EQ(status.active_servers, std::vector<std::string>{"a1"});
     EXPECT_EQ(status.applied_hash->size(), 16U);
+}
+
+TEST(Fragment, TellsOfEachServerWhatItsChecksSay) {
+    auto object = fragment();
+    object.spec.servers.push_back({"a2", "192.0.2.6", 80, true});
+    const auto wanted = Fragment::diff(object, inputs(), {});
+    ASSERT_EQ(wanted.size(), 1U);
+    auto thing = in_force();
+    thing.text = wanted[0].text;
+    using Server = decltype(object.status.servers)::value_type;
+    Thing known;
+    known.text = thing.text;
+    const auto report = [&] {
+        auto seen = holding(thing);
+        seen[checks_key(name_of())] = known;
+        return Fragment::report(object, inputs(), seen);
+    };
+    auto said = report();
+    EXPECT_EQ(said.status.active_servers, std::vector<std::string>{"a1"}) << "who is on standby is not sent visitors";
+    EXPECT_EQ(said.status.servers, (std::vector<Server>{{"a1", false, Server::Check::unknown, {}},
+                                                        {"a2", true, Server::Check::unknown, {}}}));
+    EXPECT_EQ(said.look_again, Duration(1000)) << "the first check comes within a second";
+    EXPECT_EQ(said.verdict.reason, "Applied");
+    known.checks["a1"].state = Check::State::passed;
+    known.checks["a2"] = {Check::State::failed, "L7STS/503"};
+    said = report();
+    EXPECT_EQ(said.status.servers, (std::vector<Server>{{"a1", false, Server::Check::passed, {}},
+                                                        {"a2", true, Server::Check::failed, "L7STS/503"}}));
+    EXPECT_EQ(said.look_again, Duration(5000)) << "it may yet come up";
+    known.text = Secret("of another version");
+    EXPECT_EQ(report().status.servers[0].check, Server::Check::unknown) << "said of what was in force before";
+    object.status = said.status;
+    known.checks.clear();
+    EXPECT_EQ(report().status, object.status) << "another's reload makes HAProxy begin anew: it is what it was";
+    thing.live = false;
+    EXPECT_EQ(report().status.servers[0].check, Server::Check::unknown) << "not what HAProxy has loaded";
+    thing.live = true;
+    object.status.applied_hash = "another";
+    EXPECT_EQ(report().status.servers[0].check, Server::Check::unknown) << "it was changed itself";
 }
 
 TEST(Fragment, AdoptsWhatNobodyHolds) {

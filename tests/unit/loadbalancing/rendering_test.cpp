@@ -50,7 +50,7 @@ TEST(HaproxyText, OneWordInQuotes) {
 TEST(HaproxyText, AWholeFragment) {
     auto spec = fragment().spec;
     spec.domains = {"Studio.Example.org", "www.example.org.", "studio.example.org"};
-    spec.servers = {{"a1", "192.0.2.5", 80}, {"a2", "2001:DB8::5", 8080}};
+    spec.servers = {{"a1", "192.0.2.5", 80}, {"a2", "2001:DB8::5", 8080, true}};
     spec.stickiness.emplace().cookie = "sessionid";
     spec.health_check.path = "/heartbeat?x=\"1\"";
     auto surroundings = around();
@@ -67,10 +67,13 @@ backend ocim-campus_site1
   option httpchk
   http-check send meth GET uri "/heartbeat?x=\"1\"" ver HTTP/1.1 hdr Host studio.example.org hdr Authorization "Basic dXNlcjpwYXNzIg=="
   http-check expect status 200-399
-  server a1 192.0.2.5:80 check inter 10000ms fall 3 rise 2
-  server a2 ipv6@[2001:db8::5]:8080 check inter 10000ms fall 3 rise 2
+  server a1 192.0.2.5:80 check inter 10000ms fastinter 1000ms fall 3 rise 2
+  server a2 ipv6@[2001:db8::5]:8080 check inter 10000ms fastinter 1000ms fall 3 rise 2 weight 0
 )");
     const auto rendered = render(spec, surroundings);
+    EXPECT_EQ(servers_of(rendered->text.reveal()), (std::vector<RenderedServer>{{"a1", false}, {"a2", true}}));
+    spec.health_check.interval = "500ms";
+    EXPECT_NE(text(spec).find("check inter 500ms fall 3"), std::string::npos) << "quick enough by itself";
     EXPECT_EQ(rendered->domains, (std::vector<std::string>{"studio.example.org", "www.example.org"}));
 }
 

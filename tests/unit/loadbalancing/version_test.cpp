@@ -63,9 +63,9 @@ TEST(Version, IsReadFromTheStream) {
     EXPECT_EQ(version->name, "v7");
     EXPECT_EQ(version->loaded, "v7");
     Snapshot wanted;
-    wanted[fragment_key(name_of(1))] = {mark(1), Secret(marked(1)), {"site1.example.org"}, true, false, {}};
-    wanted[fragment_key(name_of(2))] = {mark(2), Secret(marked(2)), {}, true, true, {}};
-    wanted[fragment_key("strange")] = {{}, Secret("backend s\n"), {"x.org"}, true, false, {}};
+    wanted[fragment_key(name_of(1))] = {mark(1), Secret(marked(1)), {"site1.example.org"}, true, false, {}, {}};
+    wanted[fragment_key(name_of(2))] = {mark(2), Secret(marked(2)), {}, true, true, {}, {}};
+    wanted[fragment_key("strange")] = {{}, Secret("backend s\n"), {"x.org"}, true, false, {}, {}};
     wanted[domain_key("site1.example.org")].backend = name_of(1);
     wanted[domain_key("x.org")].backend = "strange";
     EXPECT_EQ(version->snapshot(), wanted);
@@ -79,7 +79,7 @@ TEST(Version, IsNotLiveBeforeItWasTaken) {
     auto version = *Version::read(write_tar({{"v7/conf.d/" + name_of(1) + ".cfg", marked(1), 0640},
                                              {"v7/domains.map", "", 0640},
                                              {"loaded", "v6\n", 0640}}));
-    EXPECT_FALSE(version.snapshot()[fragment_key(name_of(1))].live);
+    EXPECT_FALSE(version.snapshot()[checks_key(name_of(1))].live);
     version.loaded = "v7";
     EXPECT_TRUE(version.snapshot()[fragment_key(name_of(1))].live);
 }
@@ -113,7 +113,7 @@ TEST(Change, HoldsTheDifferenceOfManyActions) {
     EXPECT_EQ(told.size(), 3U);
     EXPECT_FALSE(told.at(domain_key("site1.example.org"))) << "let go";
     EXPECT_EQ(told.at(domain_key("new.org"))->backend, name_of(1));
-    EXPECT_EQ(told.at(fragment_key(name_of(1))), (Thing{mark(1), Secret("new"), {"new.org"}, true, false, {}}));
+    EXPECT_EQ(told.at(fragment_key(name_of(1))), (Thing{mark(1), Secret("new"), {"new.org"}, true, false, {}, {}}));
 }
 
 TEST(Messages, NameTheCulprit) {
@@ -132,6 +132,52 @@ TEST(Messages, NameTheCulprit) {
     EXPECT_EQ(faults, wanted);
     EXPECT_TRUE(blamed("").empty());
     EXPECT_TRUE(blamed("[ALERT] [").empty());
+}
+
+TEST(Checks, AreReadFromWhatHaproxyTells) {
+    Version version;
+    version.fragments[name_of(1)].content =
+        marked(1) + "  server a1 192.0.2.5:80 check\n  server a2 192.0.2.6:80 check weight 0\n";
+    version.fragments["strange"].content = "backend strange\n  server a1 192.0.2.5:80 check\n";
+    const auto told = [&](const std::string& server, const std::string& rest) {
+        const auto out = read_checks(name_of(1) + "," + server + "," + rest + "\n", version);
+        const auto found = out.find(name_of(1));
+        return found == out.end() ? Check{} : found->second.at(server);
+    };
+    using State = Check::State;
+    const struct {
+        const char* reason;
+        const char* server;
+        const char* line;
+        Check wanted;
+    } rows[] = {
+        {"up", "a1", "UP,1,L7OK,200", {State::passed, ""}},
+        {"a new one that rises", "a1", "UP 1/3,1,L4OK,", {State::passed, ""}},
+        {"another check is under way", "a1", "UP,1,* L7OK,200", {State::passed, ""}},
+        {"down", "a1", "DOWN,1,L7STS,503", {State::failed, "L7STS/503"}},
+        {"down, nobody answers", "a1", "DOWN,1,L4CON,", {State::failed, "L4CON"}},
+        {"down, and rising again", "a1", "DOWN 1/2,1,L7OK,200", {State::failed, "L7OK/200"}},
+        {"not checked yet", "a1", "UP 1/3,1,INI,", {}},
+        {"one check failed, it is still up: the next ones decide", "a1", "UP 2/3,1,L7TOUT,", {}},
+        {"on standby", "a2", "DRAIN,0,L7OK,200", {State::passed, ""}},
+        {"on standby and down", "a2", "DOWN,0,L4TOUT,", {State::failed, "L4TOUT"}},
+        {"said of the version before, where it served", "a2", "UP,1,L7OK,200", {}},
+        {"said of the version before, where it was on standby", "a1", "DRAIN,0,L7OK,200", {}},
+        {"of another server", "a3", "UP,1,L7OK,200", {}},
+        {"cut short", "a1", "UP", {}},
+    };
+    for (const auto& row : rows) EXPECT_EQ(told(row.server, row.line), row.wanted) << row.reason;
+    EXPECT_TRUE(read_checks("strange,a1,UP,1,L7OK,200\nnobodys,a1,UP,1,L7OK,200\n\n,,,\n", version).empty());
+    const auto tar = write_tar({{"v7/conf.d/" + name_of(1) + ".cfg", version.fragments[name_of(1)].content, 0640},
+                                {"v7/domains.map", "", 0640}});
+    const auto seen = Version::observed(name_of(1) + ",a1,UP,1,L7OK,200\n.\n" + tar);
+    ASSERT_TRUE(seen) << seen.error().message;
+    EXPECT_EQ(seen->checks.at(name_of(1)).at("a1").state, State::passed);
+    EXPECT_TRUE(Version::observed(".\n" + tar)->checks.empty()) << "the master is away: nothing is known";
+    EXPECT_TRUE(Version::observed(".\n")) << "nothing is there";
+    EXPECT_FALSE(Version::observed("")) << "not even that";
+    version.checks = read_checks(name_of(1) + ",a1,DOWN,1,L4CON,\n", version);
+    EXPECT_EQ(version.snapshot()[checks_key(name_of(1))].checks.at("a1").state, State::failed);
 }
 
 }  // namespace
