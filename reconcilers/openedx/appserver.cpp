@@ -5,6 +5,7 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/provisioningruns.hpp"
 #include "crd/virtualmachines.hpp"
+#include "openedx/appserver_end.hpp"
 #include "openedx/machine_groups.hpp"
 #include "openedx/parts.hpp"
 #include "openedx/rollout.hpp"
@@ -304,8 +305,12 @@ private:
         const bool listed = fragment && std::ranges::find(fragment->status.active_servers, object_.metadata.name) !=
                                             fragment->status.active_servers.end();
         const bool active = object_.spec.active && provisioned && listed;
-        if (active && !object_.status.activated_at) out_.status.activated_at = rfc3339(inputs_.now);
-        if (!object_.spec.active) out_.status.activated_at.reset();
+        if (active && !object_.status.activated_at) {
+            out_.status.activated_at = rfc3339(inputs_.now);
+            out_.status.deactivated_at.reset();
+        }
+        if (!object_.spec.active) note_left(out_.status, inputs_.now);
+        follow_checks(fragment);
         find("Active", active,
              active                 ? "InRotation"
              : !object_.spec.active ? "NotWanted"
@@ -315,6 +320,24 @@ private:
              : !object_.spec.active ? "spec.active is false"
              : !provisioned         ? "spec.active is true, but it does not run: nobody is sent here"
                                     : "waiting for the load balancer");
+    }
+
+    /// What the load balancer's own checks say, from where visitors come.
+    void follow_checks(const std::optional<crd::LoadBalancerFragment>& fragment) {
+        using Check = std::decay_t<decltype(fragment->status.servers)>::value_type::Check;
+        if (fragment)
+            for (const auto& server : fragment->status.servers) {
+                if (server.name != object_.metadata.name) continue;
+                const auto said = server.message ? ": " + *server.message : std::string();
+                if (server.check == Check::passed)
+                    return find("Healthy", true, "CheckPassed", "the load balancer's check gets proper answers");
+                if (server.check == Check::failed)
+                    return find("Healthy", false, "CheckFailed", "the load balancer's check fails" + said);
+                out_.findings.push_back(
+                    {"Healthy", "Unknown", "NotChecked", "the load balancer has not checked it yet"});
+                return;
+            }
+        out_.findings.push_back({"Healthy", "Unknown", "NotListed", "it is not behind the load balancer"});
     }
 
     void find(const char* type, bool holds, std::string reason, std::string message) {
@@ -340,37 +363,6 @@ private:
     api::Json settings_;
     Composition<Object> out_;
 };
-
-/// A record that leads, or was seen to lead, to an address of the machine. The next machine may get that address.
-std::optional<std::string> leading_record(const Object& object, const Inputs& inputs) {
-    const auto ours = [&](const std::string& address) {
-        return std::ranges::find(object.status.addresses, address) != object.status.addresses.end();
-    };
-    for (const auto& record : inputs.all<crd::DNSRecord>())
-        if (record.metadata.name.starts_with(object.spec.instance_name + "-vm"))
-            if (std::ranges::any_of(record.spec.values, ours) || std::ranges::any_of(record.status.served, ours))
-                return record.metadata.name;
-    return std::nullopt;
-}
-
-/// Visitors are led away first; then machine and run go together.
-Composition<Object> compose_deletion(const Object& object, const Children& children, const Inputs& inputs) {
-    Composition<Object> out;
-    out.status = object.status;
-    out.status.phase = Phase::terminating;
-    const auto fragment = inputs.get<crd::LoadBalancerFragment>(object.metadata.namespace_,
-                                                                ObjectNames(object.spec.instance_name).fragment);
-    const bool visited = fragment && std::ranges::find(fragment->status.active_servers, object.metadata.name) !=
-                                         fragment->status.active_servers.end();
-    const auto record = leading_record(object, inputs);
-    if (visited || record)
-        for (const auto& item : children.items()) out.children.push_back(standing(item));
-    out.verdict = {Verdict::State::progressing, "Terminating",
-                   visited  ? "waiting for LoadBalancerFragment " + fragment->metadata.name + " to send nobody here"
-                   : record ? "waiting for DNSRecord " + *record + " to lead elsewhere"
-                            : "the machine is being deleted"};
-    return out;
-}
 
 }  // namespace
 
@@ -398,7 +390,7 @@ std::vector<runtime::HistogramKind> AppServers::histograms() {
 std::vector<runtime::Claim> AppServers::claims(const Object&) { return {}; }
 
 Composition<Object> AppServers::compose(const Object& object, const Children& children, const Inputs& inputs) {
-    if (object.metadata.deleting()) return compose_deletion(object, children, inputs);
+    if (object.metadata.deleting()) return compose_end(object, children, inputs);
     return Composer(object, children, inputs).compose();
 }
 

@@ -17,6 +17,7 @@
 #include "openedx/rollout.hpp"
 #include "openedx/run_on.hpp"
 #include "openedx/site.hpp"
+#include "openedx/traffic.hpp"
 
 #include <algorithm>
 
@@ -82,17 +83,6 @@ Finding part_finding(const Part& part, const std::vector<runtime::Child>& wanted
     return {part.condition, "True", "Ready", std::to_string(count) + " ready"};
 }
 
-std::vector<crd::AppServer> serving_of(const std::vector<crd::AppServer>& all) {
-    std::vector<crd::AppServer> out;
-    for (const auto& appserver : all)
-        if (appserver.spec.active && can_serve(appserver)) out.push_back(appserver);
-    std::ranges::sort(out, [](const auto& a, const auto& b) {
-        return std::tie(a.metadata.creation_timestamp, a.metadata.name) >
-               std::tie(b.metadata.creation_timestamp, b.metadata.name);
-    });
-    return out;
-}
-
 runtime::Child appserver_child(const Object& object, const PlannedAppServer& planned) {
     crd::AppServer out;
     out.metadata.name = planned.name;
@@ -131,7 +121,7 @@ public:
             out_.children.push_back(tutor_secret(object_));  // for ever
         const auto all = appservers_of(object_, inputs_);
         follow_rotation(all);
-        InstanceView view{object_, class_, inputs_, *secrets, serving_of(all), !rotation().empty()};
+        InstanceView view{object_, class_, inputs_, *secrets, serving_of(all, rotation()), {}, !rotation().empty()};
         append(out_.children, data_children(view));
         out_.children.push_back(basic_auth_secret(view));
         out_.children.push_back(configuration_secret(view, *made));
@@ -139,9 +129,10 @@ public:
         const auto balancer = known_balancer();
         if (!balancer) return hold(balancer.error());
         if (const auto readable = all_readable(); !readable) return hold(readable.error());
+        roll_out(all, made->hash);
+        view.standby = standby_of(all, view.serving, plan_.standby);
         append(out_.children, traffic_children(view, *balancer));
         append(out_.children, monitor_children(view));
-        roll_out(all, made->hash);
         conclude(view);
         return std::move(out_);
     }
@@ -208,6 +199,9 @@ private:
         if (object_.status.placement) {
             for (const auto& part : parts) out_.findings.push_back(part_finding(part, out_.children, children_));
             out_.findings.push_back(available());
+            for (const auto& item : object_.status.conditions)  // as it was
+                if (item.type == "RolledOut")
+                    out_.findings.push_back({item.type, item.status, item.reason, item.message});
         }
         out_.verdict = {state, reason, std::move(message)};
         return std::move(out_);
@@ -251,7 +245,8 @@ private:
     void roll_out(const std::vector<crd::AppServer>& all, const std::string& hash) {
         const bool data_ready = part_finding(parts[0], out_.children, children_).status == "True" &&
                                 part_finding(parts[1], out_.children, children_).status == "True";
-        plan_ = plan_rollout(object_, all, hash, data_ready, inputs_.now);
+        const Duration patience = std::chrono::seconds(class_.spec.health_check.timeout_seconds);
+        plan_ = plan_rollout(object_, all, {hash, data_ready, patience}, inputs_.now);
         // the count is stored before a new one is made, and a failure before what failed is taken away
         const auto remembered = object_.status.rollout.value_or(Attempts{});
         if (plan_.made != object_.status.app_servers_made.value_or(0) || plan_.attempts != remembered)
@@ -259,8 +254,13 @@ private:
         tell_rollout();
         out_.status.app_servers_made = plan_.made;
         if (plan_.attempts != Attempts{}) out_.status.rollout = plan_.attempts;
+        out_.status.candidate_app_servers = plan_.candidates;
+        out_.status.fallback_app_servers = plan_.fallbacks;
         for (const auto& planned : plan_.appservers) {
-            out_.children.push_back(appserver_child(object_, planned));
+            const auto* found = inputs_.find(crd::AppServer::kind, object_.metadata.namespace_, planned.name);
+            const bool by_hand = object_.spec.rollout.strategy == Object::Spec::Rollout::Strategy::manual;
+            // what a person may be changing this very moment is not written
+            out_.children.push_back(by_hand && found ? standing(*found) : appserver_child(object_, planned));
             out_.status.latest_app_server = planned.name;
         }
         for (const auto& appserver : all)
@@ -275,10 +275,10 @@ private:
     }
     void tell_rollout() {
         const auto before = object_.status.rollout.value_or(Attempts{});
-        if (plan_.made > object_.status.app_servers_made.value_or(0) && !plan_.appservers.empty())
-            out_.notes.push_back({false, "AppServerMade",
-                                  "AppServer " + plan_.appservers.back().name + " is made for configuration " +
-                                      plan_.appservers.back().configuration_hash});
+        for (const auto& name : plan_.fresh)
+            out_.notes.push_back(
+                {false, "AppServerMade",
+                 "AppServer " + name + " is made for configuration " + plan_.appservers.back().configuration_hash});
         if (plan_.attempts.last_failed == before.last_failed || !plan_.attempts.last_failed) return;
         out_.notes.push_back({true, "AppServerFailed", failure()});
         if (plan_.given_up)
@@ -362,6 +362,8 @@ private:
         auto serving = available();
         if (serving.status != "True") lower(serving.reason, serving.message);
         out_.findings.push_back(std::move(serving));
+        out_.findings.push_back(
+            {"RolledOut", plan_.stage.done ? "True" : "False", plan_.stage.reason, plan_.stage.message});
         if (plan_.given_up && rotation().empty())
             verdict = {Verdict::State::stalled, "ConfigurationFailed",
                        std::to_string(object_.spec.rollout.attempts) + " attempts failed, the last one: " + failure() +

@@ -66,13 +66,18 @@ runtime::Child fragment(const InstanceView& view) {
     auto out = object_of<crd::LoadBalancerFragment>(view.instance, names.fragment);
     out.spec.load_balancer_ref.name = view.instance.status.placement->load_balancer.value_or("");
     out.spec.domains = balanced_domains(view);
-    for (const auto& appserver : view.serving) {
-        decltype(out.spec.servers)::value_type server;
-        server.name = appserver.metadata.name;
-        server.address = appserver.status.addresses.front();
-        server.port = web_port;
-        out.spec.servers.push_back(std::move(server));
-    }
+    const auto add = [&](const std::vector<crd::AppServer>& appservers, bool standby) {
+        for (const auto& appserver : appservers) {
+            decltype(out.spec.servers)::value_type server;
+            server.name = appserver.metadata.name;
+            server.address = appserver.status.addresses.front();
+            server.port = web_port;
+            server.standby = standby;
+            out.spec.servers.push_back(std::move(server));
+        }
+    };
+    add(view.serving, false);
+    add(view.standby, true);
     auto& auth = out.spec.basic_auth_secret_ref.emplace();
     auth.name = names.basic_auth;
     const auto& check = view.of_class.spec.health_check;

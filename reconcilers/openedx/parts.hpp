@@ -16,6 +16,7 @@ struct InstanceView {
     const runtime::Inputs& inputs;
     const SiteSecrets& secrets;
     std::vector<crd::AppServer> serving;  ///< active and running with an address, newest first
+    std::vector<crd::AppServer> standby;  ///< behind the load balancer too, without visitors
     bool visited = false;                 ///< the load balancer sends visitors to one of them
 };
 

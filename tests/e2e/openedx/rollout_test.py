@@ -1,50 +1,94 @@
 #!/usr/bin/python3
-"""A change of configuration while people visit: no request fails, and no server is shown before it answers."""
+"""Changes of the configuration while people visit: no request fails, whatever happens in the middle of it.
+
+OCIM_SCALE=full makes ten rollouts instead of three. One of them is broken on purpose, and ocim is killed in others.
+"""
 import collections
 import http.client
+import os
+import signal
 import threading
 import time
 import unittest
 
 from case import READY, Scenario, wait_for
 
-START = 5  # seconds that the site takes to answer after its machine's reboot
+FULL = os.environ.get("OCIM_SCALE") == "full"
+ROLLOUTS, BROKEN, KILLED = (10, 5, (2, 6, 8, 10)) if FULL else (3, 2, (3,))
+LAST_BUT_ONE = max(turn for turn in range(1, ROLLOUTS) if turn != BROKEN)
+HOST = "demo.example.test"
 
 
-class Visitors(threading.Thread):
-    """One request every 20 ms through the load balancer, each on a connection of its own."""
+class Visitor(threading.Thread):
+    """One request after another through the load balancer; `pause` s between them, on one connection if `stays`."""
 
-    def __init__(self, port, host):
+    def __init__(self, port, pause, stays):
         super().__init__()
-        self.port, self.host = port, host
-        self.answers = collections.Counter()
-        self.failures = []
+        self.port, self.pause, self.stays = port, pause, stays
+        self.answers, self.failures = collections.Counter(), []
+        self.connection = None
         self.over = threading.Event()
 
     def visit(self):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        if self.connection is None:
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            connection.request("GET", "/", headers={"Host": self.host})
-            reply = connection.getresponse()
+            self.connection.request("GET", "/", headers={"Host": HOST, **({} if self.stays else {"Connection": "close"})})
+            reply = self.connection.getresponse()
             body = reply.read().decode()
             if reply.status != 200:
                 return f"status {reply.status}"
             self.answers[body.partition(" at ")[0]] += 1
+            if not self.stays:
+                self.close()
             return None
         except (OSError, http.client.HTTPException) as error:
+            self.close()
             return repr(error)
-        finally:
-            connection.close()
+
+    def close(self):
+        if self.connection:
+            self.connection.close()
+        self.connection = None
 
     def run(self):
-        while not self.over.wait(0.02):
+        while not self.over.wait(self.pause):
             failure = self.visit()
             if failure:
-                self.failures.append((time.strftime("%H:%M:%S"), failure))
+                self.failures.append((time.strftime("%H:%M:%S"), self.stays, self.pause, failure))
+        self.close()
 
-    def stop(self):
-        self.over.set()
-        self.join()
+
+class Visitors:
+    """People of several sorts: hurried ones, those who stay connected, and those who think before they click again."""
+
+    def __init__(self, port):
+        sorts = ((0.15, False), (0.2, False), (0.15, True), (0.5, True), (2.0, True), (2.7, True))
+        self.all = [Visitor(port, *sort) for sort in sorts]
+
+    def __enter__(self):
+        for visitor in self.all:
+            visitor.start()
+        return self
+
+    def __exit__(self, *_):
+        for visitor in self.all:
+            visitor.over.set()
+        for visitor in self.all:
+            visitor.join()
+
+    def seen(self, name):
+        """How many answers of that name there were, of each sort of visitor at least one."""
+        counts = [visitor.answers[name] for visitor in self.all]
+        return sum(counts) if all(counts) else 0
+
+    @property
+    def answers(self):
+        return sum((visitor.answers for visitor in self.all), collections.Counter())
+
+    @property
+    def failures(self):
+        return [failure for visitor in self.all for failure in visitor.failures]
 
 
 class Rollout(Scenario):
@@ -52,59 +96,99 @@ class Rollout(Scenario):
     def setUpClass(cls):
         super().setUpClass()
         cls.declare_site()
-        cls.patch("instance", "demo", {"spec": {"configuration": {"extraVars": {"DEMO_START_SECONDS": START}}}})
+        cls.stage.kubectl("patch", "instanceclass", "demo", "--type=merge", "-p", '{"spec":{"healthCheck":{"timeoutSeconds":8}}}')
+        cls.configure("Name 0", keepFallbackFor=os.environ.get("OCIM_KEEP_FALLBACK", "1s"),
+                      drainFor=os.environ.get("OCIM_DRAIN", "4s"), verifyFor="1s", attempts=1)
 
-    def phases(self, name, seconds):
-        """The phases that an AppServer goes through until it is in rotation."""
-        seen = []
+    @classmethod
+    def configure(cls, name, start=2, **rollout):
+        cls.patch("instance", "demo", {"spec": {"displayName": name, "rollout": rollout,
+                                                "configuration": {"extraVars": {"DEMO_START_SECONDS": start}}}})
 
-        def in_rotation():
-            found = self.stage.get("appserver", name, "-n", "campus")
-            status = (found or {}).get("status", {})
-            if status.get("phase") and (not seen or seen[-1] != status["phase"]):
-                seen.append(status["phase"])
-            return any(c["type"] == "Active" and c["status"] == "True" for c in status.get("conditions", []))
+    def rolled_out(self):
+        return self.condition("instance", "demo", "RolledOut")
 
-        wait_for(f"{name} is in rotation", in_rotation, seconds)
-        return seen
+    def wait_stage(self, *reasons):
+        return wait_for(f"the rollout is {reasons}", lambda: self.rolled_out()["reason"] in reasons, READY)
 
-    def test_01_no_request_fails_while_a_new_server_takes_over(self):
+    def kill(self, turn):
+        """In another moment each time."""
+        if turn % 4 == 2:
+            self.wait_stage("Provisioning")
+        elif turn % 4 == 0:
+            self.wait_stage("Verifying", "Activating")
+        else:
+            wait_for("there is a candidate", lambda: self.instance_status().get("candidateAppServers"), READY)
+        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
+        self.stage.processes.pop("ocim").wait()
+        self.stage.start_ocim()
+
+    def break_it(self, visitors):
+        """A server that never answers: those that serve go on, and the Instance says why."""
+        before = self.instance_status()["activeAppServers"]
+        self.configure("Never", start=3600)
+        self.wait_stage("GaveUp")
+        told = self.rolled_out()
+        self.assertEqual(told["status"], "False")
+        self.assertIn("did not answer as it should within 8 s", told["message"])
+        self.assertIn("those that served go on", told["message"])
+        self.assertEqual(self.instance_status()["activeAppServers"], before)
+        self.assertEqual(self.condition("instance", "demo")["status"], "True", "the site is served")
+        self.assertEqual(visitors.seen("Never"), 0)
+
+    def take_over(self, turn, visitors):
+        before = self.instance_status()["activeAppServers"]
+        began = time.monotonic()
+        self.configure(f"Name {turn}", **({"keepFallbackFor": "1h"} if turn == ROLLOUTS else {}))
+        if turn in KILLED:
+            self.kill(turn)
+        wait_for("everybody sees the new name", lambda: visitors.seen(f"Name {turn}"), READY)
+        if turn == ROLLOUTS:
+            wait_for("there is a fallback", lambda: self.instance_status().get("fallbackAppServers") == before, READY)
+        else:
+            wait_for("the old one is gone", lambda: self.stage.get("appserver", before[0], "-n", "campus") is None, READY)
+        self.wait_stage("RolledOut")
+        print(f"rollout {turn}: {time.monotonic() - began:.0f} s{', ocim killed' if turn in KILLED else ''}", flush=True)
+        return before
+
+    def test_01_no_request_fails(self):
         self.wait_ready()
         self.wait_served()
-        first = self.stage.get("instance", "demo", "-n", "campus")["status"]["activeAppServers"][0]
-        number = int(first.rpartition("-")[2])
-        visitors = Visitors(self.stage.facts["HTTP_PORT"], "demo.example.test")
-        visitors.start()
-        try:
-            wait_for("there are visitors", lambda: visitors.answers["Demo campus"] > 20, 30)
-            for turn, name in enumerate(("Second name", "Third name"), start=1):
-                self.patch("instance", "demo", {"spec": {"displayName": name}})
-                phases = self.phases(f"demo-{number + turn}", READY)
-                self.assertIn("Verifying", phases, "it was waited for")
-                wait_for("they see the new name", lambda name=name: visitors.answers[name] > 20, 60)
-                old = f"demo-{number + turn - 1}"
-                wait_for("the old one is out of rotation",
-                         lambda old=old: not self.stage.get("appserver", old, "-n", "campus")["spec"]["active"], 60)
-                before = sum(visitors.answers.values())
-                wait_for("visits go on", lambda before=before: sum(visitors.answers.values()) > before + 50, 60)
-        finally:
-            visitors.stop()
+        with Visitors(self.stage.facts["HTTP_PORT"]) as visitors:
+            wait_for("there are visitors", lambda: visitors.seen("Name 0"), 60)
+            for turn in range(1, ROLLOUTS + 1):
+                if turn == BROKEN:
+                    self.break_it(visitors)
+                else:
+                    fallback = self.take_over(turn, visitors)
+            self.go_back(visitors, fallback)
         print(f"{sum(visitors.answers.values())} requests: {dict(visitors.answers)}", flush=True)
         self.assertEqual(visitors.failures, [])
 
-    def test_02_a_server_that_never_answers_is_not_shown(self):
-        self.stage.kubectl("patch", "instanceclass", "demo", "--type=merge", "-p", '{"spec":{"healthCheck":{"timeoutSeconds":5}}}')
-        before = self.stage.get("instance", "demo", "-n", "campus")["status"]["activeAppServers"]
-        self.patch("instance", "demo", {"spec": {
-            "displayName": "Never", "rollout": {"attempts": 1}, "configuration": {"extraVars": {"DEMO_START_SECONDS": 3600}}}})
-        failed = wait_for("the new AppServer has failed", lambda: next(
-            (a for a in self.stage.get("appservers", "-n", "campus")["items"]
-             if a.get("status", {}).get("phase") == "ConfigurationFailed"), None), READY)
-        ready = next(c for c in failed["status"]["conditions"] if c["type"] == "Ready")
-        self.assertIn("port 80 of the machine did not answer as it should within 5 s", ready["message"])
-        self.assertFalse(failed["spec"]["active"])
-        self.assertEqual(self.stage.get("instance", "demo", "-n", "campus")["status"]["activeAppServers"], before)
-        self.assertIn("Third name", self.page()[1])
+    def go_back(self, visitors, fallback):
+        """By hand, to what served before: nothing is provisioned."""
+        name = f"Name {LAST_BUT_ONE}"
+        made, had = self.instance_status()["appServersMade"], visitors.answers[name]
+        began = time.monotonic()
+        self.configure(name)
+        wait_for("they see the name of before", lambda: visitors.answers[name] > had, 60)
+        print(f"back in {time.monotonic() - began:.1f} s", flush=True)
+        wait_for("the fallback serves alone", lambda: self.instance_status()["activeAppServers"] == fallback, 60)
+        self.assertEqual(self.instance_status()["appServersMade"], made)
+
+    def test_02_a_person_activates_and_deactivates(self):
+        self.configure(f"Name {LAST_BUT_ONE}", strategy="Manual", drainFor="2s")
+        other, = wait_for("there is a fallback", lambda: self.instance_status().get("fallbackAppServers"), 60)
+        mine, = self.instance_status()["activeAppServers"]
+        with Visitors(self.stage.facts["HTTP_PORT"]) as visitors:
+            for name, active in ((other, True), (mine, False)):
+                self.patch("appserver", name, {"spec": {"active": active}})
+                wait_for(f"{name} is {'in' if active else 'out of'} rotation",
+                         lambda name=name, active=active: (name in self.instance_status()["activeAppServers"]) == active, 60)
+            wait_for("everybody is there", lambda: visitors.seen(f"Name {ROLLOUTS}"), 60)
+        self.assertEqual(visitors.failures, [])
+        self.assertEqual(self.rolled_out()["reason"], "Manual")
+        self.assertEqual(self.instance_status()["activeAppServers"], [other])
 
 
 if __name__ == "__main__":

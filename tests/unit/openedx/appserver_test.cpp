@@ -141,6 +141,88 @@ TEST(AppServer, GoesOnceNothingLeadsThere) {
     }
 }
 
+TEST(AppServer, TellsWhatTheLoadBalancersChecksSay) {
+    const auto fragment = [](const std::string& server) {
+        auto out = of_campus("LoadBalancerFragment", "demo-http", "{'loadBalancerRef':{'name':'lb'},'domains':['a']}");
+        if (!server.empty()) out.at("status").as_object()["servers"] = api::json::array{api::parse_json(server)->value};
+        return out;
+    };
+    const struct {
+        const char* reason;
+        const char* server;
+        runtime::Finding wanted;
+    } cases[] = {
+        {"passed",
+         R"({"name":"demo-1","check":"Passed"})",
+         {"Healthy", "True", "CheckPassed", "the load balancer's check gets proper answers"}},
+        {"failed, in its words",
+         R"({"name":"demo-1","check":"Failed","message":"L7STS/503"})",
+         {"Healthy", "False", "CheckFailed", "the load balancer's check fails: L7STS/503"}},
+        {"not yet",
+         R"({"name":"demo-1","standby":true})",
+         {"Healthy", "Unknown", "NotChecked", "the load balancer has not checked it yet"}},
+        {"another's",
+         R"({"name":"demo-2","check":"Passed"})",
+         {"Healthy", "Unknown", "NotListed", "it is not behind the load balancer"}},
+        {"nobody's", "", {"Healthy", "Unknown", "NotListed", "it is not behind the load balancer"}},
+    };
+    for (const auto& c : cases) {
+        const auto made = AppServers::compose(appserver(), children("Succeeded"), inputs({fragment(c.server)}));
+        EXPECT_EQ(*finding(made, "Healthy"), c.wanted) << c.reason;
+    }
+}
+
+TEST(AppServer, WritesDownSinceWhenVisitorsAreSentThereAndUntilWhen) {
+    auto listed = of_campus("LoadBalancerFragment", "demo-http", "{'loadBalancerRef':{'name':'lb'},'domains':['a']}");
+    listed.at("status").as_object()["activeServers"] = api::json::array{"demo-1"};
+    auto object = appserver();
+    object.spec.active = true;
+    object.status.deactivated_at = "2026-11-20T12:00:00Z";
+    object.status = AppServers::compose(object, children("Succeeded"), inputs({listed})).status;
+    EXPECT_EQ(object.status.activated_at, rfc3339(now));
+    EXPECT_EQ(object.status.deactivated_at, std::nullopt);
+    object.spec.active = false;
+    object.status = AppServers::compose(object, children("Succeeded"), inputs({listed})).status;
+    EXPECT_EQ(object.status.activated_at, std::nullopt);
+    EXPECT_EQ(object.status.deactivated_at, rfc3339(now));
+    auto later = inputs({});
+    later.now = now + std::chrono::minutes(5);
+    EXPECT_EQ(AppServers::compose(object, children("Succeeded"), later).status.deactivated_at, rfc3339(now)) << "once";
+}
+
+TEST(AppServer, GivesThoseWhoAreConnectedTheirTimeBeforeItGoes) {
+    const auto site = [](const std::string& more) {
+        auto out = of_campus("Instance", "demo",
+                             "{'className':'c','subdomain':'demo','rollout':{'drainFor':'30s'}" + more + "}");
+        return out;
+    };
+    auto fragment = of_campus("LoadBalancerFragment", "demo-http", "{'loadBalancerRef':{'name':'lb'},'domains':['a']}");
+    auto object = appserver();
+    object.spec.active = true;
+    object.metadata.deletion_timestamp = "2026-11-22T12:09:30Z";
+    object.status.activated_at = "2026-11-22T11:00:00Z";
+    fragment.at("status").as_object()["servers"] = api::json::array{api::json::object{{"name", "demo-1"}}};
+    auto made = AppServers::compose(object, children("Succeeded"), inputs({site(""), fragment}));
+    EXPECT_FALSE(made.children.empty()) << "on standby it is known there too";
+    EXPECT_EQ(made.status.activated_at, object.status.activated_at);
+    fragment.at("status").as_object()["servers"] = api::json::array();
+    made = AppServers::compose(object, children("Succeeded"), inputs({site(""), fragment}));
+    EXPECT_FALSE(made.children.empty());
+    EXPECT_EQ(made.verdict.message, "those who are connected have until 2026-11-22T12:10:30Z");
+    EXPECT_EQ(made.look_again, Duration(30'000));
+    object.status = made.status;
+    auto later = inputs({site(""), fragment});
+    later.now = now + std::chrono::seconds(30);
+    EXPECT_TRUE(AppServers::compose(object, children("Succeeded"), later).children.empty());
+    EXPECT_TRUE(AppServers::compose(object, children("Succeeded"), inputs({site(",'archived':true"), fragment}))
+                    .children.empty())
+        << "the site itself goes";
+    EXPECT_TRUE(AppServers::compose(object, children("Succeeded"), inputs({})).children.empty()) << "it is gone";
+    object.status.deactivated_at.reset();
+    EXPECT_TRUE(AppServers::compose(object, children("Succeeded"), inputs({site("")})).children.empty())
+        << "nobody was ever there";
+}
+
 TEST(InstanceClass, StaysAsLongAsInstancesAreMadeOfIt) {
     test::Campus campus;
     auto& relay = campus.of_class.spec.smtp_relay.emplace();

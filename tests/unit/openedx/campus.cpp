@@ -211,18 +211,31 @@ void Campus::appserver(const std::string& name, const std::string& phase, const 
 void Campus::balance() {
     auto* fragment = child("LoadBalancerFragment", "demo-http");
     if (!fragment) return;
-    api::json::array active;
+    api::json::array active, known;
     if (const auto* servers = api::find(*fragment, {"spec", "servers"}))
-        for (const auto& server : servers->as_array()) active.push_back(server.at("name"));
+        for (const auto& server : servers->as_array()) {
+            const auto* waits = api::find(server, {"standby"});
+            const bool standby = waits && waits->is_bool() && waits->get_bool();
+            if (!standby) active.push_back(server.at("name"));
+            known.push_back(api::json::object{{"name", server.at("name")}, {"standby", standby}, {"check", "Passed"}});
+        }
+    const auto among = [](const api::json::array& names, const std::string& name) {
+        return std::ranges::any_of(names, [&](const Json& item) {
+            return item.is_string() ? item.get_string() == name : text_at(item, {"name"}) == name;
+        });
+    };
     for (auto* all : {&children, &others})
         for (auto& item : *all) {
             if (text_at(item, {"kind"}) != "AppServer") continue;
-            const bool listed = std::ranges::find(active, item.at("metadata").at("name")) != active.end();
+            const bool listed = among(active, text_at(item, {"metadata", "name"}));
             set_condition(item, "Active", listed ? "True" : "False", "");
+            set_condition(item, "Healthy", among(known, text_at(item, {"metadata", "name"})) ? "True" : "Unknown", "");
             if (listed && !api::find(item, {"status", "activatedAt"}))
                 api::make_object(item, {"status"})["activatedAt"] = rfc3339(now);
         }
-    api::make_object(*fragment, {"status"})["activeServers"] = std::move(active);
+    auto& status = api::make_object(*fragment, {"status"});
+    status["activeServers"] = std::move(active);
+    status["servers"] = std::move(known);
 }
 
 Json& Campus::persons_appserver(const std::string& name, bool active) {

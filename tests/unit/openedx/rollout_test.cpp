@@ -1,76 +1,28 @@
-#include "openedx/rollout.hpp"
+#include "rollout_sample.hpp"
 
 #include <gtest/gtest.h>
 
 namespace ocim::openedx {
 namespace {
 
-using crd::AppServer;
-using Phase = AppServer::Status::Phase;
+using namespace test;
 using namespace std::chrono_literals;
-
-const WallTime now = *parse_rfc3339("2026-11-22T12:00:00Z");
-
-AppServer made(int number, const std::string& hash, std::optional<Phase> phase, bool active = false,
-               bool in_rotation = false) {
-    AppServer out;
-    out.metadata.name = "demo-" + std::to_string(number);
-    out.metadata.namespace_ = "campus";
-    out.spec.instance_name = "demo";
-    out.spec.configuration_hash = hash;
-    out.spec.active = active;
-    out.status.phase = phase;
-    if (phase == Phase::running) out.status.addresses = {"192.0.2." + std::to_string(number)};
-    api::Condition condition;
-    condition.type = "Active";
-    condition.status = in_rotation ? "True" : "False";
-    out.status.conditions.push_back(condition);
-    if (in_rotation) out.status.activated_at = "2026-11-22T11:00:00Z";
-    if (progress(out) == Progress::failed) {
-        api::Condition stalled;
-        stalled.type = "Stalled";
-        stalled.status = "True";
-        stalled.last_transition_time = "2026-11-22T11:58:00Z";
-        out.status.conditions.push_back(stalled);
-    }
-    return out;
-}
-
-AppServer failed(int number, const std::string& hash, const std::string& at, const std::string& reason) {
-    auto out = made(number, hash, Phase::configuration_failed);
-    out.status.conditions.back().last_transition_time = at;
-    api::Condition configured;
-    configured.type = "Configured";
-    configured.status = "False";
-    configured.reason = reason;
-    out.status.conditions.push_back(configured);
-    return out;
-}
-
-crd::Instance instance(std::int32_t count) {
-    crd::Instance out;
-    out.metadata.name = "demo";
-    out.metadata.namespace_ = "campus";
-    out.status.app_servers_made = count;
-    return out;
-}
-
-using Planned = std::vector<PlannedAppServer>;
 
 TEST(Rollout, AReleaseCandidateWaitsForAPersonWhereActivationIsManual) {
     auto site = instance(2);
     site.spec.rollout.activation = crd::Instance::Spec::Rollout::Activation::manual;
     const std::vector<AppServer> all{made(2, "a", Phase::running), made(1, "old", Phase::running, true, true)};
-    auto plan = plan_rollout(site, all, "a", true, now);
+    auto plan = plan_rollout(site, all, wanted("a"), now);
     EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "a", false}, {"demo-1", "old", true}})) << "and no third is made";
     const std::vector<AppServer> first{made(1, "a", Phase::running)};
-    EXPECT_EQ(plan_rollout(site, first, "a", true, now).appservers, (Planned{{"demo-1", "a", false}}))
+    EXPECT_EQ(plan_rollout(site, first, wanted("a"), now).appservers, (Planned{{"demo-1", "a", false}}))
         << "the first too";
     const std::vector<AppServer> serving{made(1, "a", Phase::running, true, true)};
-    EXPECT_EQ(plan_rollout(site, serving, "a", true, now).appservers, (Planned{{"demo-1", "a", true}}))
+    EXPECT_EQ(plan_rollout(site, serving, wanted("a"), now).appservers, (Planned{{"demo-1", "a", true}}))
         << "what serves goes on";
     site.spec.rollout.activation = crd::Instance::Spec::Rollout::Activation::automatic;
-    plan = plan_rollout(site, all, "a", true, now);
+    const std::vector<AppServer> good{checked_as(made(2, "a", Phase::running), "True"), all[1]};
+    plan = plan_rollout(site, good, wanted("a"), now);
     EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "a", true}, {"demo-1", "old", true}})) << "he says so";
 }
 
@@ -143,7 +95,8 @@ TEST(Rollout, Table) {
          true,
          {{"demo-2", "a", true}, {"demo-1", "old", false}}},
         {"only the last one that served is kept",
-         {made(3, "a", Phase::running, true, true), made(2, "b", Phase::running), made(1, "c", Phase::running)},
+         {made(3, "a", Phase::running, true, true), left(made(2, "b", Phase::running), "2026-11-22T11:00:05Z"),
+          left(made(1, "c", Phase::running), "2026-11-22T10:00:00Z")},
          true,
          {{"demo-3", "a", true}, {"demo-2", "b", false}}},
         {"the newest failure stays for a while, though another serves",
@@ -154,7 +107,7 @@ TEST(Rollout, Table) {
         {"what a person made is left alone", {persons}, true, {{"demo-8", "a", false}}},
     };
     for (const auto& c : cases) {
-        const auto plan = plan_rollout(instance(0), c.all, "a", c.data_ready, now);
+        const auto plan = plan_rollout(instance(0), c.all, wanted("a", c.data_ready), now);
         EXPECT_EQ(plan.appservers, c.wanted) << c.reason;
     }
 }
@@ -163,10 +116,10 @@ TEST(Rollout, TheFallbackGoesWhenItsTimeIsOver) {
     auto of = instance(2);
     of.spec.rollout.keep_fallback_for = "2h";
     const std::vector all{made(2, "a", Phase::running, true, true), made(1, "old", Phase::running)};
-    const auto before = plan_rollout(of, all, "a", true, now);
+    const auto before = plan_rollout(of, all, wanted("a"), now);
     EXPECT_EQ(before.appservers.size(), 2u);
     EXPECT_EQ(before.look_again_at, now + 1h);
-    const auto after = plan_rollout(of, all, "a", true, now + 1h);
+    const auto after = plan_rollout(of, all, wanted("a"), now + 1h);
     EXPECT_EQ(after.appservers, (Planned{{"demo-2", "a", true}}));
 }
 
@@ -177,20 +130,20 @@ TEST(Rollout, RemembersFailuresWhoseServersAreGone) {
     ready.type = "Ready";
     ready.message = "task \"migrate\" failed (exit code 2)";
     broken.status.conditions.push_back(ready);
-    auto plan = plan_rollout(of, {broken, made(1, "a", Phase::configuration_failed)}, "a", true, now);
+    auto plan = plan_rollout(of, {broken, made(1, "a", Phase::configuration_failed)}, wanted("a"), now);
     EXPECT_TRUE(plan.given_up);
     EXPECT_EQ(plan.attempts.attempts, 2);
     EXPECT_EQ(plan.attempts.last_failed, "demo-2");
     EXPECT_EQ(plan.attempts.message, "task \"migrate\" failed (exit code 2)");
     of.status.rollout = plan.attempts;
-    EXPECT_TRUE(plan_rollout(of, {}, "a", true, now + 72h).given_up) << "also when nothing is left of them";
-    EXPECT_TRUE(plan_rollout(of, {broken}, "a", true, now).attempts == plan.attempts) << "none is counted twice";
-    EXPECT_FALSE(plan_rollout(of, {broken}, "b", true, now).given_up) << "another configuration";
+    EXPECT_TRUE(plan_rollout(of, {}, wanted("a"), now + 72h).given_up) << "also when nothing is left of them";
+    EXPECT_TRUE(plan_rollout(of, {broken}, wanted("a"), now).attempts == plan.attempts) << "none is counted twice";
+    EXPECT_FALSE(plan_rollout(of, {broken}, wanted("b"), now).given_up) << "another configuration";
     of.metadata.annotations["ocim.opencraft.com/reconcile-at"] = "2026-11-22T11:59:00Z";
-    EXPECT_FALSE(plan_rollout(of, {}, "a", true, now).given_up) << "a person asks for another try";
+    EXPECT_FALSE(plan_rollout(of, {}, wanted("a"), now).given_up) << "a person asks for another try";
     of.spec.rollout.attempts = 3;
     of.metadata.annotations.clear();
-    EXPECT_FALSE(plan_rollout(of, {}, "a", true, now).given_up) << "or allows more";
+    EXPECT_FALSE(plan_rollout(of, {}, wanted("a"), now).given_up) << "or allows more";
 }
 
 TEST(Rollout, AttemptsAreSpacedLaterAndLater) {
@@ -205,11 +158,11 @@ TEST(Rollout, AttemptsAreSpacedLaterAndLater) {
         of.status.rollout->configuration_hash = "a";
         of.status.rollout->failures = c.failures;
         of.status.rollout->failed_at = rfc3339(now);
-        const auto plan = plan_rollout(of, {}, "a", true, now);
+        const auto plan = plan_rollout(of, {}, wanted("a"), now);
         EXPECT_EQ(plan.next_attempt_at, now + c.delay) << c.reason;
         EXPECT_EQ(plan.look_again_at, now + c.delay) << c.reason;
         EXPECT_TRUE(plan.appservers.empty()) << c.reason;
-        EXPECT_EQ(plan_rollout(of, {}, "a", true, now + c.delay).appservers.size(), 1u) << c.reason;
+        EXPECT_EQ(plan_rollout(of, {}, wanted("a"), now + c.delay).appservers.size(), 1u) << c.reason;
     }
 }
 
@@ -219,13 +172,13 @@ TEST(Rollout, SuccessForgetsFailures) {
     of.status.rollout->configuration_hash = "a";
     of.status.rollout->failures = of.status.rollout->attempts = 1;
     of.status.rollout->last_failed = "demo-1";
-    const auto plan = plan_rollout(of, {made(2, "a", Phase::running, true, true)}, "a", true, now);
+    const auto plan = plan_rollout(of, {made(2, "a", Phase::running, true, true)}, wanted("a"), now);
     EXPECT_EQ(plan.attempts.failures, 0);
     EXPECT_EQ(plan.attempts.last_failed, "demo-1");
 }
 
 TEST(Rollout, NumbersAreNeverUsedTwice) {
-    const auto plan = plan_rollout(instance(5), {}, "a", true, now);
+    const auto plan = plan_rollout(instance(5), {}, wanted("a"), now);
     EXPECT_EQ(plan.appservers, (Planned{{"demo-6", "a", false}}));
     EXPECT_EQ(plan.made, 6);
 }
@@ -234,7 +187,7 @@ TEST(Rollout, ByHandEverythingStaysAsThePersonLeftIt) {
     auto of = instance(2);
     of.spec.rollout.strategy = crd::Instance::Spec::Rollout::Strategy::manual;
     const auto plan =
-        plan_rollout(of, {made(2, "b", Phase::running), made(1, "a", Phase::running, true, true)}, "c", true, now);
+        plan_rollout(of, {made(2, "b", Phase::running), made(1, "a", Phase::running, true, true)}, wanted("c"), now);
     EXPECT_EQ(plan.appservers, (Planned{{"demo-2", "b", false}, {"demo-1", "a", true}}));
 }
 
