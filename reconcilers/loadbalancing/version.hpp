@@ -52,8 +52,8 @@ struct Version {
     Snapshot snapshot() const;
 };
 
-/// From the first part of what observe_script printed. Standby servers count by that, so that what is said of the former version is not
-/// taken for the next one's.
+/// From the first part of what observe_script printed. Standby servers count by that, so that what is said of the
+/// former version is not taken for the next one's.
 std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view text, const Version& version);
 
 /// What `indexes` of `actions` make of `now`, in their order.

@@ -17,14 +17,15 @@ FULL = os.environ.get("OCIM_SCALE") == "full"
 ROLLOUTS, BROKEN, KILLED = (10, 5, (2, 6, 8, 10)) if FULL else (3, 2, (3,))
 LAST_BUT_ONE = max(turn for turn in range(1, ROLLOUTS) if turn != BROKEN)
 HOST = "demo.example.test"
+SLOW = "/?seconds=14"  # no server may go as long as it makes such a page
 
 
 class Visitor(threading.Thread):
     """One request after another through the load balancer; `pause` s between them, on one connection if `stays`."""
 
-    def __init__(self, port, pause, stays):
+    def __init__(self, port, pause, stays, page="/"):
         super().__init__()
-        self.port, self.pause, self.stays = port, pause, stays
+        self.port, self.pause, self.stays, self.page = port, pause, stays, page
         self.answers, self.failures = collections.Counter(), []
         self.connection = None
         self.over = threading.Event()
@@ -33,7 +34,7 @@ class Visitor(threading.Thread):
         if self.connection is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
         try:
-            self.connection.request("GET", "/", headers={"Host": HOST, **({} if self.stays else {"Connection": "close"})})
+            self.connection.request("GET", self.page, headers={"Host": HOST, **({} if self.stays else {"Connection": "close"})})
             reply = self.connection.getresponse()
             body = reply.read().decode()
             if reply.status != 200:
@@ -55,15 +56,17 @@ class Visitor(threading.Thread):
         while not self.over.wait(self.pause):
             failure = self.visit()
             if failure:
-                self.failures.append((time.strftime("%H:%M:%S"), self.stays, self.pause, failure))
+                self.failures.append((time.strftime("%H:%M:%S"), self.page, self.stays, self.pause, failure))
         self.close()
 
 
 class Visitors:
-    """People of several sorts: hurried ones, those who stay connected, and those who think before they click again."""
+    """People of several sorts: hurried ones, those who stay connected, those who think before they click again, and those
+    whose page takes long."""
 
     def __init__(self, port):
-        sorts = ((0.15, False), (0.2, False), (0.15, True), (0.5, True), (2.0, True), (2.7, True))
+        sorts = ((0.15, False), (0.2, False), (0.15, True), (0.5, True), (2.0, True), (2.7, True),
+                 *(((0.1, False, SLOW),) * 4))
         self.all = [Visitor(port, *sort) for sort in sorts]
 
     def __enter__(self):
@@ -78,8 +81,8 @@ class Visitors:
             visitor.join()
 
     def seen(self, name):
-        """How many answers of that name there were, of each sort of visitor at least one."""
-        counts = [visitor.answers[name] for visitor in self.all]
+        """How many answers of that name there were, of each sort of visitor at least one, but the slow pages'."""
+        counts = [visitor.answers[name] for visitor in self.all if visitor.page != SLOW]
         return sum(counts) if all(counts) else 0
 
     @property
@@ -98,7 +101,7 @@ class Rollout(Scenario):
         cls.declare_site()
         cls.stage.kubectl("patch", "instanceclass", "demo", "--type=merge", "-p", '{"spec":{"healthCheck":{"timeoutSeconds":8}}}')
         cls.configure("Name 0", keepFallbackFor=os.environ.get("OCIM_KEEP_FALLBACK", "1s"),
-                      drainFor=os.environ.get("OCIM_DRAIN", "4s"), verifyFor="1s", attempts=1)
+                      drainFor=os.environ.get("OCIM_DRAIN", "17s"), verifyFor="1s", attempts=1)
 
     @classmethod
     def configure(cls, name, start=2, **rollout):
