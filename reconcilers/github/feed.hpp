@@ -113,6 +113,10 @@ struct Feeds {
     /// `hooks` may be null.
     static Result<std::unique_ptr<Feed>> open_with(Hooks* hooks, const Backend& watch, const runtime::Inputs& inputs,
                                                    const runtime::Services& services);
+    /// The same over a wire that is there.
+    static Result<std::unique_ptr<Feed>> open_over(std::unique_ptr<net::HttpClient> http, Hooks* hooks,
+                                                   const Backend& watch, const runtime::Inputs& inputs,
+                                                   const runtime::Services& services);
 };
 
 }  // namespace ocim::github

@@ -45,14 +45,20 @@ std::vector<runtime::Reference> Feeds::backend_needs(const Backend& watch) {
 
 Result<std::unique_ptr<Feed>> Feeds::open_with(Hooks* hooks, const Backend& watch, const runtime::Inputs& inputs,
                                                const runtime::Services& services) {
+    auto http = net::make_http_client(services.loop, services.clock, services.metrics,
+                                      {.base_url = watch.spec.api_url, .ca_certificate = {}, .timeout = call_timeout});
+    if (!http) return std::move(http).error().within("spec.apiURL");
+    return open_over(*std::move(http), hooks, watch, inputs, services);
+}
+
+Result<std::unique_ptr<Feed>> Feeds::open_over(std::unique_ptr<net::HttpClient> http, Hooks* hooks,
+                                               const Backend& watch, const runtime::Inputs& inputs,
+                                               const runtime::Services& services) {
     const auto& spec = watch.spec;
     auto token = inputs.secret(watch.metadata.namespace_, spec.credentials_ref.name, "token");
     if (!token || token->empty())
         return Error{ErrorClass::auth, "the Secret " + spec.credentials_ref.name + " has no key \"token\""};
-    auto http = net::make_http_client(services.loop, services.clock, services.metrics,
-                                      {.base_url = spec.api_url, .ca_certificate = {}, .timeout = call_timeout});
-    if (!http) return std::move(http).error().within("spec.apiURL");
-    auto client = std::make_unique<Client>(*std::move(http), services.clock, services.metrics, services.blocking,
+    auto client = std::make_unique<Client>(std::move(http), services.clock, services.metrics, services.blocking,
                                            ClientSettings{spec.api_url, *std::move(token)});
     FeedSettings settings{comment_mark(services.installation, watch.metadata.key()),
                           "ocim/" + watch.metadata.name,

@@ -1,6 +1,7 @@
 #include "simulation/house_story.hpp"
 #include "simulation/library_story.hpp"
 #include "simulation/life.hpp"
+#include "simulation/office_story.hpp"
 #include "simulation/stack_story.hpp"
 
 #include <gtest/gtest.h>
@@ -16,6 +17,7 @@ std::unique_ptr<Story> house(Universe& universe) {
     return std::make_unique<HouseStory>(universe, local_grounds(universe));
 }
 std::unique_ptr<Story> stack(Universe& universe) { return std::make_unique<StackStory>(universe); }
+std::unique_ptr<Story> office(Universe& universe) { return std::make_unique<OfficeStory>(universe); }
 
 /// Sites take longer than records: a machine, a run, a reboot.
 constexpr Liveliness unhurried{15, 25, 5s, 90s, 40};
@@ -36,6 +38,7 @@ TEST_P(Simulation, WhateverHappensTheSitesBecomeWhatIsDeclared) {
 TEST_P(Simulation, WhateverHappensTheSitesOnOpenStackBecomeWhatIsDeclared) {
     expect_lawful(scaled(parts / 2, 500), part(), stack, unhurried);
 }
+TEST_P(Simulation, WhateverHappensPeopleAreToldOnce) { expect_lawful(scaled(parts, 500), part(), office, {}); }
 TEST_P(Simulation, NoCrashMattersToASite) { expect_no_crash_matters(scaled(parts, 0), part(), house); }
 
 TEST_P(Simulation, NoCrashMattersToASiteOnOpenStack) { expect_no_crash_matters(scaled(parts, 0), part(), stack); }
@@ -43,6 +46,8 @@ TEST_P(Simulation, NoCrashMattersToASiteOnOpenStack) { expect_no_crash_matters(s
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, testing::Range<std::uint64_t>(0, parts));
 
 TEST(SimulationOnce, NoCrashMattersToALibrary) { expect_no_crash_matters(scaled(20, 0), Part(), library); }
+
+TEST(SimulationOnce, NoCrashMattersToWhatPeopleAreTold) { expect_no_crash_matters(scaled(12, 0), Part(), office); }
 
 TEST(SimulationOnce, ASeedReplaysExactly) { expect_replay({11, 42, 1'789}, library, {}); }
 
