@@ -1,5 +1,6 @@
 #pragma once
 
+#include "compute/host_key.hpp"
 #include "crd/clouds.hpp"
 #include "crd/virtualmachines.hpp"
 #include "runtime/kinds.hpp"
@@ -68,12 +69,14 @@ struct Machine {
     std::vector<std::string> addresses;
     std::string key_name;
     std::string ssh_host_key;
+    std::string given_host_key;  ///< the one that it was given with its birth, and is to show; empty: none
     std::string reboot_request;  ///< the last one carried out
     std::string fault;
     bool busy = false;       ///< the cloud is at something with it; nothing else is begun until that is over
     bool never_ran = false;  ///< it failed while it was made, so nothing is lost with it
     int attempt = 1;         ///< how many times it was tried to make it
     WallTime since{};        ///< when it became what it is
+    WallTime born{};         ///< when it was made
     std::string flavor_id, image_id;
     /// Set when this is no machine but a public address that the cloud has given us for one.
     struct Floating {
@@ -108,6 +111,7 @@ struct MachinePlan {
     std::vector<Network> networks{};
     std::vector<std::string> group_ids{};
     int attempt = 1;
+    std::optional<HostKey> host_key{};  ///< to be given to it with its user data
     bool operator==(const MachinePlan&) const = default;
 };
 

@@ -1,6 +1,7 @@
 #include "compute/machine.hpp"
 
 #include "compute/machine_choice.hpp"
+#include "compute/machine_host_key.hpp"
 #include "crd/securitygroups.hpp"
 #include "runtime/backend_spec.hpp"
 
@@ -150,7 +151,11 @@ std::variant<MachinePlan, Verdict> next_plan(const crd::VirtualMachine& object, 
                        "the cloud could not build it in " + std::to_string(before) +
                            " attempts: " + object.status.fault.value_or("it does not say why") +
                            ". Mend the reason, then change the object (spec.rebootRequest does) for another try"};
-    return choose(object, cloud, seen, before + 1, groups_for(object, inputs));
+    auto chosen = choose(object, cloud, seen, before + 1, groups_for(object, inputs));
+    auto* plan = std::get_if<MachinePlan>(&chosen);
+    if (!plan || !cloud.spec.openstack || !object.spec.ssh_host_key_secret_ref) return chosen;
+    if (auto why = give_host_key(object, inputs, *plan)) return *std::move(why);
+    return chosen;
 }
 
 /// What is to be done about a machine that is there and ours.
@@ -189,7 +194,19 @@ std::string Machines::backend_name(const Object& object) { return object.spec.cl
 std::vector<runtime::Reference> Machines::needs(const Object& object) {
     std::vector<runtime::Reference> out{{crd::Cloud::kind, "", object.spec.cloud_ref.name}};
     if (!object.spec.security_groups.empty()) out.push_back({crd::SecurityGroup::kind, "", "", true});
+    if (const auto& key = object.spec.ssh_host_key_secret_ref)
+        out.push_back({api::secret_kind, object.metadata.namespace_, key->name, true});
     return out;
+}
+
+std::vector<runtime::GeneratedSecret> Machines::generates(const Object& object) {
+    if (!object.spec.ssh_host_key_secret_ref) return {};
+    // who takes a machine over that was left standing finds its key too
+    const bool retain = object.spec.deletion_policy == Object::Spec::DeletionPolicy::retain;
+    return {{object.spec.ssh_host_key_secret_ref->name,
+             host_key_seed,
+             {runtime::Generate::Form::base64, host_key_seed_bytes},
+             retain}};
 }
 
 std::vector<runtime::Claim> Machines::claims(const Object&) { return {}; }
@@ -271,14 +288,6 @@ runtime::Report<crd::VirtualMachine> report_absent(const crd::VirtualMachine& ob
     return out;
 }
 
-/// The key by which a machine's SSH server is known: as declared, else as it was first seen. A machine of this host has
-/// it on our own disk, so what is there is right.
-std::string known_host_key(const crd::VirtualMachine& object, const Machine& found, bool first_seen_counts) {
-    if (object.spec.ssh_host_key) return *object.spec.ssh_host_key;
-    const bool seen = first_seen_counts && object.status.id == found.id && object.status.ssh_host_key;
-    return seen ? *object.status.ssh_host_key : found.ssh_host_key;
-}
-
 }  // namespace
 
 runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, const runtime::Inputs& inputs,
@@ -309,11 +318,7 @@ runtime::Report<crd::VirtualMachine> Machines::report(const Object& object, cons
     if (cloud && cloud->spec.openstack) out.status.attempts = found->attempt;
     out.verdict = verdict_of(object, *found, !cloud || cloud->spec.local);
     if (!found->ssh_host_key.empty() && found->ssh_host_key != host_key)
-        out.verdict = {
-            Verdict::State::stalled, "SSHHostKeyChanged",
-            "its SSH server shows another key than before (" + found->ssh_host_key +
-                "): either somebody stands in between, or it was installed anew. Nothing is done there. If the "
-                "new key is right, put it in spec.sshHostKey; else delete this object to have another machine"};
+        out.verdict = host_key_changed(*found, host_key, inputs.now);
     const bool no_network = cloud && cloud->spec.openstack && cloud->spec.openstack->floating_network &&
                             !floating_network(*cloud, seen) && offers_in(seen);
     if (no_network && out.verdict.state == Verdict::State::ready)

@@ -15,6 +15,7 @@ struct Machines {
 
     static std::string backend_name(const Object& object);
     static std::vector<runtime::Reference> needs(const Object& object);
+    static std::vector<runtime::GeneratedSecret> generates(const Object& object);
     static std::vector<runtime::Claim> claims(const Object& object);
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);

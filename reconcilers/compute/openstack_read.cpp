@@ -102,9 +102,11 @@ Result<std::optional<Server>> read_server(const Json& server) {
     }
     read_state(server, machine);
     machine.since = time_of(text(server, {machine.state == State::building ? "created" : "updated"}));
+    machine.born = time_of(text(server, {"created"}));
     machine.addresses = addresses_of(server);
     machine.key_name = text(server, {"key_name"});
     machine.reboot_request = text(server, {"metadata", reboot_entry});
+    machine.given_host_key = text(server, {"metadata", host_key_entry});
     machine.flavor_id = text(server, {"metadata", "ocim-flavor"});
     machine.image_id = text(server, {"image", "id"});
     const auto attempt = text(server, {"metadata", "ocim-attempt"});
@@ -183,6 +185,7 @@ std::string create_body(const Action& action) {
     metadata["ocim-attempt"] = std::to_string(plan.attempt);
     metadata["ocim-flavor"] = plan.flavor_id;
     metadata[reboot_entry] = plan.reboot_request;
+    if (plan.host_key) metadata[host_key_entry] = plan.host_key->public_key;
     json::array networks, groups;
     for (const auto& network : plan.networks) {
         json::object one{{"uuid", network.id}};
@@ -199,8 +202,17 @@ std::string create_body(const Action& action) {
         {"metadata", std::move(metadata)},
         {"tags", json::array{"ocim", "ocim-i-" + action.mark.installation, "ocim-u-" + action.mark.uid}}};
     if (!groups.empty()) server["security_groups"] = std::move(groups);
-    if (!plan.user_data.empty()) server["user_data"] = runtime::base64(plan.user_data);
+    if (plan.host_key)
+        server["user_data"] = runtime::base64(user_data_with(*plan.host_key, plan.user_data).reveal());
+    else if (!plan.user_data.empty())
+        server["user_data"] = runtime::base64(plan.user_data);
     return api::to_text(json::object{{"server", std::move(server)}});
+}
+
+Error without_user_data(Error error) {
+    if (error.message.find("user_data") != std::string::npos)
+        error.message = "nova POST /servers: it refuses the machine's user data";
+    return error;
 }
 
 Machine just_made(const Action& action, std::string id, WallTime now) {
@@ -210,11 +222,12 @@ Machine just_made(const Action& action, std::string id, WallTime now) {
     out.busy = true;
     out.id = std::move(id);
     out.key_name = action.plan.key_name;
+    if (action.plan.host_key) out.given_host_key = action.plan.host_key->public_key;
     out.reboot_request = action.plan.reboot_request;
     out.attempt = action.plan.attempt;
     out.flavor_id = action.plan.flavor_id;
     out.image_id = action.plan.image_id;
-    out.since = now;
+    out.since = out.born = now;
     return out;
 }
 

@@ -39,9 +39,12 @@ std::string create_body(const Action& action);
 api::json::object metadata_of(const runtime::Mark& mark);
 /// What a public address says of whose it is: its machine's mark, in 255 characters.
 std::string description_of(const runtime::Mark& mark);
+/// Why a server was not made. Nova repeats a value that it does not like, and its user data may hold a key.
+Error without_user_data(Error error);
 /// What we say of a machine that was just asked for.
 Machine just_made(const Action& action, std::string id, WallTime now);
 
-inline constexpr const char* reboot_entry = "ocim-reboot";  ///< in metadata: the last reboot that was carried out
+inline constexpr const char* host_key_entry = "ocim-host-key";  ///< in metadata: the key that its user data gave it
+inline constexpr const char* reboot_entry = "ocim-reboot";      ///< in metadata: the last reboot that was carried out
 
 }  // namespace ocim::compute::openstack

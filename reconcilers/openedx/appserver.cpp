@@ -30,6 +30,7 @@ using MachinePhase = crd::VirtualMachine::Status::Phase;
 constexpr auto provision_duration = "ocim_provision_duration_seconds";
 
 std::string snapshot_name(const Object& object) { return object.metadata.name + "-config"; }
+std::string host_key_name(const Object& object) { return object.metadata.name + "-ssh-host-key"; }
 /// Named by attempt. There is one: another attempt is another AppServer, on a machine of its own.
 std::string run_name(const Object& object) { return object.metadata.name + "-1"; }
 
@@ -78,6 +79,7 @@ public:
         const auto machine = children_.get<crd::VirtualMachine>(object_.metadata.name);
         const auto run = children_.get<crd::ProvisioningRun>(run_name(object_));
         const auto run_phase = run ? run->status.phase : std::nullopt;
+        if (gives_host_key()) out_.children.push_back(host_key_child());
         out_.children.push_back(machine_child(run_phase == RunPhase::succeeded));
         out_.children.push_back(run_child(machine));
         follow_machine(machine);
@@ -127,6 +129,15 @@ private:
         out_.children.push_back({secret, std::nullopt, true, {}, false});
     }
 
+    bool gives_host_key() const { return text_in(settings_, "hostKeys") == "Injected"; }
+    runtime::Child host_key_child() const {
+        api::json::object metadata{{"name", host_key_name(object_)}, {"namespace", object_.metadata.namespace_}};
+        api::json::object secret{
+            {"apiVersion", "v1"}, {"kind", "Secret"}, {"metadata", std::move(metadata)}, {"type", "Opaque"}};
+        runtime::Child out{std::move(secret), std::nullopt, true, {}, false};
+        out.generated = {{"ed25519-seed", {runtime::Generate::Form::base64, 32}}};  // as VirtualMachines say
+        return out;
+    }
     runtime::Child machine_child(bool provisioned) const {
         crd::VirtualMachine out;
         out.metadata.name = object_.metadata.name;
@@ -135,6 +146,7 @@ private:
         out.spec.key_name = text_in(settings_, "keyName");
         out.spec.ssh_user = text_in(settings_, "sshUser");
         out.spec.ssh_key_ref = api::LocalRef{text_in(settings_, "sshKeySecret")};
+        if (gives_host_key()) out.spec.ssh_host_key_secret_ref.emplace().name = host_key_name(object_);
         if (provisioned) out.spec.reboot_request = run_name(object_);
         auto made = child(out);
         for (const auto* part : {"flavor", "image", "securityGroups"})

@@ -398,6 +398,9 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;
     // where a playbook runs makes no other server of it: not in the hash
     if (runs_on_controller(of_class)) settings["runOn"] = "Controller";
+    // how a machine is first met makes no other server of it either
+    if (defaults.compute.host_keys == crd::InstanceClass::Spec::Compute::HostKeys::injected)
+        settings["hostKeys"] = "Injected";
     settings["lineTimeoutSeconds"] = defaults.configuration.line_timeout_seconds;
     settings["totalTimeoutSeconds"] = defaults.configuration.total_timeout_seconds;
     // how a server is looked at makes it no other server: not in the hash

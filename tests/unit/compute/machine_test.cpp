@@ -1,4 +1,5 @@
 #include "compute/machine.hpp"
+#include "runtime/base64.hpp"
 
 #include <gtest/gtest.h>
 
@@ -175,6 +176,101 @@ TEST(VirtualMachine, AHostKeyThatChangesIsStalledUntilSomebodySaysThatItIsRight)
     }
     EXPECT_EQ(Machines::report(known, inputs(), {{key, machine(State::running)}}).verdict.reason, "Running")
         << "a machine of this host has its key on our own disk";
+}
+
+class GivenHostKey : public testing::Test {
+protected:
+    GivenHostKey() {
+        stack.metadata.name = "local";
+        stack.spec.openstack.emplace();
+        of.spec.ssh_host_key_secret_ref.emplace().name = "demo-1-key";
+        of.spec.flavor.emplace().name = "small";
+        of.spec.image.emplace().name = "debian";
+        Offers offers;
+        offers.flavors = {{"f", "small", 512, 1, 1}};
+        offers.images = {{"i", "debian", {}, 0, 0}};
+        offers.networks = {{"n", "private", false}};
+        offers.key_pairs = {"ops"};
+        empty[offers_key].offers = offers;
+    }
+    runtime::Inputs with(const std::string& seed) const {
+        auto out = inputs(stack);
+        api::json::object metadata{{"name", "demo-1-key"}, {"namespace", "campus"}};
+        out.add(api::json::object{{"apiVersion", "v1"},
+                                  {"kind", "Secret"},
+                                  {"metadata", metadata},
+                                  {"data", api::json::object{{host_key_seed, runtime::base64(seed)}}}});
+        return out;
+    }
+    std::string why_not(const runtime::Inputs& given) const {
+        EXPECT_TRUE(Machines::diff(of, given, empty).empty());
+        return Machines::report(of, given, empty).verdict.reason;
+    }
+
+    crd::Cloud stack;
+    crd::VirtualMachine of = object();
+    Snapshot empty;
+    const std::string seed = runtime::base64(std::string(host_key_seed_bytes, 's'));
+};
+
+TEST_F(GivenHostKey, IsDrawnOnceAndNothingIsMadeWithoutIt) {
+    const auto drawn = Machines::generates(of);
+    ASSERT_EQ(drawn.size(), 1U);
+    EXPECT_EQ(drawn[0],
+              (runtime::GeneratedSecret{
+                  "demo-1-key", host_key_seed, {runtime::Generate::Form::base64, host_key_seed_bytes}, false}));
+    of.spec.deletion_policy = crd::VirtualMachine::Spec::DeletionPolicy::retain;
+    EXPECT_TRUE(Machines::generates(of).at(0).retain) << "who takes the machine over needs it";
+    EXPECT_TRUE(Machines::generates(object()).empty());
+    EXPECT_EQ(why_not(inputs(stack)), "WaitingForHostKey");
+    EXPECT_EQ(why_not(with("no base64")), "HostKeyDamaged");
+    const auto made = Machines::diff(of, with(seed), empty);
+    ASSERT_EQ(verbs(made), std::vector{Verb::create});
+    EXPECT_EQ(made[0].plan.host_key, *host_key_of(Secret(seed)));
+    EXPECT_EQ(Machines::describe(made[0]), "create machine " + key);
+    of.spec.user_data = std::string(49'000, '#');
+    EXPECT_EQ(why_not(with(seed)), "UserDataTooLong");
+}
+
+TEST_F(GivenHostKey, IsTheOnlyOneThatIsRightFromTheFirstContactOn) {
+    auto born = machine(State::building);
+    born.given_host_key = "ssh-ed25519 GIVEN";
+    born.ssh_host_key = "";
+    born.born = inputs().now;
+    auto right = born, wrong = born;
+    right.state = wrong.state = State::running;
+    right.ssh_host_key = "ssh-ed25519 GIVEN";
+    auto known = of;
+    known.status.id = key;
+    known.status.ssh_host_key = "ssh-ed25519 GIVEN";
+    auto said = known;
+    said.spec.ssh_host_key = "ssh-ed25519 BBBB";
+    wrong.ssh_host_key = "ssh-ed25519 BBBB";
+    auto old = wrong;
+    old.born -= std::chrono::minutes(6);
+    auto rebooted = wrong;
+    rebooted.reboot_request = "once";
+    auto lost = right;  // the Secret was lost and drawn anew: the machine has what it was given
+    const struct {
+        const char* reason;
+        crd::VirtualMachine object;
+        Machine seen;
+        const char *says, *key;
+    } cases[] = {
+        {"known before it runs", of, born, "Building", "ssh-ed25519 GIVEN"},
+        {"it shows it", known, right, "Running", "ssh-ed25519 GIVEN"},
+        {"cloud-init has not come to it yet", known, wrong, "Booting", "ssh-ed25519 GIVEN"},
+        {"another at first contact", known, old, "SSHHostKeyChanged", "ssh-ed25519 GIVEN"},
+        {"it was installed anew", known, rebooted, "SSHHostKeyChanged", "ssh-ed25519 GIVEN"},
+        {"also when our status was lost", of, old, "SSHHostKeyChanged", "ssh-ed25519 GIVEN"},
+        {"a person says that the other is right", said, old, "Running", "ssh-ed25519 BBBB"},
+        {"with another Secret it is as it was", known, lost, "Running", "ssh-ed25519 GIVEN"},
+    };
+    for (const auto& one : cases) {
+        const auto report = Machines::report(one.object, with(seed), {{key, one.seen}});
+        EXPECT_EQ(report.verdict.reason, one.says) << one.reason;
+        EXPECT_EQ(report.status.ssh_host_key, one.key) << one.reason;
+    }
 }
 
 TEST(VirtualMachine, NamesAreHostNamesWhateverTheObjectIsCalled) {

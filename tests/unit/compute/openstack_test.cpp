@@ -231,6 +231,34 @@ TEST(OpenStackCredentials, WhatIsMissingIsNamed) {
     }
 }
 
+TEST(OpenStackRequests, AMachineIsBornWithItsHostKey) {
+    Action action;
+    action.key = "demo-1-11111111";
+    action.mark = {"here", "campus/demo-1", "11111111", false};
+    action.plan.user_data = "#!/bin/sh";
+    const auto server = [&] { return *api::find(api::parse_json(create_body(action))->value, {"server"}); };
+    EXPECT_EQ(runtime::from_base64(api::find_text(server(), {"user_data"})), "#!/bin/sh");
+    EXPECT_EQ(api::find(server(), {"metadata", "ocim-host-key"}), nullptr);
+    action.plan.host_key = *host_key_of(Secret(runtime::base64(std::string(host_key_seed_bytes, 's'))));
+    EXPECT_EQ(runtime::from_base64(api::find_text(server(), {"user_data"})),
+              user_data_with(*action.plan.host_key, "#!/bin/sh").reveal());
+    EXPECT_EQ(api::find_text(server(), {"metadata", "ocim-host-key"}), action.plan.host_key->public_key);
+    EXPECT_EQ(just_made(action, "id", {}).given_host_key, action.plan.host_key->public_key);
+    auto there = body("server-active");
+    there.at("server").at("metadata").as_object()["ocim-host-key"] = action.plan.host_key->public_key;
+    EXPECT_EQ((*read_server(there.at("server")))->machine.given_host_key, action.plan.host_key->public_key);
+}
+
+TEST(OpenStackRequests, ARefusalDoesNotRepeatTheKey) {
+    const std::string answer =
+        R"({"badRequest":{"message":"Invalid input for field/attribute user_data. Value: SECRET. 'SECRET' is too long"}})";
+    const auto error = without_user_data(refusal({400, {}, answer}, "nova POST /servers", {}));
+    EXPECT_EQ(error.error_class, ErrorClass::invalid);
+    EXPECT_EQ(error.message, "nova POST /servers: it refuses the machine's user data");
+    const Error other{ErrorClass::conflict, "nova POST /servers: Quota exceeded"};
+    EXPECT_EQ(without_user_data(other).message, other.message);
+}
+
 // --- calls
 
 /// Answers what a test has laid out, and remembers what was asked.

@@ -330,5 +330,29 @@ TEST(AppServer, MachineWaitsForTheGroupOfItsClassAndHasItFirst) {
     EXPECT_EQ(api::to_text(*api::find(machine.object, {"spec", "securityGroups"})), R"(["ocim-sandbox","mysql"])");
 }
 
+TEST(AppServer, MachineIsGivenAHostKeyWhereItsClassSaysSo) {
+    const auto made = [](const std::string& settings) {
+        runtime::Children ours;
+        ours.add(test::secret("campus", "demo-1-config", {{"settings.json", settings}}));
+        return AppServers::compose(appserver(), ours, inputs({}));
+    };
+    const auto kind = [](const runtime::Child& child) { return api::find_text(child.object, {"kind"}); };
+    for (const auto& child : made(R"({"cloud":"stack"})").children)
+        EXPECT_EQ(api::find(child.object, {"spec", "sshHostKeySecretRef"}), nullptr);
+    const auto given = made(R"({"cloud":"stack","hostKeys":"Injected"})").children;
+    const auto secret = std::ranges::find_if(given, [&](const auto& child) {
+        return kind(child) == "Secret" && api::find_text(child.object, {"metadata", "name"}) == "demo-1-ssh-host-key";
+    });
+    ASSERT_NE(secret, given.end());
+    EXPECT_TRUE(secret->create_only);
+    EXPECT_FALSE(secret->retain) << "it goes with its machine";
+    EXPECT_EQ(secret->generated,
+              (std::map<std::string, runtime::Generate>{{"ed25519-seed", {runtime::Generate::Form::base64, 32}}}));
+    const auto machine =
+        std::ranges::find_if(given, [&](const auto& child) { return kind(child) == "VirtualMachine"; });
+    ASSERT_NE(machine, given.end());
+    EXPECT_EQ(api::find_text(machine->object, {"spec", "sshHostKeySecretRef", "name"}), "demo-1-ssh-host-key");
+}
+
 }  // namespace
 }  // namespace ocim::openedx

@@ -585,5 +585,19 @@ TEST(Instance, ItsMachinesHaveTheGroupOfTheClassAndFurtherOnes) {
     EXPECT_EQ(api::to_text(*api::find(there, {"securityGroups"})), R"(["ocim-sandbox","mysql","shared","own"])");
 }
 
+TEST(Instance, HowItsMachinesAreFirstMetMakesThemNoOthers) {
+    test::Campus campus;
+    const auto of_configuration = [&](const char* name) {
+        campus.settle();
+        const auto* secret = campus.child("Secret", "demo-configuration");
+        return runtime::from_base64(api::find_text(*secret, {"data", name})).value();
+    };
+    EXPECT_EQ(of_configuration("settings.json").find("hostKeys"), std::string::npos);
+    const auto before = of_configuration("hash");
+    campus.of_class.spec.compute.host_keys = crd::InstanceClass::Spec::Compute::HostKeys::injected;
+    EXPECT_NE(of_configuration("settings.json").find(R"("hostKeys":"Injected")"), std::string::npos);
+    EXPECT_EQ(of_configuration("hash"), before) << "nothing is rolled out for it";
+}
+
 }  // namespace
 }  // namespace ocim::openedx
