@@ -1,10 +1,17 @@
 #!/usr/bin/python3
-"""Ocim as a process and the real kubectl, on a real control plane: machines and groups, a whole site."""
+"""Ocim as a process and the real kubectl, on a real control plane: machines and groups, a whole site, many sites.
+
+OCIM_SCALE=full makes 200 sites instead of 20.
+"""
 import json
+import os
 import subprocess
+import time
 import unittest
 
 from world import DOMAIN, READY, ROOT, World, until
+
+SITES = 200 if os.environ.get("OCIM_SCALE") == "full" else 20
 
 
 class Cloud(World):
@@ -34,6 +41,10 @@ class Cloud(World):
             "ingress IPv4 tcp 22 None", "ingress IPv4 tcp 443 192.0.2.0/24", "ingress IPv4 tcp 80 None"])
         status = self.stage.get("virtualmachine", "demo", "-n", "campus")["status"]
         self.assertEqual(status["id"], servers[0]["id"])
+        given = self.stage.kubectl("get", "secret", "demo-ssh-host-key", "-n", "campus", "-o",
+                                   "jsonpath={.metadata.ownerReferences[0].name}").stdout
+        self.assertEqual(given, "demo", "drawn for it, and gone with it")
+        self.assertEqual(servers[0]["metadata"]["ocim-host-key"], status["sshHostKey"], "known before it ran")
         shown = subprocess.run(["ssh-keyscan", "-t", "ed25519", status["addresses"][0]], capture_output=True, text=True)
         self.assertIn(status["sshHostKey"], shown.stdout, "the key of whoever answers at its address")
         table = self.stage.kubectl("get", "osg,ovm", "-n", "campus").stdout
@@ -54,6 +65,8 @@ class Cloud(World):
         self.stage.kubectl("delete", "securitygroup/web", "virtualmachine/demo", "-n", "campus", "--timeout=120s",
                            seconds=150)
         self.nothing_is_left()
+        self.assertNotIn("demo-ssh-host-key", self.stage.kubectl("get", "secrets", "-n", "campus").stdout)
+        self.assertNotIn("PRIVATE KEY", self.stage.path("log", "ocim.log").read_text(errors="replace"))
         self.assertNotIn("web", [g["name"] for g in self.project.groups()])
 
     def test_2_a_site(self):
@@ -79,7 +92,48 @@ class Cloud(World):
         self.nothing_is_left()
         self.project.api.call("DELETE", f"{self.project.neutron}/security-groups/{group['id']}")
 
-    def test_3_the_class_takes_its_group_along(self):
+    # --- many
+
+    def calls(self):
+        """To the services of the cloud, by what Ocim itself counts."""
+        ports = [self.place["ports"][name] for name in ("keystone", "nova", "neutron", "glance")]
+        total = 0
+        for line in self.stage.metrics().splitlines():
+            head, _, value = line.rpartition(" ")
+            if head.startswith("rest_client_requests_total") and any(f":{port}" in head for port in ports):
+                total += float(value)
+        return total
+
+    def at_work_at_a_time(self):
+        """How many runs were at most, by when each began and ended on its machine."""
+        changes = []
+        for run in self.stage.get("provisioningruns", "-n", "campus")["items"]:
+            changes += [(run["status"]["startedAt"], 1), (run["status"]["finishedAt"], -1)]
+        self.assertEqual(len(changes), 2 * SITES)
+        most = now = 0
+        for _, change in sorted(changes):  # in a second in which one ends and one begins, it ended first
+            now += change
+            most = max(most, now)
+        return most
+
+    def test_3_many_sites_at_once(self):
+        before, began = self.calls(), time.monotonic()
+        self.stage.apply(*[self.instance(f"site-{n}") for n in range(SITES)])
+        until(f"{SITES} sites serve", lambda: self.ready("instances") == SITES, 60 * SITES)
+        took, calls, most = time.monotonic() - began, self.calls() - before, self.at_work_at_a_time()
+        self.assertEqual(len(self.project.servers()), SITES)
+        self.assertEqual(len({port["fixed_ips"][0]["ip_address"] for port in self.project.ports()}), SITES)
+        print(f"{SITES} sites serve after {took:.0f} s, at most {most} runs at a time (allowed: "
+              f"{self.runs_at_a_time}), {calls:.0f} calls of OpenStack's APIs, {calls / SITES:.1f} a site", flush=True)
+        self.assertEqual(most, self.runs_at_a_time, "no more, and not one after another")
+        self.assertLess(calls / SITES, 40)
+        self.stage.kubectl("delete", "instances", "--all", "-n", "campus", f"--timeout={60 * SITES}s",
+                           seconds=70 * SITES)
+        self.nothing_is_left()
+        calls = self.calls() - before
+        print(f"until they are gone: {calls:.0f} calls, {calls / SITES:.1f} a site", flush=True)
+
+    def test_4_the_class_takes_its_group_along(self):
         self.assertEqual([g["name"] for g in self.project.groups()], ["ocim-stack"])
         self.stage.kubectl("delete", "instanceclass", "stack", "--timeout=120s", seconds=150)
         until("its group is gone", lambda: self.project.groups() == [], 60)

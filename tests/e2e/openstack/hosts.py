@@ -1,9 +1,11 @@
 """What stands for Nova's hypervisors: behind each server of the project a local machine with its address and key.
 
-Nova's driver is a fake one: no guest runs. Here a thread looks at the project's servers, as one of its users, and keeps
+Nova's driver is a fake one: no guest runs, and no cloud-init. Here a thread looks at the project's servers, as one of its users, and keeps
 one machine of this host for each that is ACTIVE, at the very address that Neutron gave it. A server that is rebooted
 reboots its machine, one that is gone takes it along.
 """
+import base64
+import email
 import json
 import pathlib
 import shutil
@@ -29,7 +31,8 @@ class Project:
         self.api = Api(self.place["authURL"])
         token = self.api.log_in(self.account["user"], self.account["password"], self.account["project"])
         self.id = token["project"]["id"]
-        services = {service["type"]: service["endpoints"][0]["url"] for service in token["catalog"]}
+        services = {service["type"]: endpoint["url"] for service in token["catalog"]
+                    for endpoint in service["endpoints"] if endpoint["region_id"] == self.place["region"]}
         self.nova, self.neutron = services["compute"], services["network"] + "/v2.0"
 
     def list(self, url, key):
@@ -37,6 +40,11 @@ class Project:
 
     def servers(self):
         return self.list(f"{self.nova}/servers/detail", "servers")
+
+    def user_data(self, server):
+        """As its machine finds it; only an administrator may ask."""
+        shown = self.api.call("GET", f"{self.nova}/servers/{server}", version="compute 2.3")[1]["server"]
+        return shown["OS-EXT-SRV-ATTR:user_data"]
 
     def ports(self):
         """Those of machines."""
@@ -63,9 +71,22 @@ class Project:
         return {pair["keypair"]["name"]: pair["keypair"]["public_key"] for pair in listed}
 
 
+def host_key_in(user_data):
+    """The key that cloud-init would give the SSH server: of all parts that configure it the last one says it."""
+    import yaml  # Debian's python3-yaml
+    text = base64.b64decode(user_data).decode()
+    whole = email.message_from_string(text) if "mime-version:" in text[:4096].lower() else None
+    found = None
+    for part in [p.get_payload(decode=True).decode() for p in whole.walk() if not p.is_multipart()] if whole else [text]:
+        if part.startswith("#cloud-config"):
+            found = (yaml.safe_load(part) or {}).get("ssh_keys", found)
+    return found
+
+
 class Hosts:
-    def __init__(self, project, ocim, folder, reached, bridge, gateway):
+    def __init__(self, project, admin, ocim, folder, reached, bridge, gateway):
         """`reached`: the kind of address that a machine has, "fixed" or "floating"."""
+        self.admin = admin  # who may see user data
         self.project, self.ocim, self.folder = project, str(ocim), pathlib.Path(folder)
         self.reached, self.bridge, self.gateway = reached, bridge, gateway
         self.keys = project.key_pairs()
@@ -107,14 +128,14 @@ class Hosts:
                 continue
             request = server["metadata"].get("ocim-reboot", "")
             if not (self.folder / name).exists():
-                self.make(name, addresses[0], self.keys[server["key_name"]])
+                self.make(name, addresses[0], self.keys[server["key_name"]], "ocim-host-key" in server["metadata"])
                 self.rebooted[name] = request
             elif self.rebooted.get(name) != request:
                 self.machine("stop", name)
                 self.machine("start", name)
                 self.rebooted[name] = request
 
-    def make(self, name, address, key):
+    def make(self, name, address, key, has_host_key):
         made = self.folder / name
         made.mkdir()
         (made / "machine.json").write_text(json.dumps({
@@ -122,16 +143,24 @@ class Hosts:
             "prefixBits": 24, "bridge": self.bridge, "sshUser": "root", "publicKey": key, "keyName": "demo",
             "memoryBytes": 512 * 1024 * 1024, "processes": 256, "rebootRequest": "", "stopped": False}))
         self.machine("start", name)
+        if has_host_key:  # cloud-init comes to it once it runs
+            keys = host_key_in(self.admin.user_data(name))
+            self.give_host_key(name, lambda file: (file.write_text(keys["ed25519_private"]), file.chmod(0o600),
+                                                   file.with_suffix(".pub").write_text(keys["ed25519_public"])))
+
+    def give_host_key(self, server, write):
+        self.machine("stop", server)
+        place = self.folder / server / "rootfs/etc/ssh"
+        for key in place.glob("ssh_host_*"):
+            key.unlink()
+        write(place / "ssh_host_ed25519_key")
+        self.machine("start", server)
 
     def install_anew(self, server):
         """As when somebody puts another system, with a host key of its own, in its place."""
         with self.lock:
-            self.machine("stop", server)
-            for key in (self.folder / server / "rootfs/etc/ssh").glob("ssh_host_*"):
-                key.unlink()
-            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f",
-                            self.folder / server / "rootfs/etc/ssh/ssh_host_ed25519_key"], check=True)
-            self.machine("start", server)
+            self.give_host_key(server, lambda file: subprocess.run(
+                ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", file], check=True))
 
     def close(self):
         self.ending.set()

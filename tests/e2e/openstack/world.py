@@ -62,7 +62,7 @@ class World(unittest.TestCase):
                       if m["kind"] in ("DNSZone", "LoadBalancer")],
                     {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "campus"}})
         bridge = next(stage.path("ocim").glob("local-cloud/*/.bridge")).read_text().strip()
-        cls.hosts = Hosts(Project(cls.place, cls.place["accounts"][0]), OCIM, stage.path("hosts"),
+        cls.hosts = Hosts(Project(cls.place, cls.place["accounts"][0]), Project(cls.place, cls.place["admin"]), OCIM, stage.path("hosts"),
                           "floating" if cls.floating else "fixed", bridge, gateway)
 
     @classmethod

@@ -44,10 +44,12 @@ class Api:
         self.auth_url = auth_url
         self.token = None
 
-    def call(self, method, url, body=None, kind="application/json"):
+    def call(self, method, url, body=None, kind="application/json", version=None):
         data = json.dumps(body).encode() if isinstance(body, (dict, list)) else body
         request = urllib.request.Request(url, data, {"Content-Type": kind, "Accept": "application/json"},
                                          method=method)
+        if version:
+            request.add_header("OpenStack-API-Version", version)
         if self.token:
             request.add_header("X-Auth-Token", self.token)
         try:

@@ -3,7 +3,10 @@
 #include "support/door.hpp"
 #include "support/openstack.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -26,6 +29,17 @@ public:
         fault_ = fault;
     }
     int left() const { return left_; }
+    /// From now on no create goes on before so many of them are here, or `patience` is over.
+    void hold_creates_until(int at_once, std::chrono::seconds patience) {
+        const std::scoped_lock lock(mutex_);
+        at_once_ = at_once;
+        patience_ = patience;
+    }
+    /// How many creates were here at a time, at most.
+    int creates_at_once() const {
+        const std::scoped_lock lock(mutex_);
+        return most_;
+    }
     /// How many creates the service has answered.
     int creates() const { return creates_; }
     /// "POST /v2.0/security-group-rules", the oldest first.
@@ -36,6 +50,17 @@ public:
 
 private:
     bool strikes(Fault fault) { return fault_ == fault && left_.fetch_sub(1) > 0; }
+    void enter_create() {
+        std::unique_lock lock(mutex_);
+        most_ = std::max(most_, ++inside_);
+        if (inside_ >= at_once_) at_once_ = 0;  // those that come later are not held
+        came_.notify_all();
+        came_.wait_for(lock, patience_, [this] { return at_once_ == 0; });
+    }
+    void leave_create() {
+        const std::scoped_lock lock(mutex_);
+        --inside_;
+    }
     static std::string whole_request(RawSocket& client) {
         auto request = client.read_until("\r\n\r\n");
         const auto body = request.find("\r\n\r\n");
@@ -71,10 +96,12 @@ private:
             client.send("HTTP/1.1 500 Internal Server Error\r\n" + head + "\r\n");
             return;
         }
+        if (create) enter_create();
         request.insert(request.find("\r\n") + 2, "Connection: close\r\n");
         auto server = RawSocket::connect(target_);
         server.send(request);
         auto answer = server.read_all();
+        if (create) leave_create();
         if (create && answer.empty()) return;  // the service itself said nothing
         if (create) ++creates_;
         if (create && strikes(Fault::lose_creates)) return;
@@ -93,6 +120,9 @@ private:
     std::atomic<int> left_ = 0, creates_ = 0;
     mutable std::mutex mutex_;
     std::vector<std::string> asked_;
+    std::condition_variable came_;
+    int at_once_ = 0, inside_ = 0, most_ = 0;
+    std::chrono::seconds patience_{0};
     Door door_;
 };
 

@@ -73,6 +73,18 @@ TEST_F(OpenStackFaults, NothingIsMadeOrDeletedOfWhatCannotBeKnown) {
     }
 }
 
+TEST_F(OpenStackFaults, SeveralMachinesAreMadeAtATimeAndNoMoreThanTheCloudAllows) {
+    constexpr int machines = 4, allowed = 3;
+    stack.declare(running, "stack", "'waitForSSH':false,'region':'" + region + "'", "2s",
+                  ",'limits':{'requestsPerSecond':100,'inFlight':3}");
+    const auto name = [](int number) { return "many-" + std::to_string(number); };
+    proxy.hold_creates_until(allowed, 20s);  // one after another, none would come before the first has gone on
+    for (int i = 0; i < machines; ++i) put(name(i));
+    running.start();
+    EXPECT_TRUE(running.until([&] { return proxy.creates() == machines; }, patience)) << proxy.creates();
+    EXPECT_EQ(proxy.creates_at_once(), allowed);
+}
+
 TEST_F(OpenStackFaults, MachinesAreMadeAndDeletedThroughTrouble) {
     proxy.suffer(Fault::busy, 4);
     put("demo");
