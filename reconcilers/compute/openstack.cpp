@@ -320,8 +320,11 @@ private:
             error.outcome_unknown = true;
             co_return error;
         }
+        auto made = just_made(action, id, clock_.wall());
+        // Nova's lists of what has changed do not tell of it before a host has it
+        servers_.insert_or_assign(id, Server{id, action.key, false, made});
         Done done;
-        done.now.emplace_back(action.key, just_made(action, std::move(id), clock_.wall()));
+        done.now.emplace_back(action.key, std::move(made));
         co_return done;
     }
 
@@ -347,6 +350,7 @@ private:
         Done done;
         CO_TRY(auto server, co_await look_at(action));
         if (!server || server->gone) {
+            servers_.erase(action.id);  // one that no host ever had is in no list of changes
             done.now.emplace_back(action.key, std::nullopt);
             co_return done;
         }
