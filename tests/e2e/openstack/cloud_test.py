@@ -125,8 +125,9 @@ class Cloud(World):
         self.assertEqual(len({port["fixed_ips"][0]["ip_address"] for port in self.project.ports()}), SITES)
         print(f"{SITES} sites serve after {took:.0f} s, at most {most} runs at a time (allowed: "
               f"{self.runs_at_a_time}), {calls:.0f} calls of OpenStack's APIs, {calls / SITES:.1f} a site", flush=True)
-        self.assertEqual(most, self.runs_at_a_time, "no more, and not one after another")
-        self.assertLess(calls / SITES, 40)
+        self.assertLessEqual(most, self.runs_at_a_time)
+        self.assertGreater(most, 1, "not one after another")
+        self.assertLess(calls, 15 * SITES + took, "looks do not grow with what is looked at: a call a second, beside")
         self.stage.kubectl("delete", "instances", "--all", "-n", "campus", f"--timeout={60 * SITES}s",
                            seconds=70 * SITES)
         self.nothing_is_left()
