@@ -89,13 +89,6 @@ Variables lms_user_variables(const Site& site) {
 }
 
 std::string lms_user_list(const Site& site) {
-    json::array users;
-    for (const auto& user : site.lms_users)
-        users.push_back(json::object{{"username", user.username},
-                                     {"email", user.email},
-                                     {"initial_password_hash", user.password_hash.reveal()},
-                                     {"staff", user.staff},
-                                     {"superuser", user.superuser}});
     return api::to_text(
                json::object{{"users", described(site.lms_users)}, {"must_succeed", site.lms_users_must_succeed}}) +
            "\n";
