@@ -87,9 +87,10 @@ class Refusals(OcimTest):
 
     def test_our_own_kinds_are_checked_too(self):
         manifest = {"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "DNSRecord", "metadata": {"name": "bad"},
-                    "spec": {"zoneRef": {"name": "z"}, "name": "x", "type": "MX", "values": ["1"]}}
+                    "spec": {"zoneRef": {"name": "z"}, "name": "x", "type": "PTR", "values": ["1"]}}
         refusal = self.refused("apply", "-f", "-", stdin=json.dumps(manifest))
-        self.assertIn('spec.type: Unsupported value: "MX": supported values: "A", "AAAA", "CNAME", "TXT"', refusal)
+        self.assertIn('spec.type: Unsupported value: "PTR": supported values: "A", "AAAA", "CNAME", "TXT", "MX", '
+                      '"SRV", "CAA", "NS"', refusal)
 
     def test_names(self):
         for name in "Upper", "under_score", "-dash", "x" * 254, "a b", "new\nline":
