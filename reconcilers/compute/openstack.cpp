@@ -128,6 +128,7 @@ private:
         std::optional<WallTime> date;
         CO_TRY(const auto listed, co_await session_->list(Service::compute, std::move(path), "servers", &date));
         std::map<std::string, Server> now;
+        std::vector<Server> going;
         if (!whole) now = servers_;
         for (const auto& item : listed) {
             auto read = read_server(item);
@@ -140,10 +141,22 @@ private:
                                           "nova: a part of the cloud is down, so what it holds is not known"});
                 now.insert_or_assign(id, known->second);
             } else if ((*read)->gone) {
-                now.erase(id);
+                // what it was when it still was there is remembered to the last
+                if (known != servers_.end())
+                    going.push_back(known->second);
+                else if (whole)
+                    going.push_back(**std::move(read));
             } else {
                 now.insert_or_assign(id, **read);
             }
+        }
+        for (auto& server : going) {
+            const auto id = server.id;
+            CO_TRY(const bool gone, co_await is_gone(id));
+            if (gone)
+                now.erase(id);
+            else
+                now.insert_or_assign(id, std::move(server)).first->second.machine.state = State::leaving;
         }
         servers_ = std::move(now);
         if (whole) {
@@ -152,6 +165,15 @@ private:
         }
         changes_from_ = date ? std::optional(*date - clocks_apart) : std::nullopt;
         co_return Result<void>();
+    }
+
+    /// A list says DELETED a moment before the server is gone, and for long after it: only 404 is its end.
+    awaitable<Result<bool>> is_gone(std::string id) {
+        Request request{.service = Service::compute, .path = server_path(id)};
+        auto reply = co_await session_->call(std::move(request));
+        auto found = or_absent(std::move(reply));
+        if (!found) co_return std::move(found).error();
+        co_return !*found;
     }
 
     awaitable<Result<void>> look_at_addresses() {
@@ -349,7 +371,7 @@ private:
     awaitable<Result<Done>> remove(Action action) {
         Done done;
         CO_TRY(auto server, co_await look_at(action));
-        if (!server || server->gone) {
+        if (!server) {
             servers_.erase(action.id);  // one that no host ever had is in no list of changes
             done.now.emplace_back(action.key, std::nullopt);
             co_return done;
