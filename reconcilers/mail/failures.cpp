@@ -105,10 +105,12 @@ Composition<crd::Instance> Failures::compose(const Object& object, const Childre
     std::set<std::string> current;
     auto to = recipients(object, *of_class);
     const auto told_of = children.all<crd::Notification>();
-    for (const auto& appserver : inputs.all<AppServer>()) {
-        if (appserver.spec.instance_name != object.metadata.name || appserver.metadata.deleting() || !failed(appserver))
-            continue;
-        auto wanted = notification(object, appserver, *of_class, to);
+    for (const auto* item : inputs.all(AppServer::kind)) {
+        // the namespace has those of all its Instances: only ours are worth reading as a whole
+        if (api::find_text(*item, {"spec", "instanceName"}) != object.metadata.name) continue;
+        const auto appserver = api::decode_object<AppServer>(*item);
+        if (!appserver || appserver->metadata.deleting() || !failed(*appserver)) continue;
+        auto wanted = notification(object, *appserver, *of_class, to);
         if (!current.insert(wanted.metadata.name).second || to.empty()) continue;
         // of one AppServer once, also when its reason becomes known only afterwards
         const auto same = [&](const auto& told) { return told.spec.subject == wanted.spec.subject; };

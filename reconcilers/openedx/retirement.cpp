@@ -58,10 +58,13 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const J
 
 std::vector<crd::AppServer> appservers_of(const crd::Instance& instance, const runtime::Inputs& inputs) {
     std::vector<crd::AppServer> out;
-    for (auto& appserver : inputs.all<crd::AppServer>())
-        if (appserver.metadata.namespace_ == instance.metadata.namespace_ &&
-            appserver.spec.instance_name == instance.metadata.name)
-            out.push_back(std::move(appserver));
+    for (const auto* item : inputs.all(crd::AppServer::kind)) {
+        // the namespace has those of all its Instances: only ours are worth reading as a whole
+        if (api::find_text(*item, {"spec", "instanceName"}) != instance.metadata.name) continue;
+        auto appserver = api::decode_object<crd::AppServer>(*item);
+        if (appserver && appserver->metadata.namespace_ == instance.metadata.namespace_)
+            out.push_back(*std::move(appserver));
+    }
     return out;
 }
 
