@@ -52,6 +52,12 @@ bool serves(const crd::Instance& instance, const std::string& appserver) {
     return std::ranges::find(instance.status.active_app_servers, appserver) != instance.status.active_app_servers.end();
 }
 
+/// Verified with visitors, and the others have left: what serves may still be taken out again before that.
+bool rolled_out(const crd::Instance& instance) {
+    return std::ranges::any_of(instance.status.conditions,
+                               [](const auto& item) { return item.type == "RolledOut" && item.status == "True"; });
+}
+
 class Steps {
 public:
     explicit Steps(const RedeploymentView& view)
@@ -218,8 +224,8 @@ private:
             if (number_of(appserver.metadata.name) <= entry.app_servers_before.value_or(0)) continue;
             if (progress(appserver) == Progress::failed) continue;
             entry.app_server = appserver.metadata.name;
-            const bool done =
-                spec_.activate ? serves(instance, appserver.metadata.name) : progress(appserver) == Progress::running;
+            const bool done = spec_.activate ? serves(instance, appserver.metadata.name) && rolled_out(instance)
+                                             : progress(appserver) == Progress::running;
             if (done) return finish(entry, State::succeeded, "");
         }
         if (status.rollout && status.rollout->configuration_hash == status.configuration_hash &&

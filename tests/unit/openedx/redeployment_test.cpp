@@ -124,7 +124,10 @@ public:
         made.at("spec").as_object()["configurationHash"] = "h" + std::to_string(number);
         made.at("status").as_object()["phase"] = phase;
         appservers[name] = std::move(made);
-        if (phase == "Running" && serves) status["activeAppServers"] = api::json::array{name};
+        if (phase == "Running" && serves) {
+            status["activeAppServers"] = api::json::array{name};
+            status["conditions"] = json("[{'type':'RolledOut','status':'True','reason':'RolledOut','message':''}]");
+        }
         if (phase != "ConfigurationFailed") return;
         status["rollout"] = json("{'attempts':2,'failures':2,'message':'no such release'}");
         status["rollout"].as_object()["configurationHash"] = "h" + std::to_string(number);
@@ -231,6 +234,20 @@ TEST(Redeployment, GoesInBatches) {
     EXPECT_EQ(world.object.status.phase, Phase::complete);
     EXPECT_EQ(world.object.status.succeeded, 3);
     EXPECT_TRUE(said.complete && said.edits.empty() && said.children.empty());
+}
+
+TEST(Redeployment, WhatServesAndIsNotYetVerifiedIsNoSuccess) {
+    World world;
+    world.instance("a");
+    world.settle();
+    world.appserver("a", 2, "Running");
+    auto& condition = world.instances["a"].at("status").at("conditions").as_array()[0].as_object();
+    condition["status"] = "False";
+    world.settle();
+    EXPECT_EQ(world.states(), States{State::deploying}) << "it may be taken out again";
+    condition["status"] = "True";
+    world.settle();
+    EXPECT_EQ(world.states(), States{State::succeeded});
 }
 
 TEST(Redeployment, WhatServedBeforeIsNoSuccess) {
