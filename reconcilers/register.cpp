@@ -10,6 +10,7 @@
 #include "monitoring/register.hpp"
 #include "openedx/register.hpp"
 #include "runtime/manager.hpp"
+#include "storage/register.hpp"
 
 namespace ocim::reconcilers {
 
@@ -24,6 +25,7 @@ void register_all(runtime::Manager& manager, github::Hooks& hooks) {
     messaging::register_kinds(manager);
     monitoring::register_kinds(manager);
     openedx::register_kinds(manager);
+    storage::register_kinds(manager);
 }
 
 }  // namespace ocim::reconcilers

@@ -20,6 +20,7 @@ MAY_INCLUDE = {
     "reconcilers": {"runtime", "client", "net", "api", "base", "crd"},
     "cli": {"*"},
 }
+SHARED_AREAS = {"keystone"}  # without kinds: what several areas say to the same outside system
 ONLY_IN = {("client", "registry"): {"local.cpp"}, ("client", "net"): {"remote.cpp"}}
 
 
@@ -33,7 +34,7 @@ def room_of(path, root):
 
 def allowed(room, area, other, areas, name):
     if other in areas:
-        return room == "cli" or (room == "reconcilers" and area in ("", other))
+        return room == "cli" or (room == "reconcilers" and (area in ("", other) or other in SHARED_AREAS))
     if other == room or "*" in MAY_INCLUDE[room]:
         return True
     return other in MAY_INCLUDE[room] and name in ONLY_IN.get((room, other), {name})
