@@ -1,217 +1,44 @@
 #include "database/mysql.hpp"
 
-#include "base/async.hpp"
-#include "base/limits.hpp"
-#include "base/random.hpp"
+#include "database/engine_server.hpp"
 #include "database/mysql_act.hpp"
 #include "database/mysql_read.hpp"
 
-#include <algorithm>
-#include <set>
 #include <utility>
 
 namespace ocim::database {
 
 namespace {
 
-/// A server has 151 connections by default and they are the tenants'.
-constexpr std::size_t sessions_max = 2;
-/// An idle session is kept for a burst of work only: whether the server cut it off since shows at its next use.
-constexpr Duration idle_max{10'000};
-/// Jobs between two returns to the loop, so that results show as they come.
-constexpr std::size_t slice_max = 8;
+struct MySQL {
+    using Connection = mysql::Connection;
+    mysql::ConnectionSettings settings;
+    std::string metadata;
 
-using mysql::Connection;
-using mysql::Job;
-
-class MySQL final : public Server {
-public:
-    MySQL(mysql::ConnectionSettings settings, std::string metadata, const runtime::Services& services)
-        : settings_(std::move(settings)), metadata_(std::move(metadata)), services_(services) {}
-
-    awaitable<Result<Snapshot>> observe() override {
-        Session session(*this);
-        CO_CHECK(co_await take(session));
-        auto work = [connection = session.connection, metadata = metadata_]() -> Result<Snapshot> {
-            auto reading = mysql::read(*connection, metadata);
-            if (!reading) return std::move(reading).error();
-            return mysql::snapshot_of(*reading, connection->dialect(), metadata, connection->own_account());
-        };
-        co_return co_await call(session, std::move(work));
+    std::string place() const { return settings.host + ":" + std::to_string(settings.port); }
+    Result<std::unique_ptr<Connection>> connect(Patience patience) const {
+        auto chosen = settings;
+        if (patience == Patience::of_a_probe) chosen.connect_seconds = chosen.reply_seconds = 3;
+        return Connection::open(chosen);
     }
-
-    awaitable<void> act(std::vector<Action> actions, runtime::Results<Key, Thing>& results) override {
-        auto jobs = queue(std::move(actions));
-        Session session(*this);
-        auto begun = co_await take(session);
-        if (begun) begun = co_await prepare(session, jobs);
-        std::set<Key> failed;
-        for (std::size_t next = 0; next < jobs.size();) {
-            auto slice = take_slice(jobs, next, failed);
-            std::vector<Job> tried = slice;
-            Result<Outcomes> outcomes = begun ? Result<Outcomes>(Outcomes()) : Result<Outcomes>(begun.error());
-            if (begun) outcomes = co_await perform(session, std::move(slice));
-            for (std::size_t i = 0; i < tried.size(); ++i) {
-                auto result = outcomes ? std::move((*outcomes)[i]) : Result<mysql::Done>(outcomes.error());
-                if (!result) failed.insert(tried[i].action.key);
-                if (!result && result.error().error_class == ErrorClass::unreachable)
-                    begun = without_doubt(result.error());  // the session is gone; what was not begun has no effect
-                results.set(tried[i].index, std::move(result));
-            }
-        }
+    Result<Snapshot> look(Connection& connection) const {
+        auto reading = mysql::read(connection, metadata);
+        if (!reading) return std::move(reading).error();
+        return mysql::snapshot_of(*reading, connection.dialect(), metadata, connection.own_account());
     }
-
-    awaitable<Result<void>> probe() override {
-        auto settings = settings_;
-        settings.connect_seconds = settings.reply_seconds = 3;
-        auto work = [settings = std::move(settings)]() -> Result<void> {
-            auto connection = Connection::open(settings);
-            if (!connection) return std::move(connection).error();
-            return {};
-        };
-        auto answer = co_await services_.blocking.call(std::move(work));
-        co_return placed(std::move(answer));
+    Result<void> prepare(Connection& connection, std::vector<Job>& jobs) const {
+        return mysql::prepare(connection, metadata, jobs);
     }
-
-private:
-    /// One of our few sessions, given back at the end unless it broke or was left in the middle of a call.
-    struct Session {
-        explicit Session(MySQL& of) : owner(of) {}
-        Session(const Session&) = delete;
-        Session& operator=(const Session&) = delete;
-        ~Session() {
-            if (held) owner.give(usable ? std::move(connection) : nullptr);
-        }
-        MySQL& owner;
-        bool held = false, usable = false;
-        std::shared_ptr<Connection> connection;  // shared with the thread that a cancelled caller may leave behind
-    };
-
-    awaitable<Result<void>> take(Session& session) {
-        const auto deadline = services_.clock.now() + limits::external_call_max;
-        while (busy_ >= sessions_max) {
-            const bool in_time = co_await freed_.wait_until(services_.clock, deadline);
-            if (!in_time) co_return Error{ErrorClass::transient, place() + ": our sessions there are all at work"};
-        }
-        ++busy_;
-        session.held = true;
-        std::erase_if(idle_, [&](const Idle& idle) { return services_.clock.now() - idle.since > idle_max; });
-        if (!idle_.empty()) {
-            session.connection = std::move(idle_.back().connection);
-            idle_.pop_back();
-            session.usable = true;
-            co_return Result<void>();
-        }
-        auto work = [settings = settings_] { return Connection::open(settings); };
-        auto opened = co_await services_.blocking.call(std::move(work));
-        if (!opened) co_return placed(Result<void>(std::move(opened).error()));
-        session.connection = *std::move(opened);
-        session.usable = true;
-        co_return Result<void>();
+    Result<Done> perform(Connection& connection, const Job& job) const {
+        return mysql::perform(connection, metadata, job);
     }
-
-    void give(std::shared_ptr<Connection> connection) {
-        --busy_;
-        if (connection) idle_.push_back({std::move(connection), services_.clock.now()});
-        freed_.notify();
-    }
-
-    /// Runs `work`, which uses the session, on a thread.
-    template <class F>
-    auto call(Session& session, F work) -> awaitable<decltype(work())> {
-        session.usable = false;  // until it has come back
-        auto result = co_await services_.blocking.call(std::move(work));
-        session.usable = result || result.error().error_class != ErrorClass::unreachable;
-        co_return placed(std::move(result));
-    }
-
-    awaitable<Result<void>> prepare(Session& session, std::vector<Job>& jobs) {
-        auto work = [connection = session.connection, metadata = metadata_,
-                     jobs]() mutable -> Result<std::vector<Job>> {
-            auto done = mysql::prepare(*connection, metadata, jobs);
-            if (!done) return std::move(done).error();
-            return std::move(jobs);
-        };
-        CO_TRY(auto prepared, co_await call(session, std::move(work)));
-        jobs = std::move(prepared);
-        co_return Result<void>();
-    }
-
-    using Outcomes = std::vector<Result<mysql::Done>>;
-    /// The result of each; after the session broke, the same error for all that were not begun.
-    awaitable<Result<Outcomes>> perform(Session& session, std::vector<Job> jobs) {
-        auto work = [connection = session.connection, metadata = metadata_, place = place(),
-                     jobs = std::move(jobs)]() -> Result<Outcomes> {
-            Outcomes out;
-            for (const auto& job : jobs) {
-                const bool broken =
-                    !out.empty() && !out.back() && out.back().error().error_class == ErrorClass::unreachable;
-                auto done = broken ? Result<mysql::Done>(without_doubt(out.back().error()))
-                                   : mysql::perform(*connection, metadata, job);
-                if (!done && !broken) done = std::move(done).error().within(place);
-                out.push_back(std::move(done));
-            }
-            return out;
-        };
-        auto outcomes = co_await call(session, std::move(work));
-        if (outcomes && !outcomes->back() && outcomes->back().error().error_class == ErrorClass::unreachable)
-            session.usable = false;
-        co_return outcomes;
-    }
-
-    /// The next jobs of one rank, so that what stands on them is known to have failed before it is tried.
-    static std::vector<Job> take_slice(std::vector<Job>& jobs, std::size_t& next, const std::set<Key>& failed) {
-        std::vector<Job> out;
-        const auto rank = mysql::rank(jobs[next].action.verb);
-        while (next < jobs.size() && out.size() < slice_max && mysql::rank(jobs[next].action.verb) == rank) {
-            auto& job = out.emplace_back(std::move(jobs[next++]));
-            for (const auto& key : mysql::grounds(job.action))
-                if (failed.contains(key) && !job.refused)
-                    job.refused = Error{ErrorClass::conflict, mysql::note_name(key) + " was not made"};
-        }
-        return out;
-    }
-
-    std::vector<Job> queue(std::vector<Action> actions) {
-        std::vector<Job> jobs;
-        for (std::size_t i = 0; i < actions.size(); ++i) {
-            auto& job = jobs.emplace_back();
-            job.index = i;
-            job.action = std::move(actions[i]);
-            if (!job.action.password.empty()) job.salt = services_.random.text(20, alphanumerics);
-        }
-        std::ranges::sort(jobs, {}, [](const Job& job) { return std::pair(mysql::rank(job.action.verb), job.index); });
-        return jobs;
-    }
-
-    static Error without_doubt(Error error) {
-        error.outcome_unknown = false;
-        return error;
-    }
-    std::string place() const { return settings_.host + ":" + std::to_string(settings_.port); }
-    template <class T>
-    Result<T> placed(Result<T> result) const {
-        if (result) return result;
-        return std::move(result).error().within(place());
-    }
-
-    struct Idle {
-        std::shared_ptr<Connection> connection;
-        Instant since;
-    };
-    mysql::ConnectionSettings settings_;
-    std::string metadata_;
-    runtime::Services services_;
-    std::vector<Idle> idle_;
-    std::size_t busy_ = 0;
-    Signal freed_;
 };
 
 }  // namespace
 
 std::unique_ptr<Server> open_mysql(mysql::ConnectionSettings settings, std::string metadata,
                                    const runtime::Services& services) {
-    return std::make_unique<MySQL>(std::move(settings), std::move(metadata), services);
+    return std::make_unique<EngineServer<MySQL>>(MySQL{std::move(settings), std::move(metadata)}, services);
 }
 
 }  // namespace ocim::database

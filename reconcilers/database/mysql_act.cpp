@@ -20,10 +20,6 @@ bool creates(Verb verb) { return verb == Verb::create_schema || verb == Verb::cr
 /// Whether its note is written first. A new password's is, because the fingerprint is in it.
 bool notes(Verb verb) { return creates(verb) || verb == Verb::mark || verb == Verb::alter_user; }
 
-Error appeared(const Key& key) {
-    return {ErrorClass::conflict, note_name(key) + " was made by somebody else meanwhile: it is looked at anew"};
-}
-
 Result<std::map<Key, Note>> notes_now(Connection& connection, const std::string& metadata,
                                       const std::vector<Key>& keys) {
     auto found = connection.query(read_notes(metadata, keys));
@@ -43,10 +39,6 @@ Result<std::set<Key>> there_now(Connection& connection, const std::vector<Key>& 
     for (const auto& row : found->rows)
         if (auto key = key_of_note(row[0].value_or(""), row[1].value_or(""))) out.insert(*std::move(key));
     return out;
-}
-
-bool same_owner(const runtime::Mark& left, const runtime::Mark& right) {
-    return left.installation == right.installation && left.namespace_name == right.namespace_name;
 }
 
 /// Prepares up to jobs_max jobs.
@@ -146,29 +138,6 @@ Result<Done> run(Connection& connection, const std::vector<std::string>& stateme
 }
 
 }  // namespace
-
-int rank(Verb verb) {
-    switch (verb) {
-        case Verb::mark: return 0;
-        case Verb::create_schema: return 1;
-        case Verb::alter_schema: return 2;
-        case Verb::create_user: return 3;
-        case Verb::alter_user: return 4;
-        case Verb::grant: return 5;
-        case Verb::revoke: return 6;
-        case Verb::drop_user: return 7;
-        case Verb::drop_schema: return 8;
-        case Verb::forget: break;
-    }
-    return 9;
-}
-
-std::vector<Key> grounds(const Action& action) {
-    if (action.verb != Verb::grant) return {};
-    std::vector<Key> out{{Key::Kind::user, action.key.name, action.key.host, ""}};
-    if (action.key.database != whole_server) out.push_back({Key::Kind::schema, plain(action.key.database), "", ""});
-    return out;
-}
 
 Result<void> prepare(Connection& connection, const std::string& metadata, std::vector<Job>& jobs) {
     std::vector<Job*> noted;

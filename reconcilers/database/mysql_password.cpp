@@ -116,8 +116,4 @@ std::string salted_hash(const Secret& password, std::string_view salt) {
     return "$A$005$" + std::string(salt) + sha_crypt(password, salt);
 }
 
-std::string fingerprint(const std::string& hash, const Secret& password) {
-    return hex(Digest(EVP_sha256()).add(hash).add("\n").add(password.reveal()).end(), "0123456789abcdef");
-}
-
 }  // namespace ocim::database::mysql

@@ -30,7 +30,8 @@ std::string_view kind_text(Key::Kind kind) {
     switch (kind) {
         case Key::Kind::schema: return "schema";
         case Key::Kind::user: return "user";
-        case Key::Kind::grant: break;
+        case Key::Kind::grant:
+        case Key::Kind::server: break;
     }
     return "grant";
 }
@@ -39,7 +40,7 @@ std::string_view kind_text(Key::Kind kind) {
 std::string tuples(const std::vector<Key>& keys) {
     std::string out;
     for (const auto& key : keys)
-        out += (out.empty() ? "((" : ",(") + literal(kind_text(key.kind)) + "," + literal(note_name(key)) + ")";
+        out += (out.empty() ? "((" : ",(") + literal(kind_text(key.kind)) + "," + literal(thing_name(key)) + ")";
     return out + ")";
 }
 
@@ -64,22 +65,6 @@ std::string identified(const Dialect& dialect, const std::string& hash) {
 
 std::string identifier(std::string_view name) { return quoted(name, '`'); }
 std::string literal(std::string_view text) { return quoted(text, '\''); }
-std::string pattern(std::string_view name) {
-    std::string out;
-    for (const char c : name) {
-        if (c == '_' || c == '%' || c == '\\') out += '\\';
-        out += c;
-    }
-    return out;
-}
-std::string plain(std::string_view pattern) {
-    std::string out;
-    for (std::size_t i = 0; i < pattern.size(); ++i) {
-        if (pattern[i] == '\\' && i + 1 < pattern.size()) ++i;
-        out += pattern[i];
-    }
-    return out;
-}
 std::string account(const Key& key) { return literal(key.name) + "@" + literal(key.host); }
 
 std::string privilege_of_column(std::string_view column) {
@@ -176,8 +161,6 @@ std::vector<std::string> make_notes(std::string_view metadata) {
                 " PRIMARY KEY (kind, name)) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"};
 }
 
-std::string note_name(const Key& key) { return key.kind == Key::Kind::user ? key.name + "@" + key.host : key.name; }
-
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name) {
     if (kind == "schema") return Key{Key::Kind::schema, std::string(name), "", ""};
     const auto at = name.find('@');
@@ -199,7 +182,7 @@ std::string write_notes(std::string_view metadata, const std::vector<Note>& note
     for (const auto& note : notes) {
         out += first ? "(" : ", (";
         first = false;
-        for (const auto& text : {std::string(kind_text(note.key.kind)), note_name(note.key), note.mark.installation,
+        for (const auto& text : {std::string(kind_text(note.key.kind)), thing_name(note.key), note.mark.installation,
                                  note.mark.namespace_name, note.mark.uid})
             out += literal(text) + ", ";
         out += std::string(note.mark.retained ? "1" : "0") + ", " + literal(note.fingerprint) + ")";

@@ -2,7 +2,7 @@
 
 #include "base/result.hpp"
 #include "base/secret.hpp"
-#include "database/server.hpp"
+#include "database/job.hpp"
 
 #include <string>
 #include <string_view>
@@ -23,10 +23,6 @@ struct Dialect {
 
 std::string identifier(std::string_view name);  ///< `a``b`
 std::string literal(std::string_view text);     ///< 'a''b'
-/// A schema's name as a GRANT matches it alone: "_" and "%" stand for others unless a backslash says no.
-std::string pattern(std::string_view name);
-/// The name that pattern() was given.
-std::string plain(std::string_view pattern);
 /// 'user'@'host'
 std::string account(const Key& key);
 
@@ -39,10 +35,6 @@ std::string native_hash(const Secret& password);
 std::string sha_crypt(const Secret& password, std::string_view salt);
 /// caching_sha2_password: "$A$005$", the salt (20 characters) and SHA-crypt's digest.
 std::string salted_hash(const Secret& password, std::string_view salt);
-/// Says whether `password` is the one that the account was given with `hash`, without those rounds. It is kept beside
-/// our note of the account.
-std::string fingerprint(const std::string& hash, const Secret& password);
-
 // --- reading
 
 /// "Create_tmp_table_priv" -> "CREATE TEMPORARY TABLES"; "" for a column that is no privilege.
@@ -67,7 +59,6 @@ struct Note {
     runtime::Mark mark;
     std::string fingerprint;  ///< of an account; "" leaves what is there
 };
-std::string note_name(const Key& key);
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name);
 std::string read_notes(std::string_view metadata);
 std::string read_notes(std::string_view metadata, const std::vector<Key>& keys);

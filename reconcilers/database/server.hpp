@@ -15,7 +15,12 @@
 namespace ocim::database {
 
 struct Key {
-    enum class Kind { schema, user, grant };
+    enum class Kind {
+        schema,
+        user,
+        grant,
+        server,  ///< one, without a name: what the server itself is; where it is not there, it is MySQL
+    };
     Kind kind = Kind::schema;
     std::string name;  ///< of the schema, or of the account
     std::string host;  ///< of the account: where it may come from
@@ -25,6 +30,9 @@ struct Key {
 };
 inline constexpr std::string_view whole_server = "*";
 
+/// What a server understands.
+enum class Engine { mysql, postgresql };
+
 struct Thing {
     // schema and user
     std::optional<runtime::Mark> mark;
@@ -32,6 +40,7 @@ struct Thing {
     bool reserved = false;  ///< the server's own, or the account we use: nobody may take it
     // schema
     std::string character_set, collation;
+    bool whole = true;  ///< false: its owner, its groups or the rights of everybody are not as we make them
     // user
     enum class Login {
         native,   ///< `hash` alone says whether a password fits
@@ -41,6 +50,8 @@ struct Thing {
     Login login = Login::native;
     std::string hash, fingerprint;
     bool locked = false;
+    // server
+    Engine engine = Engine::mysql;
     // grant: "SELECT", …; "ALL" stands for everything but "GRANT OPTION"
     std::set<std::string> privileges;
 
@@ -48,6 +59,11 @@ struct Thing {
 };
 
 using Snapshot = std::map<Key, Thing>;
+
+inline Engine engine_of(const Snapshot& seen) {
+    const auto found = seen.find({Key::Kind::server, "", "", ""});
+    return found == seen.end() ? Engine::mysql : found->second.engine;
+}
 
 struct Action {
     enum class Verb {

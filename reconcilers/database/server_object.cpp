@@ -1,4 +1,5 @@
 #include "database/mysql.hpp"
+#include "database/postgresql.hpp"
 #include "database/script.hpp"
 #include "database/tenant.hpp"
 #include "runtime/backend_spec.hpp"
@@ -14,12 +15,12 @@ namespace {
 
 constexpr std::string_view secrets_namespace = "ocim-system";
 
-using Tls = crd::DatabaseServer::Spec::Mysql::Tls;
-
 bool loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
-mysql::ConnectionSettings::Tls protection(const crd::DatabaseServer::Spec::Mysql& server) {
-    using Out = mysql::ConnectionSettings::Tls;
+/// `Out` is the driver's word for what the spec of its provider says.
+template <class Out, class Provider>
+Out protection(const Provider& server) {
+    using Tls = typename Provider::Tls;
     if (!server.tls.mode) return loopback(server.host) ? Out::disabled : Out::verify_identity;
     switch (*server.tls.mode) {
         case Tls::Mode::verify_identity: return Out::verify_identity;
@@ -29,9 +30,9 @@ mysql::ConnectionSettings::Tls protection(const crd::DatabaseServer::Spec::Mysql
     return Out::disabled;
 }
 
-/// The client library reads authorities from a file only.
+/// The client libraries read authorities from a file only.
 Result<std::string> write_authorities(const std::string& directory, const std::string& name, const Secret& pem) {
-    const auto path = directory + "/mysql-ca-" + name + ".pem";
+    const auto path = directory + "/database-ca-" + name + ".pem";
     {
         std::ofstream file(path + ".new", std::ios::binary | std::ios::trunc);
         file << pem.reveal();
@@ -42,32 +43,71 @@ Result<std::string> write_authorities(const std::string& directory, const std::s
     return path;
 }
 
+template <class Provider>
+Result<std::string> authorities(const Provider& server, const std::string& name, const runtime::Inputs& inputs,
+                                const std::string& data_directory) {
+    if (!server.tls.ca_ref) return std::string();
+    const std::string where(secrets_namespace);
+    const auto pem = inputs.secret(where, server.tls.ca_ref->name, "ca.crt");
+    if (!pem || pem->empty())
+        return Error{ErrorClass::invalid, "Secret " + where + "/" + server.tls.ca_ref->name + " has no key \"ca.crt\""};
+    return write_authorities(data_directory, name, *pem);
+}
+
+Result<std::unique_ptr<Server>> open_mysql_server(const crd::DatabaseServer& backend, const runtime::Inputs& inputs,
+                                                  const runtime::Services& services, std::string username,
+                                                  Secret password) {
+    auto settings = server_settings(backend, inputs, services.data_directory);
+    if (!settings) return std::move(settings).error();
+    settings->username = std::move(username);
+    settings->password = std::move(password);
+    return open_mysql(*std::move(settings), backend.spec.mysql->meta_database, services);
+}
+
+Result<std::unique_ptr<Server>> open_postgresql_server(const crd::DatabaseServer& backend,
+                                                       const runtime::Inputs& inputs, const runtime::Services& services,
+                                                       std::string username, Secret password) {
+    const auto& server = *backend.spec.postgresql;
+    auto ca_file = authorities(server, backend.metadata.name, inputs, services.data_directory);
+    if (!ca_file) return std::move(ca_file).error();
+    postgresql::ConnectionSettings settings;
+    settings.host = server.host;
+    settings.port = static_cast<std::uint16_t>(server.port);
+    settings.database = server.database;
+    settings.tls = protection<postgresql::ConnectionSettings::Tls>(server);
+    settings.ca_file = *std::move(ca_file);
+    settings.username = std::move(username);
+    settings.password = std::move(password);
+    return open_postgresql(std::move(settings), services);
+}
+
 }  // namespace
 
 runtime::BackendSettings Tenant::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
 
 std::vector<runtime::Reference> authority_needs(const crd::DatabaseServer& server) {
-    if (!server.spec.mysql.tls.ca_ref) return {};
-    return {{api::secret_kind, std::string(secrets_namespace), server.spec.mysql.tls.ca_ref->name}};
+    std::vector<runtime::Reference> out;
+    const auto note = [&out](const auto& provider) {
+        if (provider && provider->tls.ca_ref)
+            out.push_back({api::secret_kind, std::string(secrets_namespace), provider->tls.ca_ref->name});
+    };
+    note(server.spec.mysql);
+    note(server.spec.postgresql);
+    return out;
 }
 
 Result<mysql::ConnectionSettings> server_settings(const crd::DatabaseServer& backend, const runtime::Inputs& inputs,
                                                   const std::string& data_directory) {
-    const std::string where(secrets_namespace);
-    const auto& server = backend.spec.mysql;
+    if (!backend.spec.mysql)
+        return Error{ErrorClass::invalid, "DatabaseServer " + backend.metadata.name + " has no spec.mysql"};
+    const auto& server = *backend.spec.mysql;
+    auto ca_file = authorities(server, backend.metadata.name, inputs, data_directory);
+    if (!ca_file) return std::move(ca_file).error();
     mysql::ConnectionSettings settings;
     settings.host = server.host;
     settings.port = static_cast<std::uint16_t>(server.port);
-    settings.tls = protection(server);
-    if (server.tls.ca_ref) {
-        const auto pem = inputs.secret(where, server.tls.ca_ref->name, "ca.crt");
-        if (!pem || pem->empty())
-            return Error{ErrorClass::invalid,
-                         "Secret " + where + "/" + server.tls.ca_ref->name + " has no key \"ca.crt\""};
-        auto path = write_authorities(data_directory, backend.metadata.name, *pem);
-        if (!path) return std::move(path).error();
-        settings.ca_file = *std::move(path);
-    }
+    settings.tls = protection<mysql::ConnectionSettings::Tls>(server);
+    settings.ca_file = *std::move(ca_file);
     return settings;
 }
 
@@ -85,11 +125,10 @@ Result<std::unique_ptr<Server>> Tenant::open(const Backend& backend, const runti
     const auto password = inputs.secret(where, backend.spec.credentials_ref.name, "password");
     if (!username || username->empty()) return Error{ErrorClass::auth, secret + " has no key \"username\""};
     if (!password) return Error{ErrorClass::auth, secret + " has no key \"password\""};
-    auto settings = server_settings(backend, inputs, services.data_directory);
-    if (!settings) return std::move(settings).error();
-    settings->username = username->reveal();
-    settings->password = *password;
-    return open_mysql(*std::move(settings), backend.spec.mysql.meta_database, services);
+    if (backend.spec.mysql) return open_mysql_server(backend, inputs, services, username->reveal(), *password);
+    if (backend.spec.postgresql)
+        return open_postgresql_server(backend, inputs, services, username->reveal(), *password);
+    return Error{ErrorClass::invalid, "exactly one provider is needed: mysql or postgresql"};
 }
 
 }  // namespace ocim::database

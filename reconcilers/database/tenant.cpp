@@ -96,7 +96,8 @@ runtime::Report<Object> Tenant::report(const Object& object, const runtime::Inpu
          ++it)
         out.findings = {shadowed(it->first.host)};
 
-    const auto wrong = problems(object);
+    auto wrong = problems(object);
+    if (wrong.empty()) wrong = problems_on(object, engine_of(seen));
     if (!wrong.empty())
         out.verdict = {State::stalled, "InvalidSpec", wrong.front().field + ": " + wrong.front().message};
     else if (!foreign.empty())

@@ -50,5 +50,7 @@ api::SecretKeyRef password_ref(const crd::DatabaseTenant& object, const crd::Dat
 
 /// What the schema cannot say is wrong with a spec; each names its field.
 std::vector<api::Cause> problems(const crd::DatabaseTenant& object);
+/// What the server that it is on does not know.
+std::vector<api::Cause> problems_on(const crd::DatabaseTenant& object, Engine engine);
 
 }  // namespace ocim::database

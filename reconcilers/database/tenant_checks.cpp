@@ -1,3 +1,4 @@
+#include "database/postgresql_sql.hpp"
 #include "database/tenant.hpp"
 
 #include <algorithm>
@@ -19,8 +20,13 @@ bool of_server(Privilege privilege) {
         case Privilege::reload:
         case Privilege::replication_client:
         case Privilege::replication_slave:
-        case Privilege::show_databases: return true;
+        case Privilege::show_databases:
+        case Privilege::createdb:
+        case Privilege::createrole:
+        case Privilege::replication: return true;
         case Privilege::all:
+        case Privilege::connect:
+        case Privilege::temporary:
         case Privilege::select:
         case Privilege::insert:
         case Privilege::update:
@@ -65,7 +71,57 @@ void check_grants(const User& user, const std::string& at, const std::set<std::s
     }
 }
 
+std::set<std::string> words_of(const User::Grant& grant) {
+    std::set<std::string> out;
+    for (const auto privilege : grant.privileges) out.emplace(api::encode(privilege).as_string());
+    return out;
+}
+
+void check_for_mysql(const User& user, const std::string& at, std::vector<api::Cause>& out) {
+    static constexpr std::array others{std::string_view("CONNECT"), std::string_view("TEMPORARY"),
+                                       std::string_view("CREATEDB"), std::string_view("CREATEROLE"),
+                                       std::string_view("REPLICATION")};
+    for (std::size_t i = 0; i < user.grants.size(); ++i)
+        for (const auto& word : words_of(user.grants[i]))
+            if (std::ranges::find(others, word) != others.end())
+                out.push_back(
+                    cause(at + ".grants[" + std::to_string(i) + "].privileges", word, "is known to PostgreSQL only"));
+}
+
+void check_for_postgresql(const User& user, const std::string& at, std::vector<api::Cause>& out) {
+    if (user.name.starts_with("pg_") || user.name == "postgres")
+        out.push_back(cause(at + ".name", user.name, "is the server's own"));
+    if (user.host != "%")
+        out.push_back(cause(at + ".host", user.host, "on PostgreSQL pg_hba.conf says who may come from where"));
+    for (std::size_t i = 0; i < user.grants.size(); ++i) {
+        std::string wrong;
+        if (!postgresql::understood(words_of(user.grants[i]), user.grants[i].database == whole_server, wrong))
+            out.push_back(cause(at + ".grants[" + std::to_string(i) + "].privileges", wrong,
+                                "PostgreSQL has ALL, SELECT, or SELECT with INSERT, UPDATE and DELETE, besides CONNECT "
+                                "and TEMPORARY; and of the server CREATEDB, CREATEROLE and REPLICATION"));
+    }
+}
+
 }  // namespace
+
+std::vector<api::Cause> problems_on(const crd::DatabaseTenant& object, Engine engine) {
+    constexpr std::size_t name_max = 63;
+    std::vector<api::Cause> out;
+    for (std::size_t i = 0; i < object.spec.databases.size() && engine == Engine::postgresql; ++i) {
+        const auto& name = object.spec.databases[i].name;
+        const auto field = "spec.databases[" + std::to_string(i) + "].name";
+        if (name == "postgres" || name.starts_with("template"))
+            out.push_back(cause(field, name, "is the server's own"));
+        if (postgresql::group(name, postgresql::Group::writer).size() > name_max)
+            out.push_back(cause(field, name, "has over 56 characters, which PostgreSQL would cut"));
+    }
+    for (std::size_t i = 0; i < object.spec.users.size(); ++i) {
+        const auto at = "spec.users[" + std::to_string(i) + "]";
+        if (engine == Engine::postgresql) check_for_postgresql(object.spec.users[i], at, out);
+        if (engine == Engine::mysql) check_for_mysql(object.spec.users[i], at, out);
+    }
+    return out;
+}
 
 std::vector<api::Cause> problems(const crd::DatabaseTenant& object) {
     static constexpr std::array server_schemas{std::string_view("mysql"), std::string_view("sys"),

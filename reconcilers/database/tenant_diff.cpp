@@ -1,4 +1,6 @@
+#include "database/job.hpp"
 #include "database/mysql_sql.hpp"
+#include "database/postgresql_sql.hpp"
 #include "database/tenant.hpp"
 #include "database/tenant_standing.hpp"
 
@@ -16,24 +18,32 @@ using Verb = Action::Verb;
 using Policy = Object::Spec::DeletionPolicy;
 
 Key grant_key(const Object::Spec::User& user, const std::string& database) {
-    return {Key::Kind::grant, user.name, user.host, database == whole_server ? database : mysql::pattern(database)};
+    return {Key::Kind::grant, user.name, user.host, database == whole_server ? database : pattern(database)};
 }
 
 bool ours(const Thing& thing, const Mark& self) { return ownership(thing.mark, self) == runtime::Ownership::ours; }
 
-std::string collation_of(const Object::Spec::Database& database) {
+std::string collation_of(const Object::Spec::Database& database, Engine engine) {
     if (database.collation) return *database.collation;
+    if (engine == Engine::postgresql)
+        return postgresql::default_collation(postgresql::encoding(database.character_set));
     return database.character_set == "utf8mb4" ? "utf8mb4_unicode_ci" : "";
 }
 
-bool same_charset(std::string_view left, std::string_view right) {
+bool same_charset(std::string_view left, std::string_view right, Engine engine) {
+    if (engine == Engine::postgresql) return postgresql::encoding(left) == postgresql::encoding(right);
     return mysql::canonical_charset(left) == mysql::canonical_charset(right);
+}
+
+bool same_collation(std::string_view left, std::string_view right, Engine engine) {
+    return engine == Engine::postgresql ? left == right
+                                        : mysql::canonical_charset(left) == mysql::canonical_charset(right);
 }
 
 bool fits(const Thing& thing, const Secret& password) {
     switch (thing.login) {
         case Thing::Login::native: return thing.hash == mysql::native_hash(password);
-        case Thing::Login::salted: return thing.fingerprint == mysql::fingerprint(thing.hash, password);
+        case Thing::Login::salted: return thing.fingerprint == fingerprint(thing.hash, password);
         case Thing::Login::unknown: break;
     }
     return false;
@@ -85,7 +95,7 @@ std::vector<Action> without(const Mark& self, const Snapshot& seen, Keep keep, c
             // rights outlive a schema and would hold for the next one of that name; those of our own accounts go with
             // the account, or because they are not wanted
             for (const auto& [grant, held] : seen) {
-                if (grant.kind != Key::Kind::grant || grant.database != mysql::pattern(key.name)) continue;
+                if (grant.kind != Key::Kind::grant || grant.database != pattern(key.name)) continue;
                 const auto owner = seen.find({Key::Kind::user, grant.name, grant.host, ""});
                 if (owner != seen.end() && ours(owner->second, self)) continue;
                 rights.emplace_back(step(Verb::revoke, grant, self)).take = held.privileges;
@@ -101,7 +111,11 @@ std::vector<Action> without(const Mark& self, const Snapshot& seen, Keep keep, c
 class Difference {
 public:
     Difference(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen)
-        : object_(object), inputs_(inputs), seen_(seen), self_(mark_of(object, inputs.installation)) {}
+        : object_(object),
+          inputs_(inputs),
+          seen_(seen),
+          engine_(engine_of(seen)),
+          self_(mark_of(object, inputs.installation)) {}
 
     std::vector<Action> take() {
         std::set<Key> wanted;
@@ -136,10 +150,10 @@ private:
     void schema(const Object::Spec::Database& database) {
         const auto key = schema_key(database.name);
         const bool absent = standing(object_, self_, key, seen_) == Standing::absent;
-        const auto collation = collation_of(database);
+        const auto collation = collation_of(database, engine_);
         auto then = absent ? Thing{} : take_over(key);
-        if (!absent && same_charset(then.character_set, database.character_set) &&
-            (collation.empty() || same_charset(then.collation, collation)))
+        if (!absent && then.whole && same_charset(then.character_set, database.character_set, engine_) &&
+            (collation.empty() || same_collation(then.collation, collation, engine_)))
             return;
         then.mark = self_;
         then.character_set = database.character_set;
@@ -174,6 +188,7 @@ private:
         std::set<std::string> wanted, take;
         for (const auto privilege : grant.privileges) wanted.emplace(api::encode(privilege).as_string());
         if (wanted.contains("ALL")) wanted = {"ALL"};
+        if (engine_ == Engine::postgresql) wanted = postgresql::reduced(std::move(wanted));
         if (const auto found = seen_.find(key); found != seen_.end()) {
             if (found->second.privileges == wanted) return;
             std::ranges::set_difference(found->second.privileges, wanted, std::inserter(take, take.end()));
@@ -190,6 +205,7 @@ private:
     const Object& object_;
     const runtime::Inputs& inputs_;
     const Snapshot& seen_;
+    Engine engine_;
     Mark self_;
     std::vector<Action> actions_;
 };
@@ -220,7 +236,7 @@ std::optional<Secret> password_of(const Object& object, const Object::Spec::User
 }
 
 std::vector<Action> Tenant::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
-    if (!problems(object).empty()) return {};
+    if (!problems(object).empty() || !problems_on(object, engine_of(seen)).empty()) return {};
     return Difference(object, inputs, seen).take();
 }
 

@@ -22,8 +22,16 @@ bool admits(const Labels& selector, const api::Metadata& metadata) {
     });
 }
 
+/// Whether Open edX can live there.
+template <class Backend>
+bool fits(const Backend&) {
+    return true;
+}
+bool fits(const crd::DatabaseServer& server) { return server.spec.mysql.has_value(); }
+
 template <class Backend>
 bool open_to(const Backend& backend, const std::string& namespace_) {
+    if (!fits(backend)) return false;
     if (!backend.spec.accepts_new_tenants || backend.metadata.deleting()) return false;
     const auto& allowed = backend.spec.allowed_namespaces;
     return allowed.empty() || std::ranges::find(allowed, namespace_) != allowed.end();
@@ -111,7 +119,9 @@ void note_unmatched(const std::optional<Selector>& selector, const char* field, 
                     std::vector<std::string>& out) {
     const auto labels = labels_of(selector);
     const auto all = inputs.all<Backend>();
-    if (std::ranges::any_of(all, [&](const auto& backend) { return admits(labels, backend.metadata); })) return;
+    if (std::ranges::any_of(all,
+                            [&](const auto& backend) { return fits(backend) && admits(labels, backend.metadata); }))
+        return;
     out.push_back("spec.placement." + std::string(field) + ": there is no " + std::string(Backend::kind.name) +
                   " with " + text_of(labels));
 }

@@ -49,7 +49,9 @@ Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteS
     if (placement->mysql) {
         const auto server = inputs.get<crd::DatabaseServer>("", *placement->mysql);
         if (!server) return gone("DatabaseServer", *placement->mysql, "holds the databases");
-        site.mysql = MySqlAccess{server->spec.mysql.host, server->spec.mysql.port, names->database.value_or(""),
+        if (!server->spec.mysql)
+            return Error{ErrorClass::invalid, "DatabaseServer " + *placement->mysql + " is no MySQL server"};
+        site.mysql = MySqlAccess{server->spec.mysql->host, server->spec.mysql->port, names->database.value_or(""),
                                  names->mysql_user.value_or(""), secrets.mysql_key};
     }
     if (placement->rabbitmq) {

@@ -23,8 +23,9 @@ using runtime::Verdict;
 crd::DatabaseServer server_object(std::uint16_t port) {
     crd::DatabaseServer out;
     out.metadata.name = "mysql1";
-    out.spec.mysql.host = "127.0.0.1";
-    out.spec.mysql.port = port;
+    out.spec.mysql.emplace();
+    out.spec.mysql->host = "127.0.0.1";
+    out.spec.mysql->port = port;
     out.spec.credentials_ref.name = "admin";
     return out;
 }
@@ -331,9 +332,9 @@ TEST_F(MySQLWithTls, IsHeldToItsCertificate) {
     };
     for (const auto& c : cases) {
         auto object = server_object(mariadb.port());
-        object.spec.mysql.host = c.host;
-        object.spec.mysql.tls.mode = c.mode;
-        if (*c.authorities != '\0') object.spec.mysql.tls.ca_ref = api::LocalRef{c.authorities};
+        object.spec.mysql->host = c.host;
+        object.spec.mysql->tls.mode = c.mode;
+        if (*c.authorities != '\0') object.spec.mysql->tls.ca_ref = api::LocalRef{c.authorities};
         auto server = open(object);
         ASSERT_TRUE(server) << c.reason << ": " << server.error().message;
         const auto seen = loop.run((*server)->observe());
@@ -344,7 +345,7 @@ TEST_F(MySQLWithTls, IsHeldToItsCertificate) {
 
 TEST_F(MySQL, RefusesToSpeakInTheClearElsewhere) {
     auto object = server_object(mariadb.port());
-    object.spec.mysql.tls.mode = crd::DatabaseServer::Spec::Mysql::Tls::Mode::required;
+    object.spec.mysql->tls.mode = crd::DatabaseServer::Spec::Mysql::Tls::Mode::required;
     auto server = open(object);  // which has no certificate
     const auto probed = loop.run((*server)->probe());
     ASSERT_FALSE(probed);

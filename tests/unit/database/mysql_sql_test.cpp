@@ -104,7 +104,7 @@ TEST(MySQLErrors, HaveOneClassEach) {
 TEST(MySQLNotes, KeepTheirKeys) {
     const Key schema{Key::Kind::schema, "wiki", "", ""}, user{Key::Kind::user, "wiki", "10.0.%", ""};
     for (const auto& key : {schema, user})
-        EXPECT_EQ(key_of_note(key.kind == Key::Kind::user ? "user" : "schema", note_name(key)), key);
+        EXPECT_EQ(key_of_note(key.kind == Key::Kind::user ? "user" : "schema", thing_name(key)), key);
     EXPECT_EQ(key_of_note("user", "nobody"), std::nullopt) << "no host";
     EXPECT_EQ(key_of_note("table", "x"), std::nullopt) << "another kind";
     EXPECT_EQ(strike_notes("m", {schema, user}),

@@ -91,14 +91,14 @@ TEST(DatabaseTenant, DiffTable) {
          [](Object&, Snapshot& s) {
              s[wiki].login = Thing::Login::salted;
              s[wiki].hash = "$A$";
-             s[wiki].fingerprint = mysql::fingerprint("$A$", Secret("first"));
+             s[wiki].fingerprint = fingerprint("$A$", Secret("first"));
          },
          {}},
         {"a salted hash that somebody else set",
          [](Object&, Snapshot& s) {
              s[wiki].login = Thing::Login::salted;
              s[wiki].hash = "$B$";
-             s[wiki].fingerprint = mysql::fingerprint("$A$", Secret("first"));
+             s[wiki].fingerprint = fingerprint("$A$", Secret("first"));
          },
          {"set password of user wiki@%"}},
         {"the read-only user can write",
