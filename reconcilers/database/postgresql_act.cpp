@@ -43,9 +43,9 @@ struct Named {
         const auto own_group = group(key.name, Group::owner);
         const auto note = roles.find(own_group);
         const auto database = databases.find(key.name);
-        if (database != databases.end() && database->second.mark) return database->second.mark;
         const bool speaks = database == databases.end() || database->second.owner == own_group;
-        return note != roles.end() && speaks ? note->second.remark.mark : std::nullopt;
+        if (note != roles.end() && speaks && note->second.remark.mark) return note->second.remark.mark;
+        return database == databases.end() ? std::nullopt : database->second.mark;
     }
     std::set<std::string> frame(const std::string& database) const {
         std::set<std::string> out;

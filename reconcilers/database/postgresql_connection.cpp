@@ -30,12 +30,13 @@ using Answer = std::unique_ptr<PGresult, Clear>;
 
 /// The SQLSTATE in "FATAL:  28P01": before a session stands the library tells it in words only.
 std::string state_in(std::string_view text) {
+    constexpr std::string_view severity = "FATAL:  ";
     const auto line = text.substr(0, text.find('\n'));
-    const auto at = line.rfind(' ');
-    const auto word = at == std::string_view::npos ? std::string_view() : line.substr(at + 1);
-    const bool is_state =
-        word.size() == 5 && line.find(':') != std::string_view::npos &&
-        std::ranges::all_of(word, [](char c) { return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z'); });
+    const auto at = line.find(severity);
+    const auto word = at == std::string_view::npos ? std::string_view() : line.substr(at + severity.size());
+    const bool is_state = word.size() == 5 && std::ranges::all_of(word, [](char c) {
+                              return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z');
+                          });
     return is_state ? std::string(word) : "";
 }
 

@@ -57,14 +57,15 @@ void add_databases(const Reading& reading, const std::map<std::string, std::stri
         thing.reserved = databases.is_true(row, "datistemplate") || name == "postgres";
         const auto own_group = group(name, Group::owner);
         const auto own_remark = remarks.find(own_group);
-        thing.mark = parse_remark(databases.cell(row, "remark")).mark;
-        const bool remarked = thing.mark.has_value();
-        // made by us and not yet marked itself: its owner's group was, before there was anything to own
-        if (!remarked && owner == own_group && own_remark != remarks.end())
-            thing.mark = parse_remark(own_remark->second).mark;
+        const auto own_mark = parse_remark(databases.cell(row, "remark")).mark;
+        thing.mark = own_mark;
+        // What its owner's group says goes first: it was marked before there was anything to own, and whoever acts as
+        // the owner can write on the database but not on the group.
+        if (owner == own_group && own_remark != remarks.end())
+            if (auto of_group = parse_remark(own_remark->second).mark) thing.mark = std::move(of_group);
         const auto allowed = doors.groups_with_connect.find(name);
         const std::set<std::string> expected{group(name, Group::writer), group(name, Group::reader)};
-        thing.whole = remarked && owner == own_group && databases.is_true(row, "open") &&
+        thing.whole = own_mark && own_mark == thing.mark && owner == own_group && databases.is_true(row, "open") &&
                       !doors.open_to_all.contains(name) && allowed != doors.groups_with_connect.end() &&
                       allowed->second == expected && own_remark != remarks.end() &&
                       parse_remark(own_remark->second).mark == thing.mark;

@@ -1,94 +1,16 @@
-#include "support/postgresql.hpp"
-#include "base/async.hpp"
-#include "net/tls.hpp"
-#include "support/contract.hpp"
-#include "support/door.hpp"
-#include "support/scripted_peer.hpp"
-#include "unit/database/sample.hpp"
+#include "integration/database/postgresql.hpp"
 
-#include <gtest/gtest.h>
-#include <chrono>
+#include <functional>
 
 namespace ocim::database {
 namespace {
 
-using namespace std::chrono_literals;
-using ocim::test::RealLoop;
-using ocim::test::Visitor;
 using Object = crd::DatabaseTenant;
 using Privilege = Object::Spec::User::Grant::Privilege;
+using ocim::test::Visitor;
+using test::numbered;
 
-crd::DatabaseServer server_object(std::uint16_t port) {
-    crd::DatabaseServer out;
-    out.metadata.name = "pg1";
-    out.spec.postgresql.emplace();
-    out.spec.postgresql->host = "127.0.0.1";
-    out.spec.postgresql->port = port;
-    out.spec.credentials_ref.name = "admin";
-    return out;
-}
-
-/// A tenant with one database, an owner and a reader.
-Object numbered(int n) {
-    auto out = test::tenant();
-    const auto name = "sb_" + std::to_string(n);
-    out.metadata.name = "wiki" + std::to_string(n);
-    out.metadata.uid = "uid-" + std::to_string(n);
-    out.spec.server_ref.name = "pg1";
-    out.spec.databases[0].name = name;
-    out.spec.users[0].name = name;
-    out.spec.users[1].name = name + "_ro";
-    for (auto& user : out.spec.users) {
-        user.password_ref = api::SecretKeyRef{"passwords", user.name.ends_with("_ro") ? "reader" : "owner"};
-        user.grants[0].database = name;
-    }
-    return out;
-}
-
-class PostgreSQL : public ::testing::Test {
-protected:
-    PostgreSQL() {
-        server().sql("CREATE ROLE ocim SUPERUSER LOGIN PASSWORD 'admin''s'");
-        inputs.installation = "lab";
-        inputs.add(test::secret("ocim-system", "admin", {{"username", "ocim"}, {"password", "admin's"}}));
-        inputs.add(test::secret("tools", "passwords", {{"owner", owner_password}, {"reader", "second"}}));
-    }
-    void TearDown() override {
-        std::istringstream databases(
-            server().sql("SELECT datname FROM pg_database WHERE NOT datistemplate AND datname <> 'postgres'"));
-        for (std::string name; std::getline(databases, name);)
-            server().sql("DROP DATABASE \"" + name + "\" WITH (FORCE)");
-        server().sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename <> 'postgres'");
-        std::istringstream roles(server().sql("SELECT rolname FROM pg_roles WHERE rolname !~ '^(pg_|postgres$)'"));
-        for (std::string name; std::getline(roles, name);)
-            server().sql("DROP OWNED BY \"" + name + "\"; DROP ROLE \"" + name + "\"");
-    }
-    static void TearDownTestSuite() { shared.reset(); }
-    static ocim::test::PostgreSQL& server() {
-        if (!shared) shared = std::make_unique<ocim::test::PostgreSQL>();
-        return *shared;
-    }
-
-    Result<std::unique_ptr<Server>> open(const crd::DatabaseServer& object) {
-        return Tenant::open(object, inputs, services);
-    }
-    std::unique_ptr<Server> open() {
-        auto opened = open(server_object(server().port()));
-        EXPECT_TRUE(opened) << opened.error().message;
-        return *std::move(opened);
-    }
-    Visitor<Tenant> visitor(Server& system) { return {loop, system, inputs}; }
-
-    inline static std::unique_ptr<ocim::test::PostgreSQL> shared;  // one for all: it takes long to start
-    const std::string owner_password = "p'\"`\\ä 日本;--";
-    ocim::test::TempDir data;
-    RealLoop loop;
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    Metrics metrics;
-    BlockingPool blocking{loop.executor(), "test", 2, 100};
-    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", data.path(), nullptr};
-    runtime::Inputs inputs;
-};
+class PostgreSQL : public test::WithPostgreSQL {};
 
 TEST_F(PostgreSQL, KeepsTheContract) {
     auto system = open();
@@ -203,6 +125,7 @@ TEST_F(PostgreSQL, PutsDriftRight) {
         {"another owner", "ALTER DATABASE sb_1 OWNER TO other"},
         {"nobody may connect", "ALTER DATABASE sb_1 ALLOW_CONNECTIONS false"},
         {"no mark on the owner's group", "COMMENT ON ROLE \"sb_1:owner\" IS NULL"},
+        {"its owner names another", "COMMENT ON DATABASE sb_1 IS 'i=lab o=tools/wiki2 u=uid-2'"},
         {"no account", "DROP OWNED BY sb_1; DROP ROLE sb_1"},
         {"no database", "DROP DATABASE sb_1 WITH (FORCE)"},
     };
@@ -213,7 +136,11 @@ TEST_F(PostgreSQL, PutsDriftRight) {
         EXPECT_FALSE(actions.empty()) << "not seen";
         visit.must(actions);
         EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
-        EXPECT_EQ(server().as("sb_1", owner_password, "SET client_min_messages=error; CREATE TABLE IF NOT EXISTS t (i int)", "sb_1").output, "");
+        EXPECT_EQ(server()
+                      .as("sb_1", owner_password, "SET client_min_messages=error; CREATE TABLE IF NOT EXISTS t (i int)",
+                          "sb_1")
+                      .output,
+                  "");
         EXPECT_EQ(server().as("sb_1_ro", "second", "SELECT * FROM t", "sb_1").output, "");
         EXPECT_NE(server().as("sb_1_ro", "second", "INSERT INTO t VALUES (1)", "sb_1").exit_code, 0);
         EXPECT_EQ(server().sql("SELECT count(*) FROM pg_roles WHERE rolname LIKE 'sb%' AND (rolsuper OR rolcreatedb)"),

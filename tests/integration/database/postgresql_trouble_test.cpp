@@ -1,0 +1,220 @@
+#include "database/job.hpp"
+#include "integration/database/postgresql.hpp"
+#include "net/tls.hpp"
+#include "support/door.hpp"
+#include "support/scripted_peer.hpp"
+
+#include <arpa/inet.h>
+#include <poll.h>
+#include <chrono>
+#include <ctime>
+#include <iostream>
+
+/// A PostgreSQL server in trouble, and one with many tenants.
+namespace ocim::database {
+namespace {
+
+using namespace std::chrono_literals;
+using Object = crd::DatabaseTenant;
+using ocim::test::Visitor;
+using test::numbered;
+using test::postgresql_object;
+
+class PostgreSQLInTrouble : public test::WithPostgreSQL {};
+
+TEST_F(PostgreSQLInTrouble, IsSaidByItsClass) {
+    auto system = open();
+    auto visit = visitor(*system);
+    const auto object = numbered(1);
+    ASSERT_TRUE(loop.run(system->probe()));
+    const auto actions = visit.wanted(object);
+
+    server().service().stop();
+    EXPECT_EQ(visit.look().error().error_class, ErrorClass::unreachable);
+    EXPECT_EQ(loop.run(system->probe()).error().error_class, ErrorClass::unreachable);
+    for (const auto& answer : visit.act(actions)) EXPECT_EQ(answer->error().error_class, ErrorClass::unreachable);
+    server().restart();
+    ASSERT_TRUE(loop.run(system->probe())) << "recovery is automatic";
+    visit.must(visit.wanted(object));
+
+    server().service().freeze();
+    const auto began = loop.clock().now();
+    EXPECT_EQ(loop.run(system->probe()).error().error_class, ErrorClass::unreachable);
+    EXPECT_LT(loop.clock().now() - began, 5s) << "the runtime's limit for a probe";
+    server().service().thaw();
+
+    server().sql("ALTER ROLE ocim PASSWORD 'new'");
+    const auto refused = loop.run(system->probe());
+    EXPECT_EQ(refused.error().error_class, ErrorClass::auth) << refused.error().message;
+    EXPECT_EQ(refused.error().message.find("admin's"), std::string::npos) << "no password in a message";
+    server().sql("ALTER ROLE ocim PASSWORD 'admin''s' NOSUPERUSER");
+    auto poor = open();
+    const auto seen = loop.run(poor->observe());
+    ASSERT_FALSE(seen) << "an account that sees nothing must not say that nothing is there";
+    EXPECT_EQ(seen.error().error_class, ErrorClass::auth) << seen.error().message;
+    server().sql("ALTER ROLE ocim SUPERUSER");
+}
+
+TEST_F(PostgreSQLInTrouble, TakesNobodyElseForAServer) {
+    const struct {
+        const char* reason;
+        std::string text;
+    } cases[] = {{"another protocol", "SSH-2.0-OpenSSH_9.2\r\n"},
+                 {"zeros", std::string(4096, '\0')},
+                 {"a message of 2 GB that never comes", "R\x7f\xff\xff\xff" + std::string(4, '\0')},
+                 {"half a greeting", std::string("R\0\0\0", 4)},
+                 {"silence", ""}};
+    for (const auto& c : cases) {
+        ocim::test::ScriptedPeer peer([&](ocim::test::RawSocket& socket, int) {
+            socket.send(c.text);
+            socket.closes_within(2s);
+        });
+        auto system = open(postgresql_object(peer.port()));
+        ASSERT_TRUE(system);
+        const auto began = loop.clock().now();
+        const auto probed = loop.run((*system)->probe());
+        ASSERT_FALSE(probed) << c.reason;
+        EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << c.reason << ": " << probed.error().message;
+        EXPECT_LT(loop.clock().now() - began, 5s) << c.reason;
+    }
+}
+
+/// Leads to the server, and hangs up instead of passing its `lost`-th answer on. Later connections are led in full.
+class Cut {
+public:
+    Cut(std::uint16_t port, int lost) : port_(port), left_(lost), door_(port) {
+        door_.say([this](ocim::test::RawSocket& client) { relay(client); });
+    }
+    std::uint16_t port() const { return door_.port(); }
+    bool happened() const { return left_ <= 0; }
+
+private:
+    void relay(ocim::test::RawSocket& client) {
+        const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        sockaddr_in address{};
+        address.sin_family = AF_INET;
+        address.sin_port = htons(port_);
+        address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        ocim::test::RawSocket server(fd);
+        if (::connect(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) != 0) return;
+        for (;;) {
+            pollfd ends[] = {{client.descriptor(), POLLIN, 0}, {fd, POLLIN, 0}};
+            if (::poll(ends, 2, 20'000) <= 0) return;
+            const bool from_client = ends[0].revents != 0;
+            char buffer[65536];
+            const auto count = ::recv(from_client ? client.descriptor() : fd, buffer, sizeof buffer, 0);
+            if (count <= 0) return;
+            if (!from_client && --left_ == 0) return;
+            if (!(from_client ? server : client).send({buffer, static_cast<std::size_t>(count)})) return;
+        }
+    }
+    std::uint16_t port_;
+    std::atomic<int> left_;
+    ocim::test::Door door_;
+};
+
+TEST_F(PostgreSQLInTrouble, ConvergesWhicheverAnswerIsLost) {
+    const auto object = numbered(1);
+    auto direct = open();
+    auto look = visitor(*direct);
+    const auto sweep = [&](bool deleting) {
+        bool cut_one = true;
+        int lost = 1;
+        for (; cut_one && lost < 200; ++lost) {
+            SCOPED_TRACE((deleting ? "deleting, answer " : "creating, answer ") + std::to_string(lost));
+            if (deleting) look.must(look.wanted(object));
+            const auto actions = look.wanted(object, deleting);
+            Cut cut(server().port(), lost);
+            auto opened = open(postgresql_object(cut.port()));
+            auto through = visitor(**opened);
+            for (const auto& answer : through.act(actions)) ASSERT_TRUE(answer);
+            cut_one = cut.happened();
+            for (int visits = 0; visits < 3; ++visits) look.act(look.wanted(object, deleting));
+            EXPECT_TRUE(look.wanted(object, deleting).empty());
+            if (!deleting) EXPECT_TRUE(look.ready(object)) << look.report(object).verdict.message;
+            if (!deleting) look.must(look.wanted(object, true));
+            EXPECT_TRUE(Tenant::marked(look.see()).empty()) << "something is left";
+        }
+        EXPECT_GT(lost, 10);
+        EXPECT_FALSE(cut_one) << "there are more answers than were lost";
+    };
+    sweep(false);
+    sweep(true);
+}
+
+TEST_F(PostgreSQLInTrouble, TakesAFewStatementsForManyTenants) {
+    constexpr int count = 50;
+    auto system = open();
+    auto visit = visitor(*system);
+    std::vector<Object> objects;
+    for (int n = 0; n < count; ++n) objects.push_back(numbered(n));
+    const auto actions = visit.wanted(objects);
+    EXPECT_EQ(actions.size(), 5u * count) << "a database, two accounts, two rights each";
+    auto before = server().statements("ocim");
+    visit.act(actions);
+    const auto created = server().statements("ocim") - before;
+    before = server().statements("ocim");
+    const auto seen = visit.see();
+    const auto looked = server().statements("ocim") - before;
+    EXPECT_EQ(looked, 5) << "one look, whatever the number";
+    for (const auto& object : objects)
+        ASSERT_TRUE(Tenant::diff(object, visit.inputs(), seen).empty()) << object.metadata.name;
+    const auto removal = visit.wanted(objects, true);
+    before = server().statements("ocim");
+    visit.act(removal);
+    const auto removed = server().statements("ocim") - before;
+    std::cout << "per 1,000 tenants: create " << created * 1000 / count << ", look " << looked << ", delete "
+              << removed * 1000 / count << " statements\n";
+    EXPECT_GE(created, 5 * count) << "the count counts";
+    EXPECT_LE(created, 12 * count + 8) << "a text of several statements is one";
+    EXPECT_LE(removed, 16 * count + 8);
+    EXPECT_TRUE(Tenant::marked(visit.see()).empty());
+}
+
+TEST_F(PostgreSQLInTrouble, AuditsTenThousandUsersInAFewStatements) {
+    constexpr int tenants = 5, users = 2'000;
+    auto system = open();
+    auto visit = visitor(*system);
+    std::vector<Object> objects;
+    for (int n = 0; n < tenants; ++n) {
+        auto object = numbered(n);
+        object.spec.users.resize(1);
+        objects.push_back(object);
+    }
+    visit.must(visit.wanted(objects));
+    const auto hash = server().sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'sb_0'");
+    const auto verifier = hash.substr(0, hash.size() - 1);
+    const auto print = fingerprint(verifier, Secret(owner_password));
+    for (int n = 0; n < tenants; ++n) {
+        const auto tenant = "sb_" + std::to_string(n);
+        server().sql("DO $do$ BEGIN FOR n IN 1.." + std::to_string(users - 1) +
+                     " LOOP EXECUTE format('CREATE ROLE %1$I "
+                     "LOGIN PASSWORD %2$L IN ROLE %3$I; COMMENT ON ROLE %1$I IS %4$L', '" +
+                     tenant + "_' || n, '" + verifier + "', '" + tenant + ":reader', 'i=lab o=tools/wiki" +
+                     std::to_string(n) + " u=uid-" + std::to_string(n) + " f=" + print + "'); END LOOP; END $do$");
+        for (int user = 1; user < users; ++user) {
+            auto& added = objects[static_cast<std::size_t>(n)].spec.users.emplace_back(objects[0].spec.users[0]);
+            added.name = tenant + "_" + std::to_string(user);
+            added.grants[0] = {tenant, {Object::Spec::User::Grant::Privilege::select}};
+        }
+    }
+    const auto before = server().statements("ocim");
+    const auto began = std::chrono::steady_clock::now();
+    const auto spent = std::clock();
+    const auto seen = visit.see();
+    for (const auto& object : objects) EXPECT_TRUE(Tenant::diff(object, visit.inputs(), seen).empty());
+    const auto cpu = static_cast<double>(std::clock() - spent) / CLOCKS_PER_SEC;
+    const auto wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
+    const auto asked = server().statements("ocim") - before;
+    std::cout << "10,000 users: " << asked << " statements, " << wall << " s, of which " << cpu << " s of ours\n";
+    EXPECT_LT(asked, 10);
+    EXPECT_LT(cpu, 3) << "the wall's time is the machine's";
+    server().sql("ALTER ROLE sb_3_1234 PASSWORD 'other'; GRANT \"sb_1:writer\" TO sb_2_77");
+    const auto drifted = visit.wanted(objects);
+    ASSERT_EQ(drifted.size(), 2u) << "one password, one right";
+    visit.must(drifted);
+    EXPECT_TRUE(visit.wanted(objects).empty());
+}
+
+}  // namespace
+}  // namespace ocim::database
