@@ -1,4 +1,3 @@
-#include "database/job.hpp"
 #include "integration/database/postgresql.hpp"
 #include "net/tls.hpp"
 #include "support/door.hpp"
@@ -7,7 +6,6 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <chrono>
-#include <ctime>
 #include <iostream>
 
 /// A PostgreSQL server in trouble, and one with many tenants.
@@ -169,51 +167,6 @@ TEST_F(PostgreSQLInTrouble, TakesAFewStatementsForManyTenants) {
     EXPECT_LE(created, 12 * count + 8) << "a text of several statements is one";
     EXPECT_LE(removed, 16 * count + 8);
     EXPECT_TRUE(Tenant::marked(visit.see()).empty());
-}
-
-TEST_F(PostgreSQLInTrouble, AuditsTenThousandUsersInAFewStatements) {
-    constexpr int tenants = 5, users = 2'000;
-    auto system = open();
-    auto visit = visitor(*system);
-    std::vector<Object> objects;
-    for (int n = 0; n < tenants; ++n) {
-        auto object = numbered(n);
-        object.spec.users.resize(1);
-        objects.push_back(object);
-    }
-    visit.must(visit.wanted(objects));
-    const auto hash = server().sql("SELECT rolpassword FROM pg_authid WHERE rolname = 'sb_0'");
-    const auto verifier = hash.substr(0, hash.size() - 1);
-    const auto print = fingerprint(verifier, Secret(owner_password));
-    for (int n = 0; n < tenants; ++n) {
-        const auto tenant = "sb_" + std::to_string(n);
-        server().sql("DO $do$ BEGIN FOR n IN 1.." + std::to_string(users - 1) +
-                     " LOOP EXECUTE format('CREATE ROLE %1$I "
-                     "LOGIN PASSWORD %2$L IN ROLE %3$I; COMMENT ON ROLE %1$I IS %4$L', '" +
-                     tenant + "_' || n, '" + verifier + "', '" + tenant + ":reader', 'i=lab o=tools/wiki" +
-                     std::to_string(n) + " u=uid-" + std::to_string(n) + " f=" + print + "'); END LOOP; END $do$");
-        for (int user = 1; user < users; ++user) {
-            auto& added = objects[static_cast<std::size_t>(n)].spec.users.emplace_back(objects[0].spec.users[0]);
-            added.name = tenant + "_" + std::to_string(user);
-            added.grants[0] = {tenant, {Object::Spec::User::Grant::Privilege::select}};
-        }
-    }
-    const auto before = server().statements("ocim");
-    const auto began = std::chrono::steady_clock::now();
-    const auto spent = std::clock();
-    const auto seen = visit.see();
-    for (const auto& object : objects) EXPECT_TRUE(Tenant::diff(object, visit.inputs(), seen).empty());
-    const auto cpu = static_cast<double>(std::clock() - spent) / CLOCKS_PER_SEC;
-    const auto wall = std::chrono::duration<double>(std::chrono::steady_clock::now() - began).count();
-    const auto asked = server().statements("ocim") - before;
-    std::cout << "10,000 users: " << asked << " statements, " << wall << " s, of which " << cpu << " s of ours\n";
-    EXPECT_LT(asked, 10);
-    EXPECT_LT(cpu, 3) << "the wall's time is the machine's";
-    server().sql("ALTER ROLE sb_3_1234 PASSWORD 'other'; GRANT \"sb_1:writer\" TO sb_2_77");
-    const auto drifted = visit.wanted(objects);
-    ASSERT_EQ(drifted.size(), 2u) << "one password, one right";
-    visit.must(drifted);
-    EXPECT_TRUE(visit.wanted(objects).empty());
 }
 
 }  // namespace
