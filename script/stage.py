@@ -162,7 +162,7 @@ class Stage:
         return self.facts.setdefault(f"{name}_PORT", free_port())
 
     def metrics(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port('metrics')}/metrics", timeout=5) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port('metrics')}/metrics", timeout=60) as reply:
             return reply.read().decode()
 
     def kubectl(self, *words, input=None, check=True, seconds=60):
@@ -237,7 +237,7 @@ class Stage:
         word = base64.b64encode(f"{user}:{password or self.facts['RABBITMQ_PASSWORD']}".encode()).decode()
         request.add_header("Authorization", f"Basic {word}")
         try:
-            with urllib.request.urlopen(request, timeout=5) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 return json.load(reply)
         except OSError:
             return None
@@ -265,7 +265,7 @@ class Stage:
             data=json.dumps(body).encode() if body is not None else None,
             headers={"X-API-Key": self.facts["POWERDNS_KEY"], "Accept": "application/json"})
         try:
-            with urllib.request.urlopen(request, timeout=5) as reply:
+            with urllib.request.urlopen(request, timeout=60) as reply:
                 text = reply.read()
                 return json.loads(text) if text else {}
         except OSError:
@@ -363,7 +363,7 @@ class Stage:
             self.facts.update(SUBNET=str(network), GATEWAY=str(network[1]))
             self.apply(self.secret("demo-ssh", {"ssh-privatekey": key.read_text()}),
                        *[m for m in self.manifests(ROOT / "manifests/samples/demo/backends") if m["kind"] == "Cloud"])
-            self.kubectl("wait", "--for=condition=Ready", "cloud/local", "--timeout=60s", seconds=90)
+            self.kubectl("wait", "--for=condition=Ready", "cloud/local", "--timeout=120s", seconds=150)
         return self.facts["GATEWAY"]
 
     def lower_curtain(self):

@@ -21,10 +21,10 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("OCIM") or str(ROOT / "build" / "ocim")
 KUBECTL = os.environ.get("KUBECTL") or str(ROOT / ".deps" / "kubectl" / "kubectl")
 START_SECONDS = 60  # a busy machine
-STOP_SECONDS = 30
+STOP_SECONDS = 60
 
 
-def wait_until(condition, what, seconds=30.0):
+def wait_until(condition, what, seconds=60.0):
     """The first true value of condition(), or a failure that names `what`."""
     end = time.monotonic() + seconds
     while True:

@@ -86,7 +86,7 @@ class Scenario(unittest.TestCase):
         return self.stage.get("instance", name, "-n", "campus")["status"]
 
     def dig(self, name, kind="A"):
-        run = subprocess.run(["dig", "+short", "+time=2", "+tries=2", "@127.0.0.1", "-p", str(self.stage.facts["DNS_PORT"]),
+        run = subprocess.run(["dig", "+short", "+time=10", "+tries=3", "@127.0.0.1", "-p", str(self.stage.facts["DNS_PORT"]),
                               name, kind], capture_output=True, text=True)
         return run.stdout.split()
 
@@ -96,7 +96,7 @@ class Scenario(unittest.TestCase):
         options.write_text(f"[client]\nuser={user}\npassword={password}\nhost={self.stage.facts['MYSQL_HOST']}\n"
                            f"port={self.stage.facts['MYSQL_PORT']}\n")
         return subprocess.run(["mariadb", f"--defaults-file={options}", "-N", "-B", *([database] if database else [])],
-                              input=statement, capture_output=True, text=True, timeout=30)
+                              input=statement, capture_output=True, text=True, timeout=60)
 
     def databases(self):
         return set(self.stage.sql("SHOW DATABASES").stdout.split()) - {
@@ -104,7 +104,7 @@ class Scenario(unittest.TestCase):
 
     def curl(self, host, *words, path="/"):
         port = self.stage.facts["HTTP_PORT"]
-        return subprocess.run(["curl", "-sS", "--max-time", "10", "--resolve", f"{host}:{port}:127.0.0.1", "-o", "-", "-w",
+        return subprocess.run(["curl", "-sS", "--max-time", "60", "--resolve", f"{host}:{port}:127.0.0.1", "-o", "-", "-w",
                                "\n%{http_code}", *words, f"http://{host}:{port}{path}"], capture_output=True, text=True)
 
     def page(self, host="demo.example.test"):
@@ -121,8 +121,8 @@ class Scenario(unittest.TestCase):
 
     def ssh(self, address, *words):
         return subprocess.run(["ssh", "-i", self.stage.path("ssh", "key"), "-o", "StrictHostKeyChecking=no", "-o",
-                               "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=5",
-                               f"root@{address}", *words], capture_output=True, text=True, timeout=60)
+                               "UserKnownHostsFile=/dev/null", "-o", "LogLevel=ERROR", "-o", "ConnectTimeout=30",
+                               f"root@{address}", *words], capture_output=True, text=True, timeout=120)
 
     def machines(self):
         """The machines that there are, by their folders, and the processes that keep them."""

@@ -26,7 +26,7 @@ class Logs(Scenario):
     def printed(self, *words):
         """(exit code, output, errors)"""
         process = self.logs(*words)
-        out, errors = process.communicate(timeout=120)
+        out, errors = process.communicate(timeout=READY)
         return process.returncode, out, errors
 
     def log_on_machine(self, appserver):
@@ -38,17 +38,19 @@ class Logs(Scenario):
         return found["data"]["log"] if found else ""
 
     def test_01_it_is_followed_from_before_the_playbook_begins(self):
-        self.stage.apply(self.instance("slow", configuration={"extraVars": {"DEMO_SECONDS": 6}}))
-        wait_for("there is an AppServer", lambda: self.stage.get("appserver", "slow-1", "-n", "campus"), 60)
+        self.stage.apply(self.instance("slow", configuration={"extraVars": {"DEMO_UNTIL": "/run/go-on"}}))
+        wait_for("there is an AppServer", lambda: self.stage.get("appserver", "slow-1", "-n", "campus"), READY)
         follower = self.logs("appserver/slow-1", "-f")
         lines = []
-        while not any("run for a while" in line for line in lines):
+        while not any("run until it is told to stop" in line for line in lines):
             line = follower.stdout.readline()
             self.assertTrue(line, f"it ended before: {lines} {follower.stderr.read() if not line else ''}")
             lines.append(line)
         phase = self.stage.get("provisioningrun", "slow-1-1", "-n", "campus")["status"].get("phase")
         self.assertEqual(phase, "Running", "lines come while the playbook runs")
-        rest, errors = follower.communicate(timeout=120)
+        address = self.stage.get("appserver", "slow-1", "-n", "campus")["status"]["addresses"][0]
+        self.assertEqual(self.ssh(address, "touch /run/go-on").returncode, 0)
+        rest, errors = follower.communicate(timeout=READY)
         self.assertEqual((follower.returncode, errors), (0, ""))
         self.assertIn("PLAY RECAP", rest, "and to its end")
         self.wait_ready(name="slow")
@@ -61,7 +63,7 @@ class Logs(Scenario):
         self.assertEqual(self.printed("oas/slow-1", "--tail", "2")[1], "".join(whole.splitlines(True)[-2:]))
         self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1")).stdout, whole)
         self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?limitBytes=50").stdout, whole[:50])
-        wait_for("the end is in a ConfigMap", lambda: self.kept("slow-1") == whole, 30)
+        wait_for("the end is in a ConfigMap", lambda: self.kept("slow-1") == whole, 60)
 
     def test_03_what_cannot_be_shown_is_refused_with_its_reason(self):
         for words, said in ((("appserver/nobody",), 'appservers.ocim.opencraft.com "nobody" not found'),
@@ -87,7 +89,7 @@ class Logs(Scenario):
         on_machine = self.log_on_machine("broken-1")
         self.assertTrue(SECRET in on_machine or json.dumps(SECRET)[1:-1] in on_machine or
                         json.dumps(SECRET, ensure_ascii=False)[1:-1] in on_machine, "it is really printed there")
-        wait_for("the end is in a ConfigMap", lambda: "DEMO_FAIL is set" in self.kept("broken-1"), 30)
+        wait_for("the end is in a ConfigMap", lambda: "DEMO_FAIL is set" in self.kept("broken-1"), 60)
         told = self.stage.kubectl("get", "ocim,configmaps,events.events.k8s.io", "-A", "-o", "yaml").stdout + out
         told += self.stage.path("log", "ocim.log").read_text()
         for path in self.stage.path("ocim", "logs").rglob("*.log"):
@@ -98,7 +100,7 @@ class Logs(Scenario):
     def test_05_a_restart_in_the_middle_loses_no_line(self):
         self.stage.apply(self.instance("again", configuration={"extraVars": {"DEMO_SECONDS": 8}}))
         wait_for("it runs", lambda: (self.stage.get("provisioningrun", "again-1-1", "-n", "campus") or {}).get(
-            "status", {}).get("phase") == "Running", 120)
+            "status", {}).get("phase") == "Running", READY)
         self.stage.processes["ocim"].send_signal(signal.SIGKILL)
         self.stage.processes.pop("ocim").wait()
         self.stage.start_ocim()
@@ -110,8 +112,8 @@ class Logs(Scenario):
     def test_06_logs_go_with_their_appserver(self):
         folder = self.stage.path("ocim", "logs", "campus", "x").parent
         self.assertIn("slow-1-1", os.listdir(folder))
-        self.stage.kubectl("delete", "instance", "slow", "broken", "-n", "campus", "--timeout=200s", seconds=230)
-        wait_for("the logs are gone", lambda: not [n for n in os.listdir(folder) if n.startswith(("slow", "broken"))], 30)
+        self.stage.kubectl("delete", "instance", "slow", "broken", "-n", "campus", "--timeout=300s", seconds=330)
+        wait_for("the logs are gone", lambda: not [n for n in os.listdir(folder) if n.startswith(("slow", "broken"))], 60)
         wait_for("and their ends", lambda: self.kept("slow-1") == "" and self.kept("broken-1") == "", 60)
 
     def test_07_also_when_the_machine_went_first(self):
@@ -120,8 +122,8 @@ class Logs(Scenario):
         address = self.stage.get("appserver", "again-1", "-n", "campus")["status"]["addresses"][0]
         self.assertEqual(self.ssh(address, "rm -rf /var/lib/ocim").returncode, 0)
         self.stage.kubectl("delete", "appserver", "again-1", "-n", "campus", "--wait=false")
-        self.stage.kubectl("delete", "instance", "again", "-n", "campus", "--timeout=200s", seconds=230)
-        wait_for("the log is gone", lambda: not [n for n in os.listdir(folder) if n.startswith("again-1")], 30)
+        self.stage.kubectl("delete", "instance", "again", "-n", "campus", "--timeout=300s", seconds=330)
+        wait_for("the log is gone", lambda: not [n for n in os.listdir(folder) if n.startswith("again-1")], 60)
 
 
 if __name__ == "__main__":

@@ -86,7 +86,7 @@ class Mail(Scenario):
                           "metadata": {"name": "late", "namespace": "campus"},
                           "spec": {"mailRelayRef": {"name": "default"}, "to": ["ops@example.test"], "subject": "late",
                                    "text": "Better late."}})
-        wait_for("it says so", lambda: self.condition("notification", "late")["reason"] == "BackendUnreachable", 60)
+        wait_for("it says so", lambda: self.condition("notification", "late")["reason"] == "BackendUnreachable", READY)
         self.restart()
         self.stage.start_again("mail")
         self.wait_ready("notification", "late")

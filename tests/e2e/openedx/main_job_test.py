@@ -6,7 +6,7 @@ import subprocess
 import unittest
 import urllib.request
 
-from case import Scenario, free_port, wait_for
+from case import READY, Scenario, free_port, wait_for
 
 
 class MainJob(Scenario):
@@ -74,7 +74,7 @@ class MainJob(Scenario):
     def test_08_monitors_see_it(self):
         for name in ("demo-lms", "demo-studio", "demo-preview"):
             wait_for(f"monitor {name} is up",
-                     lambda name=name: self.stage.get("monitor", name, "-n", "campus")["status"].get("up"), 120)
+                     lambda name=name: self.stage.get("monitor", name, "-n", "campus")["status"].get("up"), READY)
         wait_for("the metric says so", lambda: self.metric("ocim_probe_success", name="demo-lms") == 1, 60)
 
     def test_09_no_secret_is_where_it_does_not_belong(self):
@@ -126,11 +126,11 @@ class MainJob(Scenario):
     def test_12_a_new_configuration_takes_over(self):
         self.patch("instance", "demo", {"spec": {"displayName": "Renamed campus"}})
         wait_for("another AppServer is in rotation",
-                 lambda: self.condition("appserver", "demo-2", "Active")["status"] == "True", 120)
+                 lambda: self.condition("appserver", "demo-2", "Active")["status"] == "True", READY)
         # a neighbour that remembers the machine's former hardware address would be silent for longer
         wait_for("it answers visitors", lambda: "Renamed campus" in self.page()[1], 20)
         wait_for("the one before leaves, and is kept to go back to",
-                 lambda: not self.stage.get("appserver", "demo-1", "-n", "campus")["spec"]["active"], 60)
+                 lambda: not self.stage.get("appserver", "demo-1", "-n", "campus")["spec"]["active"], READY)
 
     def test_13_a_failed_playbook_says_which_task(self):
         self.stage.apply(self.instance("broken", rollout={"attempts": 1}, configuration={"extraVars": {"DEMO_FAIL": True}}))

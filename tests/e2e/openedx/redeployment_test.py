@@ -53,8 +53,8 @@ class Redeployment(Scenario):
     def test_02_all_move_once_though_the_program_is_killed(self):
         first = {name: self.instance_status(name)["activeAppServers"] for name in ("demo", "second")}
         self.patch("redeployment", "up", {"spec": {"dryRun": False}})
-        wait_for("the first is on its way", lambda: self.states("up").get("demo") == "Deploying", READY)
-        self.assertEqual(self.states("up")["second"], "Pending", "one at a time")
+        states = wait_for("the first is on its way", lambda: (now := self.states("up")).get("demo") == "Deploying" and now, READY)
+        self.assertEqual(states["second"], "Pending", "one at a time")
         self.stage.stop("ocim", signal.SIGKILL)
         self.stage.start_again("ocim")
         self.stage.wait_until_up("ocim", self.stage.ocim_is_ready)
@@ -72,7 +72,8 @@ class Redeployment(Scenario):
         table = self.stage.kubectl("get", "redeployments", "-n", "campus").stdout.splitlines()
         self.assertEqual(table[0].split(), ["NAME", "PHASE", "TOTAL", "PENDING", "ONGOING", "SUCCEEDED", "FAILED", "AGE"])
         self.assertEqual(table[1].split()[:7], ["up", "Complete", "2", "0", "0", "2", "0"])
-        self.assertEqual(self.stage.get("databasescripts", "-n", "campus")["items"], [])
+        wait_for("no script is left", lambda: self.stage.get("databasescripts", "-n", "campus")["items"] == [], 60)
+        wait_for("events tell of both", lambda: len(self.events("InstanceRedeployed")) >= 2, 60)
         self.assertEqual(len(self.events("InstanceRedeployed")), 2)
 
     def test_03_a_failure_pauses_the_rest(self):

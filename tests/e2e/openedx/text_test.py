@@ -53,9 +53,6 @@ class Text(Scenario):
         Reader.add_constructor("!unsafe", lambda loader, node: loader.construct_scalar(node))
         return yaml.load(self.ssh(self.address(name), "cat /var/lib/ocim/runs/*/variables.yml").stdout, Reader)
 
-    def vhosts(self):
-        return {v["name"] for v in wait_for("RabbitMQ answers", lambda: self.stage.rabbitmq_api("vhosts"), 60)}
-
     @staticmethod
     def user(name, **more):
         return {"username": name, "email": f"{name}+{{{{7*7}}}}@example.edu", "passwordHashRef": {"name": "people", "key": "dana"}, **more}
@@ -108,7 +105,7 @@ class Text(Scenario):
 
     def test_03_ephemeral_databases_live_on_the_machine(self):
         before = self.databases()
-        vhosts = self.vhosts()
+        vhosts = {v["name"] for v in self.stage.rabbitmq_api("vhosts")}
         self.stage.apply(self.instance("fleeting", databases={"mode": "Ephemeral"}))
         self.wait_ready(name="fleeting")
         written = self.document("fleeting")
@@ -117,7 +114,7 @@ class Text(Scenario):
         self.assertIsNone(self.stage.get("databasetenant", "fleeting-mysql", "-n", "campus"))
         self.assertIsNone(self.stage.get("rabbitmqvhost", "fleeting-rabbitmq", "-n", "campus"))
         self.assertEqual(self.databases(), before)
-        self.assertEqual(self.vhosts(), vhosts)
+        self.assertEqual({v["name"] for v in self.stage.rabbitmq_api("vhosts")}, vhosts)
         self.assertIn("fleeting at fleeting.example.test", wait_for("it is served", lambda: (
             page := self.page("fleeting.example.test"))[0] == 200 and page[1], READY))
 

@@ -144,7 +144,8 @@ TEST(MailSession, RefusalTable) {
     };
     for (const auto& c : cases) {
         service.behave(c.behaviour);
-        const auto sent = server.send(mail(), 2s);
+        const bool stalls = c.behaviour == std::string(R"({"data": "stall"})");
+        const auto sent = server.send(mail(), stalls ? 4s : limit);
         ASSERT_FALSE(sent) << c.reason;
         EXPECT_EQ(sent.error().error_class, c.error_class) << c.reason << ": " << sent.error().message;
         EXPECT_EQ(sent.error().outcome_unknown, c.outcome_unknown) << c.reason << ": " << sent.error().message;
@@ -182,7 +183,7 @@ TEST(MailSession, WhoGivesUpIsNotKeptWaiting) {
     const auto left = std::chrono::steady_clock::now();
     other.join();
     EXPECT_TRUE(service.stalls());
-    EXPECT_LT(left - given_up, 3s);
+    EXPECT_LT(left - given_up, 10s);
 }
 
 }  // namespace
