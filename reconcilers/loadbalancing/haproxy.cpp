@@ -1,9 +1,9 @@
 #include "loadbalancing/haproxy.hpp"
 
 #include "base/utf8.hpp"
+#include "loadbalancing/change.hpp"
 #include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/rendering.hpp"
-#include "loadbalancing/version.hpp"
 
 #include <algorithm>
 #include <optional>
@@ -15,7 +15,8 @@ namespace {
 
 constexpr Duration read_limit{20'000};
 constexpr Duration probe_limit{5'000};
-constexpr Duration write_limit{60'000};  // 20 s for the lock, 15 s for the reload, the rest for haproxy -c
+constexpr Duration write_limit{60'000};      // 20 s for the lock, 15 s for the reload, the rest for haproxy -c
+constexpr Duration write_limit_of_each{20};  // 10 ms for the reload, as much for the check
 constexpr std::size_t message_bytes_max = 500;
 
 using Indexes = std::vector<std::size_t>;
@@ -75,7 +76,8 @@ public:
             for (std::size_t i = 0; i < actions.size(); ++i) results.set(i, error);
             co_return;
         }
-        Batch batch{actions, results, *now};
+        const Leads leads(now->domains);
+        Batch batch{actions, results, *now, leads};
         Indexes wanted;
         const auto seen = now->snapshot();
         for (std::size_t i = 0; i < actions.size(); ++i) {
@@ -83,7 +85,7 @@ public:
             if (!judged)
                 results.set(i, judged.error());
             else if (!*judged)
-                results.set(i, done(actions[i], *now, Change(*now, actions, Indexes{i})));
+                results.set(i, done(actions[i], leads, leads));
             else
                 wanted.push_back(i);
         }
@@ -95,6 +97,7 @@ private:
         const std::vector<Action>& actions;
         Results& results;
         const Version& now;
+        const Leads& leads;
     };
     struct Culprit {
         std::size_t index;
@@ -114,8 +117,9 @@ private:
         std::vector<std::string> command{"/bin/sh",           "-c",           write_script,           "ocim", mode,
                                          settings_.directory, batch.now.name, settings_.master_socket};
         command.insert(command.end(), settings_.config_files.begin(), settings_.config_files.end());
-        auto input = change.tar();
-        co_return co_await host_->run(std::move(command), std::move(input), write_limit);
+        auto input = input_for(change, runtime_plan(batch.now, change, settings_.directory));
+        const auto limit = write_limit + write_limit_of_each * (batch.now.fragments.size() + change.put.size());
+        co_return co_await host_->run(std::move(command), std::move(input), limit);
     }
 
     /// Puts `wanted` in force with one reload; whoever the check finds fault with is set aside first.
@@ -124,7 +128,8 @@ private:
             const Change change(batch.now, batch.actions, wanted);
             const auto result = co_await run_write("apply", batch, change);
             if (result && result->exit_code == 0) {
-                for (const auto i : wanted) batch.results.set(i, done(batch.actions[i], batch.now, change));
+                const Leads leads(change.domains);
+                for (const auto i : wanted) batch.results.set(i, done(batch.actions[i], batch.leads, leads));
                 co_return;
             }
             if (!result || result->exit_code != exit_refused) {

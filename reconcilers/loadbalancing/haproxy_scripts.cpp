@@ -60,13 +60,35 @@ flock -w 20 9 || { echo "another process is at work there" >&2; exit 75; }
 before=$(readlink current) || before=
 [ "$before" = "$expected" ] || { echo "version $before is in force" >&2; exit 75; }
 
-ask() {
+tell() {
   if command -v socat >/dev/null; then
-    echo "$1" | socat -t 5 - "UNIX-CONNECT:$socket"
+    socat -t 5 - "UNIX-CONNECT:$socket"
   else
-    perl -MIO::Socket::UNIX -e 'alarm 5; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
-      print $s "$ARGV[1]\n"; $s->flush; shutdown $s, 1; print while <$s>' "$socket" "$1"
-  fi 2>/dev/null | head -c 1000000
+    perl -MIO::Socket::UNIX -e 'alarm 15; my $s = IO::Socket::UNIX->new(Peer => $ARGV[0]) or die "$!\n";
+      print $s $_ while <STDIN>; $s->flush; shutdown $s, 1; print while <$s>' "$socket"
+  fi 2>/dev/null | head -c 50000000
+}
+ask() { echo "$1" | tell; }
+as_expected() {  # the worker is asked for what it was told
+  { cat "$said/.expected"; echo @servers; ask '@1 show servers state'; echo @map
+    ask "@1 show map $PWD/current/domains.map"; echo @end; } | awk '
+    /^@/ { part = $1; next }
+    part == "" && $1 == "server" { server[$2] = $3 " " $4 " " $5; next }
+    part == "" && $1 == "gone" { gone[$2]; next }
+    part == "" && $1 == "map" { lead[$2] = $3; next }
+    part == "" && $1 == "unmapped" { unmapped[$2]; next }
+    part == "@servers" && $2 == "be_id" { heard = 1; next }
+    part == "@servers" && NF > 18 { id = $2 "/" $4
+      if (id in server && $7 == 0 && server[id] == $5 " " $19 " " $8) delete server[id]
+      if (id in gone && $7 % 2 == 0) wrong = 1 }
+    part == "@map" && NF == 3 { if (($2 in lead) && lead[$2] == $3) delete lead[$2]; if ($2 in unmapped) wrong = 1 }
+    END { for (id in server) wrong = 1; for (host in lead) wrong = 1; exit wrong || !heard || part != "@end" }'
+}
+taken() {
+  echo "$next" >loaded.new && mv -f loaded.new loaded || exit 1
+  for old in v[0-9]*; do
+    [ "$old" = "$next" ] || [ "$old" = "$before" ] || rm -rf -- "$old"
+  done
 }
 worker() { echo "$1" | awk '/^#/ { inside = ($2 == "workers") } inside && /^[0-9]/ { print $1; exit }'; }
 failures() { echo "$1" | sed -n 's/.*master.*\[failed: \([0-9]*\)\].*/\1/p'; }
@@ -87,8 +109,15 @@ next=v$((last + 1))
 trap 'rm -rf -- "$next"' EXIT
 mkdir "$next" && cp -a "$before/." "$next/" && mkdir -p "$next/conf.d" && tar -xf - -C "$next" || exit 1
 while IFS= read -r name; do
-  rm -f -- "$next/conf.d/$name" || exit 1
+  rm -f -- "$next/$name" || exit 1
 done <"$next/.delete"
+# what is for the worker that runs, and not part of the version
+said=.said
+trap 'rm -rf -- "$next" "$said"' EXIT
+rm -rf -- "$said" && mkdir "$said" || exit 1
+for name in .runtime .expected; do
+  [ ! -f "$next/$name" ] || mv -- "$next/$name" "$said/" || exit 1
+done
 rm -f -- "$next/.delete" || exit 1
 
 for file do
@@ -103,23 +132,24 @@ old_worker=$(worker "$was") old_failures=$(failures "$was")
 [ -n "$old_worker" ] || { echo "the master socket $socket does not answer" >&2; exit 69; }
 sync -- "$next"/conf.d "$next"/domains.map 2>/dev/null
 point "$next" || exit 1
-trap - EXIT
+trap 'rm -rf -- "$said"' EXIT
+if [ -f "$said/.runtime" ]; then
+  # from here on another process may serve than the files say, until one of them is seen to be in force
+  rm -f loaded || exit 1
+  { echo prompt; echo @1; cat "$said/.runtime"; } | tell >/dev/null
+  if as_expected; then taken; exit 0; fi
+fi
 ask reload >/dev/null
-tries=0
-while [ $tries -lt 150 ]; do
+# to read a fragment takes HAProxy so long at most on a machine that has much else to do
+tries=0 patience=$((150 + $(ls -- "$next/conf.d" | wc -l) / 10))
+while [ $tries -lt $patience ]; do
   sleep 0.1
   tries=$((tries + 1))
   is=$(ask 'show proc')
   new_worker=$(worker "$is")
   [ -n "$new_worker" ] || continue
   [ "$(failures "$is")" -gt "${old_failures:-0}" ] && break
-  if [ "$new_worker" != "$old_worker" ]; then
-    echo "$next" >loaded.new && mv -f loaded.new loaded || exit 1
-    for old in v[0-9]*; do
-      [ "$old" = "$next" ] || [ "$old" = "$before" ] || rm -rf -- "$old"
-    done
-    exit 0
-  fi
+  if [ "$new_worker" != "$old_worker" ]; then taken; exit 0; fi
 done
 point "$before" && rm -rf -- "$next"
 echo "HAProxy did not take the new version although it passed its check; its log says why" >&2

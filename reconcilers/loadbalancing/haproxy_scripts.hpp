@@ -28,8 +28,10 @@ extern const char* const observe_script;
 
 /// check|apply DIRECTORY EXPECTED SOCKET FILE...
 /// Standard input is a tar stream: what differs from the version EXPECTED, domains.map as a whole, and a file
-/// ".delete" with the names in conf.d that go, one a line. Makes the next version, checks it together with FILEs,
-/// and, for apply, puts it in force in one step, reloads, and waits until a new worker has taken it.
+/// ".delete" with the paths that go, one a line. Makes the next version, checks it together with FILEs, and, for
+/// apply, puts it in force in one step. Then the process follows: by the commands of a file ".runtime", if there is
+/// one and the worker is then found to be as ".expected" says ("server BACKEND/SERVER ADDRESS PORT WEIGHT",
+/// "gone BACKEND/SERVER", "map HOST BACKEND", "unmapped HOST"); else by a reload, until a new worker has taken it.
 extern const char* const write_script;
 
 }  // namespace ocim::loadbalancing

@@ -2,9 +2,11 @@
 
 #include "base/utf8.hpp"
 #include "loadbalancing/rendering.hpp"
+#include "loadbalancing/tar.hpp"
 
 #include <algorithm>
-#include <set>
+#include <optional>
+#include <utility>
 
 namespace ocim::loadbalancing {
 
@@ -69,12 +71,15 @@ std::map<std::string, std::string> DomainMap::leads() const {
     return out;
 }
 
-void DomainMap::remove_backend(const std::string& backend) {
-    std::erase_if(lines_, [&backend](const Line& line) { return line.backend == backend; });
+bool DomainMap::has_doubles() const {
+    std::set<std::string_view> hosts;
+    return std::ranges::any_of(
+        lines_, [&hosts](const Line& line) { return !line.host.empty() && !hosts.insert(line.host).second; });
 }
 
-void DomainMap::remove_host(const std::string& host) {
-    std::erase_if(lines_, [&host](const Line& line) { return line.host == host; });
+void DomainMap::remove(const std::set<std::string>& backends, const std::set<std::string>& hosts) {
+    std::erase_if(lines_,
+                  [&](const Line& line) { return backends.contains(line.backend) || hosts.contains(line.host); });
 }
 
 void DomainMap::add(std::string host, std::string backend) {
@@ -169,61 +174,6 @@ Snapshot Version::snapshot() const {
         if (const auto found = out.find(fragment_key(backend)); found != out.end())
             found->second.domains.push_back(host);  // in order, as the map is
     }
-    return out;
-}
-
-Change::Change(const Version& now, const std::vector<Action>& actions, const std::vector<std::size_t>& indexes)
-    : domains(now.domains) {
-    std::set<std::string> gone;
-    for (const auto index : indexes) {
-        const auto& action = actions[index];
-        domains.remove_backend(action.fragment);
-        if (action.verb == Action::Verb::delete_) {
-            put.erase(action.fragment);
-            gone.insert(action.fragment);
-            continue;
-        }
-        put[action.fragment] = action.text;
-        gone.erase(action.fragment);
-        for (const auto& domain : action.domains) {
-            if (action.adopt) domains.remove_host(domain);
-            domains.add(domain, action.fragment);
-        }
-    }
-    deleted.assign(gone.begin(), gone.end());
-}
-
-std::string Change::tar() const {
-    std::vector<TarFile> files;
-    for (const auto& [name, text] : put)
-        files.push_back({std::string(folder) + name + std::string(extension), text.reveal(), 0640});
-    files.push_back({"domains.map", domains.text(), 0640});
-    std::string names;
-    for (const auto& name : deleted) names += name + std::string(extension) + "\n";
-    files.push_back({".delete", std::move(names), 0600});
-    return write_tar(files);
-}
-
-Done done(const Action& action, const Version& before, const Change& change) {
-    Done out;
-    std::set<std::string> hosts(action.domains.begin(), action.domains.end());
-    for (const auto& [host, backend] : before.domains.leads())
-        if (backend == action.fragment) hosts.insert(host);
-    const auto leads = change.domains.leads();
-    std::optional<Thing> fragment;
-    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}, {}};
-    for (const auto& host : hosts) {
-        const auto found = leads.find(host);
-        if (found == leads.end()) {
-            out.now.emplace_back(domain_key(host), std::nullopt);
-            continue;
-        }
-        Thing domain;
-        domain.backend = found->second;
-        out.now.emplace_back(domain_key(host), std::move(domain));
-        if (fragment && found->second == action.fragment) fragment->domains.push_back(host);
-    }
-    out.now.emplace_back(fragment_key(action.fragment), std::move(fragment));
     return out;
 }
 

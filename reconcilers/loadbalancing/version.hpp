@@ -1,16 +1,14 @@
 #pragma once
 
 #include "loadbalancing/balancer.hpp"
-#include "loadbalancing/tar.hpp"
 
 #include <map>
-#include <optional>
+#include <set>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-/// The files of HAProxy's fragments as one whole, and what actions make of them. Pure.
+/// The files of HAProxy's fragments as one whole. Pure.
 namespace ocim::loadbalancing {
 
 /// domains.map: "host backend" a line. Of a host that is there twice the first line counts. What is neither is kept.
@@ -20,8 +18,10 @@ public:
     std::string text() const;
     /// Where each host leads.
     std::map<std::string, std::string> leads() const;
-    void remove_backend(const std::string& backend);
-    void remove_host(const std::string& host);
+    /// Whether a host is there twice.
+    bool has_doubles() const;
+    /// Takes out, in one pass, every line that leads to one of `backends` or that is of one of `hosts`.
+    void remove(const std::set<std::string>& backends, const std::set<std::string>& hosts);
     void add(std::string host, std::string backend);
     bool operator==(const DomainMap&) const = default;
 
@@ -55,20 +55,6 @@ struct Version {
 /// From the first part of what observe_script printed. Standby servers count by that, so that what is said of the
 /// former version is not taken for the next one's.
 std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view text, const Version& version);
-
-/// What `indexes` of `actions` make of `now`, in their order.
-struct Change {
-    std::map<std::string, Secret> put;
-    std::vector<std::string> deleted;
-    DomainMap domains;
-
-    Change(const Version& now, const std::vector<Action>& actions, const std::vector<std::size_t>& indexes);
-    /// For write_script's standard input.
-    std::string tar() const;
-};
-
-/// What is there after `action` as part of `change`.
-Done done(const Action& action, const Version& before, const Change& change);
 
 /// Which fragments HAProxy's messages find fault with, and what it said of each, without credentials.
 std::map<std::string, std::string> blamed(std::string_view messages);

@@ -16,7 +16,7 @@ public:
         write_file(base_config(),
                    "global\n  hard-stop-after 10s\ndefaults\n  mode http\n  timeout connect 5s\n"
                    "  timeout client 30s\n  timeout server 30s\n"
-                   "frontend sites\n  bind 127.0.0.1:" +
+                   "frontend sites\n  option idle-close-on-response\n  bind 127.0.0.1:" +
                        std::to_string(port) + "\n  use_backend %[req.hdr(host),field(1,:),lower,map_str(" +
                        directory() +
                        "/current/domains.map)]\n  default_backend unknown\n"

@@ -24,6 +24,7 @@ struct Machine {
     std::set<std::string> down;    ///< servers that fail their checks
     bool reload_fails = false;
     int calls = 0, checks = 0, reloads = 0;
+    int tellings = 0;  ///< writes that the running process followed without a reload
     enum class Fault { none, lost_before, lost_after, dies_before_reload };
     std::map<int, Fault> faults;
 
@@ -71,14 +72,20 @@ private:
         if (command.at(6) != expected) return {exit_changed, "", "another version"};
         auto next = files;
         const auto sent = read_tar(input);
+        bool told = false;
         for (const auto& file : *sent) {
+            if (file.path == ".runtime") {
+                told = true;
+                continue;
+            }
+            if (file.path == ".expected") continue;
             if (file.path != ".delete") {
                 next[file.path] = file.content;
                 continue;
             }
             std::string_view names = file.content;
             while (!names.empty()) {
-                next.erase("conf.d/" + std::string(names.substr(0, names.find('\n'))));
+                next.erase(std::string(names.substr(0, names.find('\n'))));
                 names.remove_prefix(names.find('\n') + 1);
             }
         }
@@ -94,7 +101,7 @@ private:
         files = std::move(next);
         ++version;
         if (dies) return {};
-        ++reloads;
+        ++(told ? tellings : reloads);
         loaded = version;
         return {};
     }

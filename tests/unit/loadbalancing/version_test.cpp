@@ -1,5 +1,6 @@
-#include "loadbalancing/version.hpp"
+#include "loadbalancing/change.hpp"
 
+#include "loadbalancing/tar.hpp"
 #include "sample.hpp"
 
 #include <gtest/gtest.h>
@@ -40,10 +41,10 @@ TEST(DomainMap, KeepsWhatIsNotOurs) {
     EXPECT_EQ(map.text(), text);
     EXPECT_EQ(map.leads(), (std::map<std::string, std::string>{{"a.org", "ours"}, {"www.other.org", "their_backend"}}))
         << "the first line of a host counts";
-    map.remove_backend("ours");
+    map.remove({"ours"}, {});
     map.add("b.org", "ours");
     EXPECT_EQ(map.text(), "# a comment\n\nwww.other.org  their_backend\nonly-a-key\na.org second\nb.org ours\n");
-    map.remove_host("www.other.org");
+    map.remove({}, {"www.other.org"});
     EXPECT_FALSE(map.leads().contains("www.other.org"));
     EXPECT_EQ(DomainMap::parse("a b").text(), "a b\n") << "a last line without its end gets one";
 }
@@ -101,14 +102,14 @@ TEST(Change, HoldsTheDifferenceOfManyActions) {
     EXPECT_EQ(change.deleted, std::vector<std::string>{name_of(3)});
     EXPECT_EQ(change.domains.text(),
               "new.org " + name_of(1) + "\ntwo.org " + name_of(2) + "\nx.org " + name_of(4) + "\n");
-    const auto files = read_tar(change.tar());
+    const auto files = read_tar(input_for(change, std::nullopt));
     ASSERT_TRUE(files);
     ASSERT_EQ(files->size(), 5U) << "three fragments, the map, the names to delete";
     for (const auto& file : *files) EXPECT_EQ(file.mode & 07U, 0U) << file.path << " must not be read by all";
 
     const Change half(now, actions, {1});
     EXPECT_NE(half.domains.text().find("x.org strange\n"), std::string::npos) << "a stranger's line stays";
-    const auto result = done(actions[0], now, change);
+    const auto result = done(actions[0], Leads(now.domains), Leads(change.domains));
     std::map<Key, std::optional<Thing>> told(result.now.begin(), result.now.end());
     EXPECT_EQ(told.size(), 3U);
     EXPECT_FALSE(told.at(domain_key("site1.example.org"))) << "let go";
