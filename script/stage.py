@@ -278,6 +278,7 @@ class Stage:
                           HAPROXY_MASTER=str(folder / "master.sock"))
         (folder / "ocim" / "v1" / "conf.d").mkdir(parents=True)
         (folder / "ocim" / "v1" / "domains.map").touch()
+        (folder / "ocim" / "v1" / "haproxy.cfg").touch()
         (folder / "ocim" / "current").symlink_to("v1")
         domains = folder / "ocim" / "current" / "domains.map"
         (folder / "base.cfg").write_text(
@@ -288,7 +289,7 @@ class Stage:
             f"    use_backend %[req.hdr(host),field(1,:),lower,map_str({domains})]\n    default_backend nothing_here\n"
             "backend nothing_here\n    http-request return status 404 content-type text/plain string \"no such site\\n\"\n")
         self.start("haproxy", ["haproxy", "-W", "-db", "-S", folder / "master.sock", "-p", folder / "pid",
-                               "-f", folder / "base.cfg", "-f", folder / "ocim" / "current" / "conf.d"])
+                               "-f", folder / "base.cfg", "-f", folder / "ocim" / "current" / "haproxy.cfg"])
         self.wait_until_up("haproxy", lambda: answers("127.0.0.1", port))
 
     def start_git(self, address, source):

@@ -30,7 +30,7 @@ Error failure(const net::CommandResult& result, const HaproxySettings& settings)
             return Error{ErrorClass::not_found, settings.directory +
                                                     " is not there or cannot be entered; create it, "
                                                     "and let HAProxy load " +
-                                                    settings.directory + "/current/conf.d"};
+                                                    settings.directory + "/current/haproxy.cfg"};
         case exit_no_master:
             return Error{ErrorClass::unreachable, "HAProxy's master socket " + settings.master_socket +
                                                       " does not answer: is it running with -W -S?"};
@@ -109,7 +109,7 @@ private:
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
         // thousands of fragments take longer to read than the loop may be held
-        auto work = [tar = std::move(result.output)] { return Version::read(tar); };
+        auto work = [said = std::move(result.output)] { return Version::observed(said); };
         co_return co_await blocking_.call(std::move(work));
     }
 

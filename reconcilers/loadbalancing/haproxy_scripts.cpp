@@ -5,8 +5,11 @@ namespace ocim::loadbalancing {
 const char* const read_script = R"sh(
 export LC_ALL=C
 cd -- "$1" || exit 66
-version=$(readlink current) || exit 0
+version=$(readlink current) || { echo .; exit 0; }
 case $version in ''|*/*) echo "current does not point at a version beside it" >&2; exit 1;; esac
+# what HAProxy loads is made of the fragments; who changed that changed what is in force
+cksum <"$version/haproxy.cfg" | cmp -s - "$version/.sum" || echo @stale
+echo .
 set -- "$version/conf.d"
 [ -f "$version/domains.map" ] && set -- "$@" "$version/domains.map"
 [ -f loaded ] && set -- "$@" loaded
@@ -25,7 +28,6 @@ ask() {
     END { exit !told }'
 }
 ask "$2" || { sleep 0.5; ask "$2"; }  # the master is away for a moment while it reloads
-echo .
 exec /bin/sh -c "$3" ocim "$1"
 )sh";
 
@@ -103,7 +105,7 @@ done
 if [ -z "$before" ]; then
   # the files that HAProxy's own configuration names must exist for the check
   before=v$((last + 1)) last=$((last + 1))
-  mkdir -p "$before/conf.d" && : >>"$before/domains.map" && point "$before" || exit 1
+  mkdir -p "$before/conf.d" && : >>"$before/domains.map" && : >>"$before/haproxy.cfg" && point "$before" || exit 1
 fi
 next=v$((last + 1))
 trap 'rm -rf -- "$next"' EXIT
@@ -124,13 +126,20 @@ for file do
   set -- "$@" -f "$file"
   shift
 done
-haproxy -c "$@" -f "$PWD/$next/conf.d" >/dev/null || exit 65
+# one file, because the master names all files to its successor in a text that may not be long
+(cd -- "$next/conf.d" && find . -maxdepth 1 -name '[!.]*.cfg' ! -type d -print0 | sort -z | xargs -0r awk 1) \
+  >"$next/haproxy.cfg" && cksum <"$next/haproxy.cfg" >"$next/.sum" || exit 1
+if ! haproxy -c "$@" -f "$PWD/$next/haproxy.cfg" >/dev/null 2>"$said/refusal"; then
+  # by itself each file is named
+  haproxy -c "$@" -f "$PWD/$next/conf.d" >/dev/null && cat -- "$said/refusal" >&2
+  exit 65
+fi
 [ "$mode" = check ] && exit 0
 
 was=$(ask 'show proc')
 old_worker=$(worker "$was") old_failures=$(failures "$was")
 [ -n "$old_worker" ] || { echo "the master socket $socket does not answer" >&2; exit 69; }
-sync -- "$next"/conf.d "$next"/domains.map 2>/dev/null
+sync -- "$next"/conf.d "$next"/haproxy.cfg "$next"/domains.map 2>/dev/null
 point "$next" || exit 1
 trap 'rm -rf -- "$said"' EXIT
 if [ -f "$said/.runtime" ]; then

@@ -14,16 +14,16 @@ enum ScriptExit : int {
     exit_changed = 75,       ///< another version is in force than was expected, or somebody else is at work
 };
 
-/// DIRECTORY -> a tar stream of the version in force (its path is its name) and of the file "loaded"; nothing at all
-/// when there is no version yet.
+/// DIRECTORY -> a line "@stale" if what HAProxy loads is not what the fragments say; a line "."; and a tar stream of
+/// the version in force (its path is its name) and of the file "loaded", or nothing when there is no version yet.
 extern const char* const read_script;
 
 /// DIRECTORY SOCKET -> 0 when the directory can be written and the master answers.
 extern const char* const probe_script;
 
 /// DIRECTORY SOCKET READ_SCRIPT -> "backend,server,status,weight,check,code" a line for each server of the worker that
-/// was started last (columns of HAProxy's "show stat"; none when the master does not answer), a line ".", and then what
-/// read_script prints: one command, because each costs a session where the host is another one.
+/// was started last (columns of HAProxy's "show stat"; none when the master does not answer), and then what read_script
+/// prints: one command, because each costs a session where the host is another one.
 extern const char* const observe_script;
 
 /// check|apply DIRECTORY EXPECTED SOCKET FILE...

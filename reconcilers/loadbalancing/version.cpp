@@ -116,7 +116,10 @@ Result<Version> Version::observed(std::string_view text) {
     const auto at = none ? 0 : text.find(border);
     if (at == std::string_view::npos) return Error{ErrorClass::transient, "what the load balancer says is cut short"};
     auto out = read(text.substr(at + border.size() - (none ? 1 : 0)));
-    if (out) out->checks = read_checks(text.substr(0, none ? 0 : at + 1), *out);
+    if (!out) return out;
+    const auto lines = text.substr(0, none ? 0 : at + 1);
+    out->checks = read_checks(lines, *out);
+    if (lines.starts_with("@stale\n") || lines.find("\n@stale\n") != std::string_view::npos) out->loaded.clear();
     return out;
 }
 

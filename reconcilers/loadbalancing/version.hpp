@@ -40,14 +40,14 @@ struct Version {
         bool readable_by_all = false;
     };
     std::string name;    ///< "v12"; "" when there is none yet
-    std::string loaded;  ///< the version that HAProxy was seen to take
+    std::string loaded;  ///< the version that HAProxy was seen to take; "" when that is not what these files say
     std::map<std::string, File> fragments;
     DomainMap domains;
     std::map<std::string, std::map<std::string, Check>> checks;  ///< by fragment and server
 
-    /// From what read_script printed. Error: transient, when it cannot be read.
+    /// From the stream that is the last part of what read_script prints. Error: transient, when it cannot be read.
     static Result<Version> read(std::string_view tar);
-    /// From what observe_script printed.
+    /// From what read_script or observe_script printed.
     static Result<Version> observed(std::string_view text);
     Snapshot snapshot() const;
 };

@@ -24,11 +24,12 @@ public:
                        more_configuration);
         std::filesystem::create_directories(directory() + "/v0/conf.d");
         write_file(directory() + "/v0/domains.map", "");
+        write_file(directory() + "/v0/haproxy.cfg", "");
         std::filesystem::create_symlink("v0", directory() + "/current");
         origins_.emplace(Service::Settings{
             .command = {"haproxy", "-W", "-f", origin_config()}, .log = files_.file("origins.log"), .environment = {}});
         service.emplace(Service::Settings{.command = {"haproxy", "-W", "-S", master_socket(), "-f", base_config(), "-f",
-                                                      directory() + "/current/conf.d"},
+                                                      directory() + "/current/haproxy.cfg"},
                                           .log = files_.file("log"),
                                           .environment = {}});
         for (const auto origin : origin_ports) origins_->wait_for_port(origin);

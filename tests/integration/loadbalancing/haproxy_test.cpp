@@ -154,6 +154,8 @@ TEST_P(RealHaproxy, ChangesBehindOurBackAreSeenAndPutRight) {
              std::filesystem::permissions(file(), std::filesystem::perms::others_read,
                                           std::filesystem::perm_options::add);
          }},
+        {"what HAProxy loads was edited",
+         [&] { write_file(server.directory() + "/current/haproxy.cfg", text + "  # by hand\n"); }},
         {"a former version is loaded", [&] { write_file(server.directory() + "/loaded", "v0\n"); }},
     };
     for (const auto& row : rows) {

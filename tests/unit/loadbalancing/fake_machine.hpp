@@ -36,7 +36,7 @@ struct Machine {
         if (fault == Fault::lost_before) return lost;
         const std::string script = command.at(2);
         if (script == probe_script) return net::CommandResult();
-        auto result = script == observe_script ? net::CommandResult{0, stat() + ".\n" + read().output, ""}
+        auto result = script == observe_script ? net::CommandResult{0, stat() + read().output, ""}
                       : script == read_script  ? read()
                                                : write(command, input, fault == Fault::dies_before_reload);
         if (fault != Fault::none) return lost;
@@ -45,12 +45,12 @@ struct Machine {
 
 private:
     net::CommandResult read() const {
-        if (version == 0) return {};
+        if (version == 0) return {0, ".\n", ""};
         std::vector<TarFile> out;
         const auto name = "v" + std::to_string(version);
         for (const auto& [path, text] : files) out.push_back({name + "/" + path, text, 0640});
         out.push_back({"loaded", "v" + std::to_string(loaded) + "\n", 0640});
-        return {0, write_tar(out), ""};
+        return {0, ".\n" + write_tar(out), ""};
     }
 
     /// Each server is up, unless `down` names it.
