@@ -80,7 +80,7 @@ class Operations:
     def test_definition(self):
         """a CRD installed while running is discovered, explained, used and removed"""
         self.send("apply", FLEETS)
-        self.client("wait", "--for=condition=Established", "crd/fleets.shop.example.org", "--timeout=20s")
+        self.client("wait", "--for=condition=Established", "crd/fleets.shop.example.org", "--timeout=60s")
         self.assertIn("fleets.shop.example.org", self.client("api-resources", "-o", "name").split())
         self.assertIn("How many ships it has.", self.client("explain", "fleet.spec.size"))
         fleet = {"apiVersion": "shop.example.org/v1", "kind": "Fleet", "metadata": {"name": "f"}, "spec": {"size": 1}}
@@ -312,14 +312,14 @@ class Operations:
         output = ["-o", 'jsonpath={.metadata.name} {.spec.ttlSeconds}{"\\n"}']
         lines = self.watched("get", "dns", "-w", "--field-selector=metadata.name=watched", *output)
         try:
-            self.assertEqual(read_line(table.stdout, 20, "the header").split()[:2], ["NAME", "RECORD"])
-            self.assertEqual(read_line(table.stdout, 20, "the row").split()[0], "watched")
-            self.assertEqual(read_line(lines.stdout, 20, "the object"), "watched 300\n")
+            self.assertEqual(read_line(table.stdout, 60, "the header").split()[:2], ["NAME", "RECORD"])
+            self.assertEqual(read_line(table.stdout, 60, "the row").split()[0], "watched")
+            self.assertEqual(read_line(lines.stdout, 60, "the object"), "watched 300\n")
             self.send("apply", record("watched", ttlSeconds=61))
-            self.assertEqual(read_line(lines.stdout, 20, "the change"), "watched 61\n")
-            self.assertEqual(read_line(table.stdout, 20, "the change").split()[0], "watched")
+            self.assertEqual(read_line(lines.stdout, 60, "the change"), "watched 61\n")
+            self.assertEqual(read_line(table.stdout, 60, "the change").split()[0], "watched")
             self.client("delete", "dns", "watched")
-            self.assertEqual(read_line(lines.stdout, 20, "the deletion"), "watched 61\n")
+            self.assertEqual(read_line(lines.stdout, 60, "the deletion"), "watched 61\n")
         finally:
             for process in table, lines:
                 process.kill()
@@ -335,17 +335,17 @@ class Operations:
         code, _, body = self.ocim.request("PATCH", path, json.dumps({"status": status}),
                                           {"Content-Type": "application/merge-patch+json"})
         self.assertEqual(code, 200, body)
-        out, _ = waiting.communicate(timeout=40)
+        out, _ = waiting.communicate(timeout=60)
         self.assertEqual((waiting.returncode, out.decode()),
                          (0, "dnsrecord.ocim.opencraft.com/awaited condition met\n"))
         self.assertIn("timed out", self.client_refused("wait", "--for=condition=Stalled", "dns/awaited", "--timeout=1s"))
         self.client("patch", "dns", "awaited", "--type=merge", "-p", '{"metadata":{"finalizers":["example.org/test"]}}')
         self.client("delete", "dns", "awaited", "--wait=false")
         waiting = self.watched("wait", "--for=delete", "dns/awaited", "--timeout=30s", "-v=6")
-        while "watch=true" not in read_line(waiting.stdout, 20, "the watch of kubectl wait"):
+        while "watch=true" not in read_line(waiting.stdout, 60, "the watch of kubectl wait"):
             pass
         self.client("patch", "dns", "awaited", "--type=merge", "-p", '{"metadata":{"finalizers":null}}')
-        out, _ = waiting.communicate(timeout=40)
+        out, _ = waiting.communicate(timeout=60)
         self.assertEqual(waiting.returncode, 0, out)
 
     def test_auth(self):
@@ -416,9 +416,9 @@ class New(Operations, ClientTest):
         """wait --for=jsonpath, wait --for=create"""
         waiting = self.watched("wait", "--for=create", "dns/later", "--timeout=30s")
         self.send("apply", record("later"))
-        out, _ = waiting.communicate(timeout=40)
+        out, _ = waiting.communicate(timeout=60)
         self.assertEqual(waiting.returncode, 0, out)
-        self.client("wait", "--for=jsonpath={.spec.ttlSeconds}=300", "dns/later", "--timeout=10s")
+        self.client("wait", "--for=jsonpath={.spec.ttlSeconds}=300", "dns/later", "--timeout=60s")
 
 
 if __name__ == "__main__":

@@ -258,7 +258,7 @@ class Access(OcimTest):
         wait_until(there, "the account is made")
         self.kubectl("delete", "sa", "default", "-n", "fresh")
         wait_until(there, "the account is made again")
-        self.kubectl("delete", "namespace", "fresh", "--timeout=20s")
+        self.kubectl("delete", "namespace", "fresh", "--timeout=60s")
 
     def test_a_quota_is_kept(self):
         self.kubectl("create", "namespace", "tight")

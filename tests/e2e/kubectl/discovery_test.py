@@ -115,7 +115,7 @@ class Discovery(OcimTest):
                                 "properties": {"size": {"type": "integer"}}}}}}}]}}
         before = json.loads(self.get("/openapi/v3")[2])["paths"]
         self.kubectl("apply", "-f", "-", stdin=json.dumps(crd))
-        self.kubectl("wait", "--for=condition=Established", "crd/gadgets.shop.example.org", "--timeout=20s")
+        self.kubectl("wait", "--for=condition=Established", "crd/gadgets.shop.example.org", "--timeout=60s")
         self.assertIn("gadgets.shop.example.org", self.kubectl("api-resources", "-o", "name").split())
         after = json.loads(self.get("/openapi/v3")[2])["paths"]
         self.assertEqual({path for path in after if after[path] != before.get(path)}, {"apis/shop.example.org/v1"},

@@ -41,11 +41,14 @@ class Disk(unittest.TestCase):
     def test_writes_are_refused_reads_go_on_and_it_heals_by_itself(self):
         out = open(self.ocim.home / "watch", "w", encoding="utf-8")
         self.addCleanup(out.close)
+        self.assertEqual(self.create("begun")[0], 201)
         watch = subprocess.Popen([KUBECTL, "get", "cm", "-w", "-o", "name"], stdout=out, env=self.ocim.environment)
         self.addCleanup(watch.wait)
         self.addCleanup(watch.kill)
         seen = pathlib.Path(out.name)
-        expected = []
+        expected = ["configmap/begun"]
+        # what is there when it begins comes in the order of names, only what comes later in its own
+        wait_until(lambda: seen.read_text().split() == expected, "the watch has begun")
         for word, next_step in TROUBLES.items():
             self.assertEqual(self.create(f"before-{word}")[0], 201)
             expected.append(f"configmap/before-{word}")

@@ -70,9 +70,9 @@ class Objects(OcimTest):
         self.apply(record("watched"))
         watch = self.ocim.popen_kubectl("get", "dns", "watched", "-w", "-o", "jsonpath={.spec.values[0]}{\"\\n\"}")
         try:
-            self.assertEqual(read_line(watch.stdout, 20, "the object as it is"), "192.0.2.1\n")
+            self.assertEqual(read_line(watch.stdout, 60, "the object as it is"), "192.0.2.1\n")
             self.apply(record("watched", "192.0.2.7"))
-            self.assertEqual(read_line(watch.stdout, 20, "the change"), "192.0.2.7\n")
+            self.assertEqual(read_line(watch.stdout, 60, "the change"), "192.0.2.7\n")
         finally:
             watch.kill()
             watch.communicate()
@@ -81,10 +81,10 @@ class Objects(OcimTest):
         watch = self.ocim.popen_kubectl("get", "dns", "-w", "-l", "row=yes")
         try:
             self.apply(record("row").replace("{name: row}", "{name: row, labels: {row: \"yes\"}}"))
-            self.assertEqual(read_line(watch.stdout, 20, "the header").split()[:2], ["NAME", "RECORD"])
-            self.assertEqual(read_line(watch.stdout, 20, "the row").split()[:2], ["row", "row.example.org"])
+            self.assertEqual(read_line(watch.stdout, 60, "the header").split()[:2], ["NAME", "RECORD"])
+            self.assertEqual(read_line(watch.stdout, 60, "the row").split()[:2], ["row", "row.example.org"])
             self.kubectl("label", "dns", "row", "more=x")
-            self.assertEqual(read_line(watch.stdout, 20, "the second row").split()[:1], ["row"])
+            self.assertEqual(read_line(watch.stdout, 60, "the second row").split()[:1], ["row"])
         finally:
             watch.kill()
             watch.communicate()

@@ -41,7 +41,7 @@ class Refusals(OcimTest):
     def setUpClass(cls):
         super().setUpClass()
         cls.ocim.kubectl("apply", "-f", "-", stdin=json.dumps(WIDGETS))
-        cls.ocim.kubectl("wait", "--for=condition=Established", "crd/widgets.shop.example.org", "--timeout=20s")
+        cls.ocim.kubectl("wait", "--for=condition=Established", "crd/widgets.shop.example.org", "--timeout=60s")
 
     def test_fields_that_do_not_fit_the_schema(self):
         for reason, spec, expected in [
