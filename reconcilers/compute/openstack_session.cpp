@@ -1,6 +1,5 @@
 #include "compute/openstack_session.hpp"
 
-#include "base/limits.hpp"
 #include "base/utf8.hpp"
 
 #include <algorithm>
@@ -13,12 +12,7 @@ namespace ocim::compute::openstack {
 namespace {
 
 using api::Json;
-using namespace std::chrono_literals;
 
-constexpr Duration renew_before = 2min;  // before a token's end, by its own clock
-constexpr Duration refused_for =
-    1min;  // accounts are locked after some failures: an unwelcome one is not tried again sooner
-constexpr std::size_t message_bytes_max = 400;
 constexpr std::size_t pages_max = 1000;  // of 1000 each: more than any project has
 constexpr std::string_view quota_words[] = {"Quota exceeded", "quota exceeded", "Maximum number of", "No more IP"};
 
@@ -43,31 +37,6 @@ const ServiceWords& words_of(Service service) {
     return compute;
 }
 
-std::string header(const net::HttpReply& reply, const char* name) {
-    const auto found = reply.headers.find(name);
-    return found == reply.headers.end() ? "" : found->second;
-}
-
-/// What a service says in its own form: {"itemNotFound": {"message"}}, {"NeutronError": {"message"}},
-/// {"error": {"message"}}, {"message"}; others answer with a page, which tells a person nothing.
-std::string said(const std::string& body) {
-    const auto parsed = api::parse_json(body);
-    if (!parsed || !parsed->value.is_object()) return {};
-    auto text = std::string(api::find_text(parsed->value, {"message"}));
-    for (const auto& member : parsed->value.get_object())
-        if (text.empty() && member.value().is_object()) text = api::find_text(member.value(), {"message"});
-    return one_line(text, message_bytes_max);
-}
-
-/// {"overLimit": {"retryAfter": "20"}}
-std::optional<Duration> wait_in_body(const std::string& body) {
-    const auto parsed = api::parse_json(body);
-    const auto text = parsed ? api::find_text(parsed->value, {"overLimit", "retryAfter"}) : std::string_view();
-    unsigned seconds = 0;
-    if (text.empty() || std::from_chars(text.data(), text.data() + text.size(), seconds).ec != std::errc()) return {};
-    return std::chrono::seconds(seconds);
-}
-
 /// The server's clock: RFC 9110's "Sun, 22 Nov 2026 17:51:05 GMT".
 std::optional<WallTime> read_date(const std::string& text) {
     std::tm parts{};
@@ -87,82 +56,25 @@ bool is_quota(const Error& error) {
 }
 
 Error refusal(const net::HttpReply& reply, const std::string& request, WallTime now) {
-    auto text = said(reply.body);
-    if (text.empty()) text = "answered with status " + std::to_string(reply.status);
-    if (reply.status == 403) text += " (we are known there, and not allowed this)";
-    Error out{net::class_of(reply.status), request + ": " + text};
-    out.retry_after = net::retry_after(reply, now);
-    if (!out.retry_after) out.retry_after = wait_in_body(reply.body);
-    if (reply.status == 406) out.error_class = ErrorClass::invalid;
-    if (reply.status == 413 && out.retry_after) out.error_class = ErrorClass::rate_limited;
+    auto out = keystone::refusal(reply, request, now);
     const bool quota = (reply.status == 403 || reply.status == 409 || reply.status == 413) && is_quota(out);
     if (quota) out.error_class = ErrorClass::conflict;
-    // who fails, or stands before who fails, may have done the work first; "too busy" has not
-    out.outcome_unknown = reply.status == 408 || (reply.status >= 500 && reply.status != 503);
-    auto id = header(reply, "x-openstack-request-id");
-    if (id.empty()) id = header(reply, "x-compute-request-id");
-    if (!id.empty()) out.message += " (request " + one_line(id, 64) + ")";
     return out;
 }
 
 // --- who we are
 
-/// Logs in when nobody is at it, else waits for whoever is. `refused`: the serial of a token that is no good.
-awaitable<Result<std::shared_ptr<const Session::Held>>> Session::token(std::uint64_t refused) {
-    const auto deadline = clock_.now() + limits::external_call_max;
-    for (;;) {
-        if (held_ && held_->serial != refused && clock_.now() < held_->good_until) co_return held_;
-        if (refused_ && clock_.now() < refused_until_) co_return *refused_;
-        if (!logging_in_) {
-            CO_CHECK(co_await log_in());
-            continue;
-        }
-        const bool told = co_await logged_in_.wait_until(clock_, deadline);
-        if (!told) co_return Error(Error{ErrorClass::unreachable, "Keystone has not answered in time"});
-    }
-}
+Session::Session(Credentials credentials, Clock& clock, Connect connect)
+    : credentials_(std::move(credentials)),
+      clock_(clock),
+      connect_(std::move(connect)),
+      tokens_(clock, [this] { return log_in(); }) {}
 
-awaitable<Result<void>> Session::log_in() {
-    struct Turn {
-        explicit Turn(Session& session) : session_(session) { session_.logging_in_ = true; }
-        ~Turn() {
-            session_.logging_in_ = false;
-            session_.logged_in_.notify();
-        }
-        Turn(const Turn&) = delete;
-        Turn& operator=(const Turn&) = delete;
-        Session& session_;
-    };
-    const Turn turn(*this);
-    auto keystone = client(credentials_.auth_url);
-    if (!keystone) co_return std::move(keystone).error().within("spec.openstack.authURL");
-    net::HttpRequest request;
-    request.method = "POST";
-    request.target = "/auth/tokens";
-    request.headers["Accept"] = "application/json";
-    request.body = login_request(credentials_).reveal();
-    const auto asked = clock_.now();
-    CO_TRY(const auto reply, co_await (*keystone)->send(std::move(request)));
-    if (reply.status != 201) {
-        auto error = refusal(reply, "keystone", clock_.wall());
-        error.outcome_unknown = false;  // a token more or less is no effect
-        if (reply.status == 401 || reply.status == 403) {
-            error.error_class = ErrorClass::auth;
-            error.message +=
-                "; is the user known, the password right, the project there, and has the user a role in it?";
-            refused_ = error;
-            refused_until_ = clock_.now() + refused_for;
-        }
-        co_return error;
-    }
-    auto read = read_token(reply.body, header(reply, "x-subject-token"), credentials_);
-    if (!read) co_return std::move(read).error();
-    Held held{*std::move(read), asked, ++serial_};
-    // also one that lives shorter than the margin is used once
-    held.good_until = asked + std::max<Duration>(held.token.lifetime - renew_before, held.token.lifetime / 2);
-    held_ = std::make_shared<const Held>(std::move(held));
-    refused_.reset();
-    co_return Result<void>();
+awaitable<Result<keystone::Token>> Session::log_in() {
+    auto door = client(credentials_.auth_url);
+    if (!door) co_return std::move(door).error().within("spec.openstack.authURL");
+    auto& http = **door;
+    co_return co_await keystone::log_in(http, credentials_, clock_);
 }
 
 awaitable<Result<void>> Session::prove() {
@@ -184,7 +96,7 @@ Result<net::HttpClient*> Session::client(const std::string& url) {
     return held.get();
 }
 
-Result<std::string> Session::url_of(Service service, const Held& held) const {
+Result<std::string> Session::url_of(Service service, const keystone::Held& held) const {
     const auto& words = words_of(service);
     for (const auto* type : words.types) {
         const auto found = held.token.endpoints.find(type);
@@ -197,7 +109,7 @@ Result<std::string> Session::url_of(Service service, const Held& held) const {
                                           "; choose another spec.openstack.interface or region"};
 }
 
-awaitable<Result<net::HttpReply>> Session::send(const Request& request, const Held& held) {
+awaitable<Result<net::HttpReply>> Session::send(const Request& request, const keystone::Held& held) {
     auto url = url_of(request.service, held);
     if (!url) co_return std::move(url).error();
     auto service = client(*url);
@@ -218,7 +130,7 @@ awaitable<Result<Reply>> Session::call(Request request) {
                       request.path.substr(0, request.path.find('?'));
     std::uint64_t refused = 0;
     for (int attempt = 0; attempt < 2; ++attempt) {
-        CO_TRY(const auto held, co_await token(refused));
+        CO_TRY(const auto held, co_await tokens_.token(refused));
         auto reply = co_await send(request, *held);
         if (!reply) co_return std::move(reply).error();
         if (reply->status == 401 && attempt == 0) {
@@ -226,7 +138,7 @@ awaitable<Result<Reply>> Session::call(Request request) {
             continue;
         }
         if (reply->status < 200 || reply->status >= 300) co_return refusal(*reply, name, clock_.wall());
-        Reply out{reply->status, {}, read_date(header(*reply, "date"))};
+        Reply out{reply->status, {}, read_date(keystone::header(*reply, "date"))};
         if (reply->body.empty()) co_return out;
         auto parsed = api::parse_json(reply->body);
         if (!parsed) co_return unreadable(name);

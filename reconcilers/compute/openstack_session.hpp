@@ -3,6 +3,7 @@
 #include "api/json.hpp"
 #include "base/async.hpp"
 #include "compute/openstack_auth.hpp"
+#include "keystone/session.hpp"
 #include "net/http_client.hpp"
 
 #include <functional>
@@ -42,8 +43,7 @@ public:
     /// Makes a client for the root of a URL; tests count and answer.
     using Connect = std::function<Result<std::unique_ptr<net::HttpClient>>(const std::string& base_url)>;
 
-    Session(Credentials credentials, Clock& clock, Connect connect)
-        : credentials_(std::move(credentials)), clock_(clock), connect_(std::move(connect)) {}
+    Session(Credentials credentials, Clock& clock, Connect connect);
     Session(const Session&) = delete;
     Session& operator=(const Session&) = delete;
 
@@ -61,27 +61,16 @@ public:
     awaitable<Result<std::string>> microversion();
 
 private:
-    struct Held {
-        Token token;
-        Instant good_until{};
-        std::uint64_t serial = 0;
-    };
-    awaitable<Result<std::shared_ptr<const Held>>> token(std::uint64_t refused);
-    awaitable<Result<void>> log_in();
-    awaitable<Result<net::HttpReply>> send(const Request& request, const Held& held);
-    Result<std::string> url_of(Service service, const Held& held) const;
+    awaitable<Result<keystone::Token>> log_in();
+    awaitable<Result<net::HttpReply>> send(const Request& request, const keystone::Held& held);
+    Result<std::string> url_of(Service service, const keystone::Held& held) const;
     Result<net::HttpClient*> client(const std::string& url);
 
     const Credentials credentials_;
     Clock& clock_;
     const Connect connect_;
     std::map<std::string, std::unique_ptr<net::HttpClient>> clients_;  // by root URL
-    std::shared_ptr<const Held> held_;  // shared with the calls that use it while another takes its place
-    std::uint64_t serial_ = 0;
-    bool logging_in_ = false;
-    Signal logged_in_;
-    std::optional<Error> refused_;  // our credentials, and until when we do not ask again
-    Instant refused_until_{};
+    keystone::Session tokens_;
     std::string microversion_;
 };
 

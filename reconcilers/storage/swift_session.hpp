@@ -1,6 +1,6 @@
 #pragma once
 
-#include "keystone/login.hpp"
+#include "keystone/session.hpp"
 #include "net/http_client.hpp"
 
 #include <functional>
@@ -29,17 +29,20 @@ public:
     using Connect = std::function<Result<std::unique_ptr<net::HttpClient>>(const std::string& base_url)>;
 
     SwiftSession(SwiftLogin login, Clock& clock, Connect connect)
-        : login_(std::move(login)), clock_(clock), connect_(std::move(connect)) {}
+        : login_(std::move(login)),
+          clock_(clock),
+          connect_(std::move(connect)),
+          tokens_(clock, [this] { return log_in(); }) {}
 
     /// `request.target` is below the account. Any status is a reply. Errors: auth, when we are not let in; those of
     /// HttpClient.
     awaitable<Result<net::HttpReply>> call(net::HttpRequest request);
 
 private:
-    awaitable<Result<void>> log_in();
-    awaitable<Result<void>> log_in_at_keystone();
-    awaitable<Result<void>> log_in_at_swift();
-    Result<void> enter(const std::string& url, Secret token, Duration lifetime);
+    awaitable<Result<keystone::Token>> log_in();
+    awaitable<Result<keystone::Token>> log_in_at_keystone();
+    awaitable<Result<keystone::Token>> log_in_at_swift();
+    Result<std::shared_ptr<net::HttpClient>> account_at(const std::string& url);
 
     SwiftLogin login_;
     Clock& clock_;
@@ -47,9 +50,7 @@ private:
     std::unique_ptr<net::HttpClient> door_;     // where one logs in
     std::shared_ptr<net::HttpClient> account_;  // shared with calls under way while another log-in finds it elsewhere
     std::string account_url_;
-    Secret token_;
-    Instant good_until_{};
-    std::uint64_t serial_ = 0;
+    keystone::Session tokens_;
 };
 
 }  // namespace ocim::storage
