@@ -94,6 +94,28 @@ private:
     mutable std::map<std::string, std::string> tokens_;
 };
 
+/// What of Keystone stands before that Swift, see keystone_server.py. `front`: where its catalog says that accounts
+/// are.
+class KeystoneService {
+public:
+    explicit KeystoneService(const std::string& front)
+        : service_({.command = {"/usr/bin/python3", std::string(OCIM_SOURCE_DIR) + "/tests/support/keystone_server.py",
+                                "--port", std::to_string(port), "--swift", SwiftService::shared().url(), "--account-at",
+                                front},
+                    .log = directory_.file("log"),
+                    .environment = {}}) {
+        service_.wait_for_port(port);
+    }
+    std::string url() const { return "http://127.0.0.1:" + std::to_string(port); }
+    std::string log_ins() const { return run_program({"curl", "-sS", "-m", "100", url() + "/_test"}).output; }
+
+    const std::uint16_t port = free_port();
+
+private:
+    TempDir directory_;
+    Service service_;
+};
+
 /// An S3 service of the test's own, see s3_server.py. What breaks the service's rules fails the test's check of
 /// violations().
 class S3Service {

@@ -1,33 +1,10 @@
-#include "integration/storage/visit.hpp"
+#include "integration/storage/swift_store.hpp"
 
 /// StorageContainers in a real Swift.
 namespace ocim::storage {
 namespace {
 
-struct HasService {
-    ocim::test::SwiftAccount server;
-};
-
-class SwiftStore : HasService, public test::StoreTest {
-protected:
-    SwiftStore() : StoreTest(HasService::server.port) {}
-    using HasService::server;
-
-    crd::ObjectStore declared() const override {
-        crd::ObjectStore out;
-        out.spec.swift.emplace().auth_url = front.url() + "/auth/v1.0";
-        out.spec.swift->auth_version = crd::ObjectStore::Spec::Swift::AuthVersion::v1;
-        return out;
-    }
-    std::map<std::string, std::string> credentials() const override {
-        return {{"username", server.user()}, {"password", "testing"}};
-    }
-    static bool answers(const std::string& reply, const std::string& status) {
-        return reply.starts_with("HTTP/1.1 " + status);
-    }
-    std::unique_ptr<Store> store = open();
-    ocim::test::Visitor<Container> visit = visitor(*store);
-};
+using test::SwiftStore;
 
 TEST_F(SwiftStore, KeepsTheContract) {
     ocim::test::ContractCase<Container> given;
@@ -92,6 +69,22 @@ TEST_F(SwiftStore, PutsDriftRight) {
     next.metadata.uid = "its-successor";
     visit.must(visit.wanted(next));
     EXPECT_TRUE(visit.ready(next)) << "the next of that name finds it again";
+}
+
+TEST_F(SwiftStore, LooksAlikeAreLeftAlone) {
+    const std::string meta = "X-Container-Meta-Ocim-";
+    const std::vector<std::vector<std::string>> cases{
+        {meta + "Installation: other", meta + "Namespace: campus", meta + "Name: site1", meta + "Uid: uid-1"},
+        {meta + "Installation: lab"},
+        {meta + "Installation: lab", meta + "Namespace: campus", meta + "Name: site1", meta + "Uid: uid-1"}};
+    for (int n = 1; n <= 3; ++n) {
+        SCOPED_TRACE(n == 1 ? "another installation's" : n == 2 ? "half a mark" : "another object's");
+        ASSERT_TRUE(answers(server.call("PUT", "/campus-site" + std::to_string(n), cases[static_cast<unsigned>(n) - 1]),
+                            "201"));
+        EXPECT_TRUE(visit.wanted(test::container(n)).empty());
+        EXPECT_EQ(visit.report(test::container(n)).verdict.reason, "NotOwned");
+        EXPECT_TRUE(visit.wanted(test::container(n), true).empty());
+    }
 }
 
 TEST_F(SwiftStore, EmptiesOnRequestOnly) {
