@@ -2,6 +2,7 @@
 
 #include "runtime/edit.hpp"
 #include "runtime/kinds.hpp"
+#include "runtime/renewal.hpp"
 #include "runtime/turns.hpp"
 
 #include <cstdint>
@@ -88,6 +89,8 @@ public:
 
     virtual Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) = 0;
     virtual Result<std::vector<PlannedAction>> remove(const Json& object, const std::string& installation) = 0;
+    /// The next steps in replacing what its Secrets hold.
+    virtual std::vector<SecretEdit> renewals(const Json& object, const Inputs& inputs) = 0;
     /// Something of an object that is being deleted goes by itself: when to look again.
     virtual std::optional<Duration> going(const Json& object, const std::string& installation) = 0;
     virtual Result<Reported> report(const Json& object, const Inputs& inputs) = 0;

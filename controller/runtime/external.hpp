@@ -83,6 +83,13 @@ public:
         if (!decoded) return std::move(decoded).error();
         return planned(A::remove(*decoded, installation, seen_.things()));
     }
+    std::vector<SecretEdit> renewals(const Json& object, const Inputs& inputs) override {
+        if constexpr (requires(const typename A::Object& o) { A::renewals(o, inputs, seen_.things()); }) {
+            const auto decoded = api::decode_object<typename A::Object>(object);
+            if (decoded) return A::renewals(*decoded, inputs, seen_.things());
+        }
+        return {};
+    }
     std::optional<Duration> going(const Json& object, const std::string& installation) override {
         if constexpr (requires(const typename A::Object& o) { A::going(o, installation, seen_.things()); }) {
             const auto decoded = api::decode_object<typename A::Object>(object);

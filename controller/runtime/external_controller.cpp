@@ -149,7 +149,7 @@ std::set<std::string> ExternalController::live_uids() const {
 // --- a visit
 
 awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) {
-    for (int round = 0; round < 3; ++round) {
+    for (int round = 0; round < 4; ++round) {
         auto object = engine_.cache.find(kind_, key);
         if (!object) co_return Visited();
         auto decision = judge(key, *object);
@@ -169,6 +169,14 @@ awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) 
                 CO_TRY([[maybe_unused]] const auto marked,
                        co_await add_finalizer(engine_, kind_, std::move(object), finalizer_, this));
                 break;  // and decide again: what we know may have changed meanwhile
+            }
+            case Decision::What::renew: {
+                for (auto& edit : decision.edits) {
+                    const auto said = edit.note;
+                    CO_CHECK(co_await edit_secret(engine_, key.namespace_, std::move(edit), this));
+                    if (!said.reason.empty()) note(*object, said.warning, said.reason, "Renew", said.message);
+                }
+                break;
             }
             case Decision::What::release: {
                 CO_CHECK(co_await release(std::move(object), decision.abandoned));

@@ -56,11 +56,12 @@ private:
         std::string reconcile_at;
     };
     struct Decision {
-        enum class What { nothing, report, generate, add_finalizer, release, act };
+        enum class What { nothing, report, generate, add_finalizer, renew, release, act };
         What what = What::nothing;
         Standing standing;
         std::vector<PlannedAction> actions;
         std::vector<GeneratedSecret> secrets;
+        std::vector<SecretEdit> edits;
         std::optional<Instant> again;
         bool settled = false;    ///< nothing is waiting for the backend
         bool hopeful = false;    ///< what others do in the backend may change it

@@ -251,6 +251,13 @@ ExternalController::Decision ExternalController::judge_world(Case& at, const Inp
     if (!at.tracked.judged && was_in_sync(at.object)) at.tracked.in_sync = declared;
     at.tracked.judged = true;
     note_turn(at, inputs);
+    if (plan->empty() && !at.paused && !at.observe_only && !controller_reference(at.object)) {
+        out.edits = at.backend.world().renewals(at.object, inputs);
+        if (!out.edits.empty()) {
+            out.what = Decision::What::renew;
+            return out;
+        }
+    }
     return plan->empty() ? in_sync(at, inputs, declared) : differs(at, *std::move(plan), inputs, declared);
 }
 

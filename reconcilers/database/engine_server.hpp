@@ -179,6 +179,7 @@ private:
             job.index = i;
             job.action = std::move(actions[i]);
             if (!job.action.password.empty()) job.salt = services_.random.text(20, alphanumerics);
+            if (job.action.second) job.second_salt = services_.random.text(20, alphanumerics);
         }
         std::ranges::sort(jobs, {}, [](const Job& job) { return std::pair(rank(job.action.verb), job.index); });
         return jobs;

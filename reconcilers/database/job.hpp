@@ -16,9 +16,10 @@ using Done = runtime::Done<Key, Thing>;
 struct Job {
     std::size_t index = 0;  ///< among the actions we were given
     Action action;
-    std::string salt;  ///< for a new password
+    std::string salt, second_salt;  ///< for new passwords
     // filled by an engine's prepare()
-    std::string hash;             ///< as the server will store the password
+    std::string hash, fingerprint;  ///< as the server will store the password, and what tells that it is that one
+    std::string second_hash, second_fingerprint;
     bool is_there = false;        ///< of a create: what an earlier try of ours made already
     std::set<std::string> frame;  ///< of a schema on PostgreSQL: which of its groups are there
     std::optional<Error> refused;

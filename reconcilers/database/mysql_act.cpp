@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <set>
 #include <span>
+#include <utility>
 
 namespace ocim::database::mysql {
 
@@ -12,7 +13,7 @@ namespace {
 
 using Verb = Action::Verb;
 constexpr unsigned no_such_table = 1146, no_such_schema = 1049, schema_exists = 1007, account_exists_or_not = 1396,
-                   not_granted = 1141, no_such_session = 1094;
+                   not_granted = 1141, no_such_session = 1094, no_such_column = 1054, column_exists = 1060;
 /// Jobs whose notes go in one statement: well below the smallest max_allowed_packet in use (1 MiB).
 constexpr std::size_t jobs_max = 500;
 
@@ -39,6 +40,35 @@ Result<std::set<Key>> there_now(Connection& connection, const std::vector<Key>& 
     for (const auto& row : found->rows)
         if (auto key = key_of_note(row[0].value_or(""), row[1].value_or(""))) out.insert(*std::move(key));
     return out;
+}
+
+Result<void> write(Connection& connection, const std::string& metadata, const std::vector<Note>& notes) {
+    const auto statement = write_notes(metadata, notes);
+    auto written = connection.execute(statement);
+    if (written || connection.code() != no_such_column) return written;
+    for (const auto& lacking : upgrade_notes(metadata)) {
+        auto added = connection.execute(lacking);
+        if (!added && connection.code() != column_exists) return added;
+    }
+    return connection.execute(statement);
+}
+
+/// What the server will store of the job's passwords.
+void hash_passwords(const Dialect& dialect, Job& job) {
+    const auto& action = job.action;
+    if (dialect.mariadb) {
+        job.hash = native_hash(action.password);
+        if (action.second) job.second_hash = native_hash(*action.second);
+    } else {
+        job.hash = salted_hash(action.password, job.salt);
+        if (action.second) job.second_hash = salted_hash(*action.second, job.second_salt);
+    }
+    job.fingerprint = fingerprint(job.hash, action.password);
+    if (action.second) job.second_fingerprint = fingerprint(job.second_hash, *action.second);
+    if (dialect.mariadb || !action.second) return;
+    // what is set last is the first there, and retains what was set before
+    std::swap(job.hash, job.second_hash);
+    std::swap(job.fingerprint, job.second_fingerprint);
 }
 
 /// Prepares up to jobs_max jobs.
@@ -69,12 +99,12 @@ Result<void> prepare_some(Connection& connection, const std::string& metadata, s
             job->refused = appeared(action.key);
             continue;
         }
-        const Note written{action.key, action.mark, job->hash.empty() ? "" : fingerprint(job->hash, action.password)};
+        const Note written{action.key, action.mark, job->fingerprint, job->second_fingerprint};
         (*noted)[action.key] = written;
         out.push_back(written);
     }
     if (out.empty()) return {};
-    return connection.execute(write_notes(metadata, out));
+    return write(connection, metadata, out);
 }
 
 Result<Done> made(const Job& job) {
@@ -82,9 +112,17 @@ Result<Done> made(const Job& job) {
     if (!job.hash.empty()) {
         then.login = job.hash.starts_with('*') ? Thing::Login::native : Thing::Login::salted;
         then.hash = job.hash;
-        then.fingerprint = fingerprint(job.hash, job.action.password);
+        then.fingerprint = job.fingerprint;
+        then.second_hash = job.second_hash;
+        then.second_fingerprint = job.second_fingerprint;
     }
     return Done{{{job.action.key, std::move(then)}}};
+}
+
+Result<Done> run(Connection& connection, const std::vector<std::string>& statements, Result<Done> then) {
+    for (const auto& statement : statements)
+        if (auto done = connection.execute(statement); !done) return std::move(done).error();
+    return then;
 }
 
 /// Makes it, or makes it equal where an earlier try of ours made it.
@@ -92,11 +130,13 @@ Result<Done> create(Connection& connection, const std::string& metadata, const J
     const auto& action = job.action;
     const bool schema = action.verb == Verb::create_schema;
     const auto& dialect = connection.dialect();
-    const auto statement = job.is_there ? (schema ? alter_schema(action) : alter_user(dialect, action.key, job.hash))
-                                        : (schema ? create_schema(action) : create_user(dialect, action.key, job.hash));
-    auto result = connection.execute(statement);
+    if (job.is_there)
+        return run(connection,
+                   schema ? std::vector{alter_schema(action)} : alter_user(dialect, action.key, job.hash, ""),
+                   made(job));
+    auto result = connection.execute(schema ? create_schema(action) : create_user(dialect, action.key, job.hash));
     if (result) return made(job);
-    if (job.is_there || outcome_unknown(connection.code())) return std::move(result).error();
+    if (outcome_unknown(connection.code())) return std::move(result).error();
     // nothing was made; or somebody was faster than our note, and it is theirs
     const auto code = connection.code();
     if (auto struck = connection.execute(strike_notes(metadata, {action.key})); !struck)
@@ -131,21 +171,13 @@ Result<Done> set_rights(Connection& connection, const Action& action, Result<Don
     return then;
 }
 
-Result<Done> run(Connection& connection, const std::vector<std::string>& statements, Result<Done> then) {
-    for (const auto& statement : statements)
-        if (auto done = connection.execute(statement); !done) return std::move(done).error();
-    return then;
-}
-
 }  // namespace
 
 Result<void> prepare(Connection& connection, const std::string& metadata, std::vector<Job>& jobs) {
     std::vector<Job*> noted;
     for (auto& job : jobs) {
         const auto verb = job.action.verb;
-        if (verb == Verb::create_user || verb == Verb::alter_user)
-            job.hash = connection.dialect().mariadb ? native_hash(job.action.password)
-                                                    : salted_hash(job.action.password, job.salt);
+        if (verb == Verb::create_user || verb == Verb::alter_user) hash_passwords(connection.dialect(), job);
         if (notes(verb) || verb == Verb::grant) noted.push_back(&job);
     }
     for (std::size_t from = 0; from < noted.size(); from += jobs_max) {
@@ -165,7 +197,8 @@ Result<Done> perform(Connection& connection, const std::string& metadata, const 
         case Verb::create_schema:
         case Verb::create_user: return create(connection, metadata, job);
         case Verb::alter_schema: return run(connection, {alter_schema(action)}, made(job));
-        case Verb::alter_user: return run(connection, {alter_user(connection.dialect(), key, job.hash)}, made(job));
+        case Verb::alter_user:
+            return run(connection, alter_user(connection.dialect(), key, job.hash, job.second_hash), made(job));
         case Verb::grant: return set_rights(connection, action, made(job));
         case Verb::revoke: return set_rights(connection, action, gone);
         case Verb::drop_user: return drop_account(connection, metadata, job);

@@ -1,5 +1,7 @@
 #include "database/mysql_read.hpp"
 
+#include "api/json.hpp"
+
 #include <algorithm>
 #include <array>
 
@@ -12,16 +14,30 @@ constexpr std::string_view grant_option = "GRANT OPTION";
 
 constexpr std::string_view users_of_mariadb =
     "SELECT u.*, JSON_VALUE(p.Priv, '$.account_locked') AS ocim_locked,"
-    " JSON_LENGTH(p.Priv, '$.auth_or') > 1 AS ocim_several"  // one method alone may be left in a list
+    " JSON_LENGTH(p.Priv, '$.auth_or') AS ocim_methods,"  // one method alone may be left in a list
+    " JSON_VALUE(p.Priv, '$.auth_or[1].plugin') AS ocim_second_plugin,"
+    " JSON_VALUE(p.Priv, '$.auth_or[1].authentication_string') AS ocim_second"
     " FROM mysql.user u JOIN mysql.global_priv p ON p.Host = u.Host AND p.User = u.User";
 constexpr std::string_view users_of_mysql = "SELECT * FROM mysql.user";
 
 Thing::Login login_of(const Table& users, std::size_t row) {
     const auto plugin = users.cell(row, "plugin");
-    if (users.cell(row, "ocim_several") == "1") return Thing::Login::unknown;
+    const auto methods = users.cell(row, "ocim_methods");
+    const bool one = methods.empty() || methods == "0" || methods == "1";
+    if (!one && (methods != "2" || users.cell(row, "ocim_second_plugin") != "mysql_native_password"))
+        return Thing::Login::unknown;
     if (plugin.empty() || plugin == "mysql_native_password") return Thing::Login::native;
+    if (!one) return Thing::Login::unknown;
     if (plugin == "caching_sha2_password") return Thing::Login::salted;
     return Thing::Login::unknown;
+}
+
+/// MariaDB lists methods, MySQL keeps a second password among the account's attributes.
+std::string second_hash_of(const Table& users, std::size_t row) {
+    const auto text = users.cell(row, "User_attributes");
+    if (text.empty()) return users.cell(row, "ocim_second");
+    const auto attributes = api::parse_json(text);
+    return attributes ? std::string(api::find_text(attributes->value, {"additional_password"})) : "";
 }
 
 /// The privileges of one row, by its columns.
@@ -68,6 +84,7 @@ void add_users(const Reading& reading, const std::string& own_account, Snapshot&
         auto& thing = out[{Key::Kind::user, name, host, ""}];
         thing.login = login_of(users, row);
         thing.hash = users.cell(row, "authentication_string");
+        thing.second_hash = second_hash_of(users, row);
         // MariaDB says true in its JSON, MySQL has a column
         thing.locked = users.cell(row, "ocim_locked") == "1" || users.cell(row, "ocim_locked") == "true" ||
                        users.cell(row, "account_locked") == "Y";
@@ -114,7 +131,8 @@ std::map<Key, Note> notes_of(const Table& notes) {
         out[*key] = {*key,
                      {notes.cell(row, "installation"), notes.cell(row, "namespace_name"), notes.cell(row, "uid"),
                       notes.cell(row, "retained") == "1"},
-                     notes.cell(row, "fingerprint")};
+                     notes.cell(row, "fingerprint"),
+                     notes.cell(row, "second_fingerprint")};
     }
     return out;
 }
@@ -135,6 +153,7 @@ Snapshot snapshot_of(const Reading& reading, const Dialect& dialect, const std::
         thing.exists = exists;
         thing.mark = note.mark;
         thing.fingerprint = note.fingerprint;
+        thing.second_fingerprint = note.second_fingerprint;
     }
     return out;
 }

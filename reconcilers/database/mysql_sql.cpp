@@ -56,6 +56,8 @@ std::string charset_clause(const Action& action) {
     return out;
 }
 
+constexpr std::string_view second_column = "second_fingerprint VARCHAR(64) NOT NULL DEFAULT ''";
+
 std::string identified(const Dialect& dialect, const std::string& hash) {
     if (dialect.mariadb) return " IDENTIFIED VIA mysql_native_password USING " + literal(hash);
     return " IDENTIFIED WITH caching_sha2_password AS " + literal(hash);
@@ -157,8 +159,14 @@ std::vector<std::string> make_notes(std::string_view metadata) {
             "CREATE TABLE IF NOT EXISTS " + table(metadata) +
                 " (kind VARCHAR(16) NOT NULL, name VARCHAR(330) NOT NULL, installation VARCHAR(64) NOT NULL,"
                 " namespace_name VARCHAR(330) NOT NULL, uid VARCHAR(64) NOT NULL, retained TINYINT NOT NULL DEFAULT 0,"
-                " fingerprint VARCHAR(64) NOT NULL DEFAULT '', created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
+                " fingerprint VARCHAR(64) NOT NULL DEFAULT '', " +
+                std::string(second_column) +
+                ", created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
                 " PRIMARY KEY (kind, name)) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"};
+}
+
+std::vector<std::string> upgrade_notes(std::string_view metadata) {
+    return {"ALTER TABLE " + table(metadata) + " ADD COLUMN " + std::string(second_column)};
 }
 
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name) {
@@ -169,15 +177,16 @@ std::optional<Key> key_of_note(std::string_view kind, std::string_view name) {
 }
 
 std::string read_notes(std::string_view metadata) {
-    return "SELECT kind, name, installation, namespace_name, uid, retained, fingerprint FROM " + table(metadata);
+    return "SELECT * FROM " + table(metadata);  // one of an earlier release has fewer columns
 }
 std::string read_notes(std::string_view metadata, const std::vector<Key>& keys) {
     return read_notes(metadata) + " WHERE (kind, name) IN " + tuples(keys);
 }
 
 std::string write_notes(std::string_view metadata, const std::vector<Note>& notes) {
-    std::string out = "INSERT INTO " + table(metadata) +
-                      " (kind, name, installation, namespace_name, uid, retained, fingerprint) VALUES ";
+    std::string out =
+        "INSERT INTO " + table(metadata) +
+        " (kind, name, installation, namespace_name, uid, retained, fingerprint, second_fingerprint) VALUES ";
     bool first = true;
     for (const auto& note : notes) {
         out += first ? "(" : ", (";
@@ -185,10 +194,12 @@ std::string write_notes(std::string_view metadata, const std::vector<Note>& note
         for (const auto& text : {std::string(kind_text(note.key.kind)), thing_name(note.key), note.mark.installation,
                                  note.mark.namespace_name, note.mark.uid})
             out += literal(text) + ", ";
-        out += std::string(note.mark.retained ? "1" : "0") + ", " + literal(note.fingerprint) + ")";
+        out += std::string(note.mark.retained ? "1" : "0") + ", " + literal(note.fingerprint) + ", " +
+               literal(note.second_fingerprint) + ")";
     }
     return out +
            " ON DUPLICATE KEY UPDATE uid=VALUES(uid), retained=VALUES(retained),"
+           " second_fingerprint=IF(VALUES(fingerprint)='', second_fingerprint, VALUES(second_fingerprint)),"
            " fingerprint=IF(VALUES(fingerprint)='', fingerprint, VALUES(fingerprint))";
 }
 
@@ -221,8 +232,16 @@ std::string alter_schema(const Action& action) {
 std::string create_user(const Dialect& dialect, const Key& key, const std::string& hash) {
     return "CREATE USER " + account(key) + identified(dialect, hash);
 }
-std::string alter_user(const Dialect& dialect, const Key& key, const std::string& hash) {
-    return "ALTER USER " + account(key) + identified(dialect, hash) + " ACCOUNT UNLOCK";
+std::vector<std::string> alter_user(const Dialect& dialect, const Key& key, const std::string& hash,
+                                    const std::string& second) {
+    const auto who = "ALTER USER " + account(key);
+    if (dialect.mariadb) {
+        const auto either = second.empty() ? "" : " OR mysql_native_password USING " + literal(second);
+        return {who + identified(dialect, hash) + either + " ACCOUNT UNLOCK"};
+    }
+    if (second.empty()) return {who + identified(dialect, hash) + " ACCOUNT UNLOCK", who + " DISCARD OLD PASSWORD"};
+    return {who + identified(dialect, second) + " ACCOUNT UNLOCK",
+            who + identified(dialect, hash) + " RETAIN CURRENT PASSWORD"};
 }
 
 std::vector<std::string> set_privileges(const Dialect& dialect, const Action& action) {

@@ -53,11 +53,14 @@ bool outcome_unknown(unsigned code);
 std::string session_settings(const Dialect& dialect);
 /// What makes `metadata`.owned where it is not there.
 std::vector<std::string> make_notes(std::string_view metadata);
+/// What a table of an earlier release lacks. One that is there is refused as such.
+std::vector<std::string> upgrade_notes(std::string_view metadata);
 /// One row of `owned`.
 struct Note {
     Key key;
     runtime::Mark mark;
-    std::string fingerprint;  ///< of an account; "" leaves what is there
+    std::string fingerprint;         ///< of an account; "" leaves what is there
+    std::string second_fingerprint;  ///< goes with it
 };
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name);
 std::string read_notes(std::string_view metadata);
@@ -71,7 +74,11 @@ std::string existing(const std::vector<Key>& keys);
 std::string create_schema(const Action& action);
 std::string alter_schema(const Action& action);
 std::string create_user(const Dialect& dialect, const Key& key, const std::string& hash);
-std::string alter_user(const Dialect& dialect, const Key& key, const std::string& hash);
+/// Lets in who has the password of `hash`, or of `second` where it is not empty, and nobody else. Whoever has the
+/// password that both the former state and the new one let in is never refused in between; on MySQL that is the one of
+/// `second`.
+std::vector<std::string> alter_user(const Dialect& dialect, const Key& key, const std::string& hash,
+                                    const std::string& second);
 /// GRANT, REVOKE: in an order in which nothing wanted is ever missing, where the language allows it.
 std::vector<std::string> set_privileges(const Dialect& dialect, const Action& action);
 

@@ -49,6 +49,7 @@ struct Thing {
     };
     Login login = Login::native;
     std::string hash, fingerprint;
+    std::string second_hash, second_fingerprint;  ///< of another password that is let in too
     bool locked = false;
     // server
     Engine engine = Engine::mysql;
@@ -71,7 +72,7 @@ struct Action {
         alter_schema,  ///< character set and collation of new tables
         drop_schema,
         create_user,
-        alter_user,  ///< password, method, and unlocked
+        alter_user,  ///< passwords, method, and unlocked
         drop_user,   ///< locked first and its sessions ended
         grant,       ///< adds, then takes what is too much
         revoke,      ///< takes all of a grant
@@ -83,6 +84,7 @@ struct Action {
     runtime::Mark mark;
     std::string character_set, collation;  ///< collation "": the character set's default
     Secret password;
+    std::optional<Secret> second;     ///< of alter_user: another password that is let in too
     std::set<std::string> add, take;  ///< privileges
     /// What is there when it is done, but for the hash of a password.
     std::optional<Thing> then;

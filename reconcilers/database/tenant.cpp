@@ -1,5 +1,6 @@
 #include "database/tenant.hpp"
 
+#include "database/rotation.hpp"
 #include "database/tenant_standing.hpp"
 
 #include <algorithm>
@@ -112,6 +113,7 @@ runtime::Report<Object> Tenant::report(const Object& object, const runtime::Inpu
         out.verdict = {State::progressing, "OutOfSync", "the server does not yet hold what is declared"};
     else
         out.verdict = {State::ready, "InSync", ""};
+    out.look_again = next_renewal(object, inputs);
     return out;
 }
 
@@ -163,7 +165,7 @@ std::string Tenant::describe(const Action& action) {
         case Verb::alter_schema:
             return "alter " + thing + " to " + action.character_set +
                    (action.collation.empty() ? "" : " " + action.collation);
-        case Verb::alter_user: return "set password of " + thing;
+        case Verb::alter_user: return (action.second ? "set both passwords of " : "set password of ") + thing;
         case Verb::drop_schema:
         case Verb::drop_user: return "drop " + thing;
         case Verb::grant:

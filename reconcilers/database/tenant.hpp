@@ -5,6 +5,7 @@
 #include "crd/databasetenants.hpp"
 #include "database/server.hpp"
 #include "runtime/kinds.hpp"
+#include "runtime/renewal.hpp"
 
 #include <memory>
 #include <string>
@@ -30,6 +31,9 @@ struct Tenant {
 
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);
+    /// The next step in replacing passwords, of each user for whom it is due.
+    static std::vector<runtime::SecretEdit> renewals(const Object& object, const runtime::Inputs& inputs,
+                                                     const Snapshot& seen);
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen);
     static std::vector<Action> sweep(const Key& key, const Snapshot& seen);

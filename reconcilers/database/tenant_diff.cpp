@@ -1,6 +1,7 @@
 #include "database/job.hpp"
 #include "database/mysql_sql.hpp"
 #include "database/postgresql_sql.hpp"
+#include "database/rotation.hpp"
 #include "database/tenant.hpp"
 #include "database/tenant_standing.hpp"
 
@@ -38,15 +39,6 @@ bool same_charset(std::string_view left, std::string_view right, Engine engine) 
 bool same_collation(std::string_view left, std::string_view right, Engine engine) {
     return engine == Engine::postgresql ? left == right
                                         : mysql::canonical_charset(left) == mysql::canonical_charset(right);
-}
-
-bool fits(const Thing& thing, const Secret& password) {
-    switch (thing.login) {
-        case Thing::Login::native: return thing.hash == mysql::native_hash(password);
-        case Thing::Login::salted: return thing.fingerprint == fingerprint(thing.hash, password);
-        case Thing::Login::unknown: break;
-    }
-    return false;
 }
 
 /// The grants of one account.
@@ -166,13 +158,15 @@ private:
     void account(const Object::Spec::User& user) {
         const auto key = user_key(user);
         const bool absent = standing(object_, self_, key, seen_) == Standing::absent;
-        const auto password = password_of(object_, user, inputs_);
-        if (absent && !password) return;
+        auto passwords = passwords_of(object_, user, inputs_, engine_);
+        if (absent && !passwords) return;
         auto then = absent ? Thing{} : take_over(key);
-        if (password && (absent || then.locked || !fits(then, *password))) {
+        if (passwords && (absent || then.locked || !lets_in(then, *passwords))) {
             then.mark = self_;
             then.locked = false;
-            add(absent ? Verb::create_user : Verb::alter_user, key, then).password = *password;
+            auto& action = add(absent ? Verb::create_user : Verb::alter_user, key, then);
+            action.password = std::move(passwords->current);
+            if (!absent) action.second = std::move(passwords->second);  // nothing may fail after a create
         }
         std::set<Key> wanted;
         for (const auto& grant : user.grants) {

@@ -125,6 +125,21 @@ TEST_F(MySQL, GivesTenantsWhatWasDeclaredAndNoMore) {
     EXPECT_EQ(mariadb.sql("SELECT name FROM ocim_meta.owned WHERE kind='schema' ORDER BY 1"), "sb_1\nsb_2\n");
 }
 
+TEST_F(MySQL, CompletesTheNotesOfAnEarlierRelease) {
+    mariadb.sql(
+        "CREATE DATABASE ocim_meta; CREATE TABLE ocim_meta.owned (kind VARCHAR(16), name VARCHAR(330), installation "
+        "VARCHAR(64), namespace_name VARCHAR(330), uid VARCHAR(64), retained TINYINT DEFAULT 0, fingerprint "
+        "VARCHAR(64) "
+        "DEFAULT '', created TIMESTAMP DEFAULT CURRENT_TIMESTAMP, PRIMARY KEY (kind, name)) ENGINE=InnoDB;"
+        "CREATE DATABASE sb_1; INSERT INTO ocim_meta.owned (kind, name, installation, namespace_name, uid) VALUES "
+        "('schema', 'sb_1', 'lab', 'tools/wiki1', 'uid-1')");
+    auto server = open();
+    auto visit = visitor(*server);
+    EXPECT_TRUE(visit.see().at({Key::Kind::schema, "sb_1", "", ""}).mark) << "what is noted there counts";
+    visit.must(visit.wanted(numbered(1)));
+    EXPECT_TRUE(visit.wanted(numbered(1)).empty());
+}
+
 TEST_F(MySQL, PutsDriftRight) {
     auto server = open();
     auto visit = visitor(*server);

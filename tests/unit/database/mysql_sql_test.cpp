@@ -115,8 +115,18 @@ TEST(MySQLStatements, FollowTheDialect) {
     const Key user{Key::Kind::user, "wiki", "%", ""}, grant{Key::Kind::grant, "wiki", "%", "wiki\\_a"};
     EXPECT_EQ(create_user(mariadb, user, "*AB"),
               "CREATE USER 'wiki'@'%' IDENTIFIED VIA mysql_native_password USING '*AB'");
-    EXPECT_EQ(alter_user(mariadb, user, "*AB"),
-              "ALTER USER 'wiki'@'%' IDENTIFIED VIA mysql_native_password USING '*AB' ACCOUNT UNLOCK");
+    EXPECT_EQ(alter_user(mariadb, user, "*AB", ""),
+              std::vector{"ALTER USER 'wiki'@'%' IDENTIFIED VIA mysql_native_password USING '*AB' ACCOUNT UNLOCK"s});
+    EXPECT_EQ(alter_user(mariadb, user, "*AB", "*CD"),
+              std::vector{"ALTER USER 'wiki'@'%' IDENTIFIED VIA mysql_native_password USING '*AB' OR "
+                          "mysql_native_password USING '*CD' ACCOUNT UNLOCK"s});
+    EXPECT_EQ(alter_user(mysql8, user, "$A$new", ""),
+              (std::vector{"ALTER USER 'wiki'@'%' IDENTIFIED WITH caching_sha2_password AS '$A$new' ACCOUNT UNLOCK"s,
+                           "ALTER USER 'wiki'@'%' DISCARD OLD PASSWORD"s}));
+    EXPECT_EQ(alter_user(mysql8, user, "$A$new", "$A$old"),
+              (std::vector{
+                  "ALTER USER 'wiki'@'%' IDENTIFIED WITH caching_sha2_password AS '$A$old' ACCOUNT UNLOCK"s,
+                  "ALTER USER 'wiki'@'%' IDENTIFIED WITH caching_sha2_password AS '$A$new' RETAIN CURRENT PASSWORD"s}));
     EXPECT_EQ(create_user(mysql8, user, "$A$"),
               "CREATE USER 'wiki'@'%' IDENTIFIED WITH caching_sha2_password AS '$A$'");
     EXPECT_NE(session_settings(mariadb).find("NO_AUTO_CREATE_USER"), std::string::npos)

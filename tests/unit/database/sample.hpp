@@ -20,8 +20,9 @@ inline crd::DatabaseTenant tenant() {
     out.metadata.uid = "uid-1";
     out.spec.server_ref.name = "mysql1";
     out.spec.databases = {{"wiki_main", "utf8mb4", std::nullopt}};
-    out.spec.users = {{"wiki", "%", api::SecretKeyRef{"wiki-db", "password"}, {{"wiki_main", {Privilege::all}}}},
-                      {"wiki_ro", "%", std::nullopt, {{"wiki_main", {Privilege::select}}}}};
+    out.spec.users = {
+        {"wiki", "%", api::SecretKeyRef{"wiki-db", "password"}, {{"wiki_main", {Privilege::all}}}, std::nullopt},
+        {"wiki_ro", "%", std::nullopt, {{"wiki_main", {Privilege::select}}}, std::nullopt}};
     out.spec.deletion_policy = crd::DatabaseTenant::Spec::DeletionPolicy::delete_;
     return out;
 }

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "runtime/kinds.hpp"
+
+#include <map>
+#include <set>
+#include <string>
+
+namespace ocim::runtime {
+
+struct Engine;
+
+/// One step in replacing what a Secret holds, written as a whole or not at all. An external kind that has
+/// `static std::vector<SecretEdit> renewals(const Object&, const Inputs&, const std::map<Key, Thing>& seen)` is asked
+/// for these whenever its diff is empty, but not for objects that a composite made, because it writes their Secrets.
+/// Pure: what it said is asked again if somebody else wrote to the Secret meanwhile.
+struct SecretEdit {
+    std::string name;                         ///< of the Secret, in the namespace of the object
+    std::map<std::string, Generate> draw;     ///< these keys get a value that was never there
+    std::map<std::string, std::string> copy;  ///< a key, and the one whose value of before it gets
+    std::map<std::string, std::string> text;
+    std::set<std::string> drop;
+    Note note;  ///< told of the object when it is done; without a reason: nothing
+    bool operator==(const SecretEdit&) const = default;
+};
+
+/// The merge patch that is the edit of `secret`. Error conflict: a key to be copied is not there.
+Result<Json> patch_of(const SecretEdit& edit, const Json& secret, Random& random);
+
+/// Writes it. Error conflict: the Secret is gone, or was written to since it was in our cache.
+awaitable<Result<void>> edit_secret(Engine& engine, std::string namespace_, SecretEdit edit, const void* writer);
+
+}  // namespace ocim::runtime

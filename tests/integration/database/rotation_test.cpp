@@ -1,0 +1,239 @@
+#include "database/mysql_connection.hpp"
+#include "database/postgresql_connection.hpp"
+#include "database/register.hpp"
+#include "integration/database/postgresql.hpp"
+#include "runtime/base64.hpp"
+#include "support/mariadb.hpp"
+#include "support/running.hpp"
+
+#include <gtest/gtest.h>
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <functional>
+#include <mutex>
+#include <string_view>
+#include <thread>
+
+/// Clients log in all the time while passwords are replaced, and none is refused.
+namespace ocim::database {
+namespace {
+
+using namespace std::chrono_literals;
+using ocim::test::json;
+
+int rotations() {
+    const auto* scale = std::getenv("OCIM_SCALE");
+    return scale && std::string_view(scale) == "full" ? 100 : 8;
+}
+
+/// Threads that read what is published, log in with it, and so on without a pause.
+class Clients {
+public:
+    struct Published {
+        std::string user, password;
+        bool operator==(const Published&) const = default;
+    };
+    /// Nothing when it was let in, else what it was told.
+    using LogIn = std::function<std::string(const Published&)>;
+
+    explicit Clients(LogIn log_in) : log_in_(std::move(log_in)) {}
+    ~Clients() { stop(); }
+    Clients(const Clients&) = delete;
+    Clients& operator=(const Clients&) = delete;
+
+    void publish(const Published& now) {
+        const std::lock_guard lock(mutex_);
+        if (now == published_) return;
+        published_ = now;
+        ++version_;
+        if (threads_.empty())
+            for (auto& seen : seen_) threads_.emplace_back([this, &seen] { run(seen); });
+    }
+    /// All of them have logged in with what was published last, and none is still at it with what was before.
+    bool all_know() const {
+        const std::lock_guard lock(mutex_);
+        return std::ranges::all_of(seen_, [this](const auto& seen) { return seen.load() == version_; });
+    }
+    void stop() {
+        stopping_ = true;
+        for (auto& thread : threads_) thread.join();
+        threads_.clear();
+    }
+    long logins() const { return logins_; }
+    std::vector<std::string> refused() const {
+        const std::lock_guard lock(mutex_);
+        return refused_;
+    }
+
+private:
+    void run(std::atomic<int>& seen) {
+        while (!stopping_) {
+            std::unique_lock lock(mutex_);
+            const auto with = published_;
+            const auto version = version_;
+            lock.unlock();
+            const auto told = log_in_(with);
+            ++logins_;
+            seen = version;
+            if (told.empty()) continue;
+            lock.lock();
+            refused_.push_back("password " + std::to_string(version) + ": " + told);
+        }
+    }
+
+    LogIn log_in_;
+    mutable std::mutex mutex_;
+    Published published_;
+    int version_ = 0;
+    std::atomic<bool> stopping_ = false;
+    std::atomic<long> logins_ = 0;
+    std::array<std::atomic<int>, 3> seen_{};
+    std::vector<std::string> refused_;
+    std::vector<std::thread> threads_;
+};
+
+class MySQLRotation : public ::testing::Test {
+protected:
+    MySQLRotation() {
+        mariadb.sql("CREATE USER ocim@'%' IDENTIFIED BY 'admin'; GRANT ALL ON *.* TO ocim@'%' WITH GRANT OPTION");
+        running.put_secret("ocim-system", "admin", "username", runtime::base64("ocim"));
+        running.server.merge("Secret", "ocim-system", "admin",
+                             R"({"data":{"password":")" + runtime::base64("admin") + R"("}})");
+        running.server.put(
+            json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DatabaseServer','metadata':{"
+                 "'name':'mysql1'},'spec':{'mysql':{'host':'127.0.0.1','port':" +
+                 std::to_string(mariadb.port()) + ",'metaDatabase':'ocim_meta'},'credentialsRef':{'name':'admin'}}}"));
+        running.server.put(
+            json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DatabaseTenant','metadata':{'namespace':'tools',"
+                 "'name':'wiki'},'spec':{'serverRef':{'name':'mysql1'},'databases':[{'name':'wiki','characterSet':"
+                 "'utf8mb4'}],'users':[{'name':'wiki','host':'%','rotation':{'overlap':'1h'},'grants':[{'database':"
+                 "'wiki','privileges':['ALL']}]}]}}"));
+        running.start();
+    }
+    ~MySQLRotation() override { running.stop(); }
+
+    std::string key(const std::string& name) const {
+        const auto* secret = running.server.get("Secret", "tools", "wiki.wiki");
+        if (!secret) return "";
+        const auto* value = api::find(*secret, {"data", name});
+        return value && value->is_string() ? runtime::from_base64(std::string(value->as_string())).value_or("") : "";
+    }
+    /// Lets the runtime work in short slices, and what the Secret says be known at once.
+    bool until(Clients& clients, const std::function<bool()>& condition) {
+        const auto deadline = loop.clock().now() + 60s;
+        while (loop.clock().now() < deadline) {
+            if (const auto password = key("password"); !password.empty() && stands) clients.publish({"wiki", password});
+            if (condition()) return true;
+            loop.run(loop.clock().sleep(Duration(2)));
+        }
+        return false;
+    }
+    void set_key(const std::string& name, const std::string& text) {
+        running.server.merge("Secret", "tools", "wiki.wiki",
+                             R"({"data":{")" + name + R"(":")" + runtime::base64(text) + R"("}})");
+    }
+    void annotate(const std::string& time) {
+        running.server.merge("DatabaseTenant", "tools", "wiki",
+                             R"({"metadata":{"annotations":{"ocim.opencraft.com/rotate-at":")" + time + R"("}}})");
+    }
+
+    ocim::test::MariaDB mariadb;
+    ocim::test::RealLoop loop;
+    ocim::test::Running running{loop, register_kinds};
+    bool stands = false;  // the account is there
+};
+
+TEST_F(MySQLRotation, RefusesNobody) {
+    mysql::ConnectionSettings settings;
+    settings.host = "127.0.0.1";
+    settings.port = mariadb.port();
+    settings.tls = mysql::ConnectionSettings::Tls::disabled;
+    settings.connect_seconds = settings.reply_seconds = 60;
+    Clients clients([settings](const Clients::Published& with) {
+        auto chosen = settings;
+        chosen.username = with.user;
+        chosen.password = Secret(with.password);
+        const auto opened = mysql::Connection::open(chosen);
+        return opened ? "" : opened.error().message;
+    });
+    const auto ready = [&] { return running.stands("DatabaseTenant", "tools", "wiki") == "True InSync"; };
+    ASSERT_TRUE(until(clients, ready)) << running.stands("DatabaseTenant", "tools", "wiki");
+    stands = true;
+    auto former = key("password");
+    for (int n = 0; n < rotations(); ++n) {
+        ASSERT_TRUE(until(clients, [&] { return clients.all_know(); }));
+        // older than any password there is: the Secret says when the last one was replaced
+        set_key("password.rotated-at", "2026-01-01T00:00:00Z");
+        annotate("2026-01-01T00:00:01Z");
+        ASSERT_TRUE(until(clients, [&] { return !key("password").empty() && key("password") != former; })) << n;
+        EXPECT_EQ(key("password.previous"), former);
+        EXPECT_EQ(key("password.next"), "");
+        const auto said = "the former one is let in";
+        EXPECT_EQ(mariadb.as("wiki", former, "SELECT 1").output, "1\n") << said;
+        EXPECT_EQ(mariadb.as("wiki", key("password"), "SELECT 1").output, "1\n");
+        former = key("password");
+        annotate("2020-01-01T00:00:00Z");
+        ASSERT_TRUE(until(clients, [&] { return clients.all_know(); }));
+        const auto ended = key("password.previous");
+        set_key("password.rotated-at", "2026-01-01T00:00:00Z");  // the overlap is over
+        ASSERT_TRUE(until(clients, [&] { return key("password.previous").empty(); })) << n;
+        ASSERT_TRUE(until(clients, [&] {
+            return mariadb.sql(
+                       "SELECT COUNT(*) FROM mysql.global_priv WHERE User='wiki' AND JSON_LENGTH(Priv, "
+                       "'$.auth_or') > 1") == "0\n";
+        })) << n;
+        if (n == 0) EXPECT_NE(mariadb.as("wiki", ended, "SELECT 1").exit_code, 0) << "and no longer";
+    }
+    clients.stop();
+    EXPECT_EQ(clients.refused(), std::vector<std::string>{});
+    EXPECT_GE(clients.logins(), rotations());
+    EXPECT_GE(running.events("PasswordReplaced"), 1);
+    std::cout << rotations() << " rotations, " << clients.logins() << " log-ins, " << clients.refused().size()
+              << " refused\n";
+}
+
+class PostgreSQLRotation : public test::WithPostgreSQL {};
+
+/// A role has one password: two users of the same rights take turns.
+TEST_F(PostgreSQLRotation, RefusesNobodyWhereTwoUsersTakeTurns) {
+    auto system = open();
+    auto object = test::numbered(1);
+    object.spec.users[1].grants = object.spec.users[0].grants;
+    postgresql::ConnectionSettings settings;
+    settings.host = "127.0.0.1";
+    settings.port = server().port();
+    settings.database = "sb_1";
+    settings.tls = postgresql::ConnectionSettings::Tls::disabled;
+    settings.connect_seconds = settings.reply_seconds = 60;
+    Clients clients([settings](const Clients::Published& with) {
+        auto chosen = settings;
+        chosen.username = with.user;
+        chosen.password = Secret(with.password);
+        const auto opened = postgresql::Connection::open(chosen);
+        return opened ? "" : opened.error().message;
+    });
+    std::array<std::string, 2> passwords{"first-0", "second-0"};
+    for (int n = 1; n <= rotations(); ++n) {
+        const auto idle = static_cast<std::size_t>(n % 2);  // whom no client uses now
+        passwords[idle] = "replaced-" + std::to_string(n);
+        runtime::Inputs now;
+        now.installation = "lab";
+        now.add(test::secret("tools", "passwords", {{"owner", passwords[0]}, {"reader", passwords[1]}}));
+        ocim::test::Visitor<Tenant> visit{loop, *system, now};
+        visit.must(visit.wanted(object));
+        ASSERT_TRUE(visit.wanted(object).empty());
+        clients.publish({object.spec.users[idle].name, passwords[idle]});
+        const auto deadline = loop.clock().now() + 60s;
+        while (!clients.all_know() && loop.clock().now() < deadline) loop.run(loop.clock().sleep(Duration(2)));
+        ASSERT_TRUE(clients.all_know());
+    }
+    clients.stop();
+    EXPECT_EQ(clients.refused(), std::vector<std::string>{});
+    std::cout << rotations() << " rotations, " << clients.logins() << " log-ins, " << clients.refused().size()
+              << " refused\n";
+}
+
+}  // namespace
+}  // namespace ocim::database
