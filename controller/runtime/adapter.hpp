@@ -98,6 +98,8 @@ public:
     virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) = 0;
     virtual std::vector<MarkedThing> marked() = 0;
     virtual std::vector<PlannedAction> sweep(KeyId key) = 0;
+    /// What was retained for a time that is over.
+    virtual std::vector<Lapsed<PlannedAction>> lapsed(const std::string& installation, WallTime now) = 0;
 };
 
 class ExternalAdapter : public KindAdapter {

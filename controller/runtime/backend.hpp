@@ -31,6 +31,8 @@ public:
     virtual void withdrawn(const ObjectKey& object) = 0;
     /// uids of all objects of the kind.
     virtual std::set<std::string> live_uids() const = 0;
+    /// Whether there is an object "namespace/name", be it on its way out.
+    virtual bool has_object(const std::string& namespace_name) const = 0;
 };
 
 /// One backend as one kind uses it: when to look, when to probe, which actions go out together, and who is told.
@@ -133,6 +135,7 @@ private:
     const std::string name_;  // "kind|backend", for the board
     BackendUser& user_;
     Instruments metrics_;
+    std::set<KeyId> lapsing_;  // what the sweep under way drops because its time is over
 
     std::unique_ptr<World> world_;
     BackendSettings settings_;

@@ -172,10 +172,17 @@ void Backend::look_for_orphans(Instant now) {
                                          now, {settings_.delete_orphans, settings_.orphan_min_age});
     orphan_count_ = found.count;
     tell_orphans(found);
-    if (sweeping_ || found.sweep.empty()) return;
+    if (sweeping_) return;
     std::vector<PlannedAction> actions;
+    lapsing_.clear();
     for (const auto key : found.sweep)
         for (auto& action : world_->sweep(key)) actions.push_back(std::move(action));
+    for (auto& one : world_->lapsed(engine_.installation, engine_.clock.wall()))
+        if (!user_.has_object(one.namespace_name))
+            for (auto& action : one.actions) {
+                lapsing_.insert(action.key);
+                actions.push_back(std::move(action));
+            }
     if (actions.empty()) return;
     sweeping_ = true;
     submit(ObjectKey{}, std::move(actions));
@@ -242,9 +249,12 @@ void Backend::swept(const Landed& landed) {
     const auto object = engine_.cache.find(adapter_.backend_kind(), key_);
     if (!object) return;
     const bool done = static_cast<bool>(landed.result);
-    engine_.events.record(*object, adapter_.name(),
-                          {!done, done ? "OrphanRemoved" : "OrphanNotRemoved", "Sweep",
-                           landed.action.description + (done ? "" : ": " + landed.result.error().message)});
+    const bool lapsed = lapsing_.contains(landed.action.key);
+    const auto* reason =
+        lapsed ? (done ? "RetentionEnded" : "RetentionNotEnded") : (done ? "OrphanRemoved" : "OrphanNotRemoved");
+    engine_.events.record(
+        *object, adapter_.name(),
+        {!done, reason, "Sweep", landed.action.description + (done ? "" : ": " + landed.result.error().message)});
     observe_by(engine_.clock.now() + engine_.settings.batch_wait);
     wake_all(Priority::low);
 }

@@ -116,6 +116,13 @@ public:
     std::vector<PlannedAction> sweep(KeyId key) override {
         return planned(A::sweep(keys_.at(key)->first, seen_.things()));
     }
+    std::vector<Lapsed<PlannedAction>> lapsed(const std::string& installation, WallTime now) override {
+        std::vector<Lapsed<PlannedAction>> out;
+        if constexpr (requires { A::lapsed(installation, now, seen_.things()); })
+            for (auto& one : A::lapsed(installation, now, seen_.things()))
+                out.push_back({std::move(one.namespace_name), planned(std::move(one.actions))});
+        return out;
+    }
 
 private:
     using Key = typename A::Key;

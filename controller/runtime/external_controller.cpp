@@ -146,6 +146,10 @@ std::set<std::string> ExternalController::live_uids() const {
     return out;
 }
 
+bool ExternalController::has_object(const std::string& namespace_name) const {
+    return std::ranges::any_of(tracked_, [&](const auto& one) { return one.first.text() == namespace_name; });
+}
+
 // --- a visit
 
 awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) {

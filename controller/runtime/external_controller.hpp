@@ -87,6 +87,7 @@ private:
     void landed(const ObjectKey& object, std::vector<Landed> actions) override;
     void withdrawn(const ObjectKey& object) override;
     std::set<std::string> live_uids() const override;
+    bool has_object(const std::string& namespace_name) const override;
 
     Decision judge(const ObjectKey& key, const Json& object);
     std::string blocked_by(const Case& at, const Trouble& trouble) const;

@@ -5,10 +5,21 @@
 #include <map>
 #include <set>
 #include <string>
+#include <vector>
 
 namespace ocim::runtime {
 
 struct Engine;
+
+/// What was retained for a time that is over, of one object that is gone. An external kind that has
+/// `static std::vector<Lapsed<Action>> lapsed(const std::string& installation, WallTime now, const std::map<Key,
+/// Thing>& seen)` is asked after each complete observation; what an object of that name still answers for is left to
+/// it.
+template <class Action>
+struct Lapsed {
+    std::string namespace_name;
+    std::vector<Action> actions;
+};
 
 /// One step in replacing what a Secret holds, written as a whole or not at all. An external kind that has
 /// `static std::vector<SecretEdit> renewals(const Object&, const Inputs&, const std::map<Key, Thing>& seen)` is asked

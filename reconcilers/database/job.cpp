@@ -17,6 +17,7 @@ int rank(Verb verb) {
         case Verb::alter_user: return 4;
         case Verb::grant: return 5;
         case Verb::revoke: return 6;
+        case Verb::close_user:
         case Verb::drop_user: return 7;
         case Verb::drop_schema: return 8;
         case Verb::forget: break;
@@ -35,6 +36,10 @@ std::string thing_name(const Key& key) { return key.kind == Key::Kind::user ? ke
 
 Error appeared(const Key& key) {
     return {ErrorClass::conflict, thing_name(key) + " was made by somebody else meanwhile: it is looked at anew"};
+}
+
+Error taken_back(const Key& key) {
+    return {ErrorClass::conflict, thing_name(key) + " is not to be dropped any more: it is looked at anew"};
 }
 
 bool same_owner(const runtime::Mark& left, const runtime::Mark& right) {

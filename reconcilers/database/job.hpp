@@ -37,6 +37,9 @@ std::string thing_name(const Key& key);
 /// What a job is told when its thing is another's meanwhile.
 Error appeared(const Key& key);
 
+/// What the drop of a thing is told whose window was ended before its time.
+Error taken_back(const Key& key);
+
 /// The same object's mark, whatever its uid.
 bool same_owner(const runtime::Mark& left, const runtime::Mark& right);
 

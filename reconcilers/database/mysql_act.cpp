@@ -19,7 +19,13 @@ constexpr std::size_t jobs_max = 500;
 
 bool creates(Verb verb) { return verb == Verb::create_schema || verb == Verb::create_user; }
 /// Whether its note is written first. A new password's is, because the fingerprint is in it.
-bool notes(Verb verb) { return creates(verb) || verb == Verb::mark || verb == Verb::alter_user; }
+bool notes(Verb verb) {
+    return creates(verb) || verb == Verb::mark || verb == Verb::alter_user || verb == Verb::close_user;
+}
+/// Whether it may only be done while the note says when its window ends.
+bool ends_window(const Action& action) {
+    return action.ends && (action.verb == Verb::drop_user || action.verb == Verb::drop_schema);
+}
 
 Result<std::map<Key, Note>> notes_now(Connection& connection, const std::string& metadata,
                                       const std::vector<Key>& keys) {
@@ -76,7 +82,7 @@ Result<void> prepare_some(Connection& connection, const std::string& metadata, s
     std::vector<Key> keys, made;
     for (const auto* job : jobs) {
         const auto needed = grounds(job->action);
-        if (notes(job->action.verb)) keys.push_back(job->action.key);
+        if (notes(job->action.verb) || ends_window(job->action)) keys.push_back(job->action.key);
         keys.insert(keys.end(), needed.begin(), needed.end());
         if (creates(job->action.verb)) made.push_back(job->action.key);
     }
@@ -91,15 +97,18 @@ Result<void> prepare_some(Connection& connection, const std::string& metadata, s
             const auto note = noted->find(key);
             if (note == noted->end() || !same_owner(note->second.mark, action.mark)) job->refused = appeared(key);
         }
-        if (!notes(action.verb)) continue;
         const auto note = noted->find(action.key);
+        if (ends_window(action) &&
+            (note == noted->end() || note->second.ends != action.ends || !same_owner(note->second.mark, action.mark)))
+            job->refused = taken_back(action.key);
+        if (!notes(action.verb)) continue;
         const bool ours = note != noted->end() && same_owner(note->second.mark, action.mark);
         job->is_there = creates(action.verb) && there->contains(action.key);
         if (!ours && (note != noted->end() || job->is_there)) {
             job->refused = appeared(action.key);
             continue;
         }
-        const Note written{action.key, action.mark, job->fingerprint, job->second_fingerprint};
+        const Note written{action.key, action.mark, job->fingerprint, job->second_fingerprint, action.ends};
         (*noted)[action.key] = written;
         out.push_back(written);
     }
@@ -145,8 +154,7 @@ Result<Done> create(Connection& connection, const std::string& metadata, const J
     return std::move(result).error();
 }
 
-Result<Done> drop_account(Connection& connection, const std::string& metadata, const Job& job) {
-    const auto& key = job.action.key;
+Result<void> close_account(Connection& connection, const Key& key) {
     // locked before its sessions end, so that none comes back
     if (auto done = connection.execute(lock_user(key)); !done) return std::move(done).error();
     auto sessions = connection.query(sessions_of(key));
@@ -155,6 +163,12 @@ Result<Done> drop_account(Connection& connection, const std::string& metadata, c
         auto killed = connection.execute("KILL " + sessions->cell(row, "ID"));
         if (!killed && connection.code() != no_such_session) return std::move(killed).error();
     }
+    return {};
+}
+
+Result<Done> drop_account(Connection& connection, const std::string& metadata, const Job& job) {
+    const auto& key = job.action.key;
+    if (auto closed = close_account(connection, key); !closed) return std::move(closed).error();
     for (const auto& statement : {drop_user(key), strike_notes(metadata, {key})})
         if (auto done = connection.execute(statement); !done) return std::move(done).error();
     Done out{{{key, std::nullopt}}};
@@ -178,7 +192,7 @@ Result<void> prepare(Connection& connection, const std::string& metadata, std::v
     for (auto& job : jobs) {
         const auto verb = job.action.verb;
         if (verb == Verb::create_user || verb == Verb::alter_user) hash_passwords(connection.dialect(), job);
-        if (notes(verb) || verb == Verb::grant) noted.push_back(&job);
+        if (notes(verb) || verb == Verb::grant || ends_window(job.action)) noted.push_back(&job);
     }
     for (std::size_t from = 0; from < noted.size(); from += jobs_max) {
         const auto some = std::span(noted).subspan(from, std::min(jobs_max, noted.size() - from));
@@ -201,6 +215,9 @@ Result<Done> perform(Connection& connection, const std::string& metadata, const 
             return run(connection, alter_user(connection.dialect(), key, job.hash, job.second_hash), made(job));
         case Verb::grant: return set_rights(connection, action, made(job));
         case Verb::revoke: return set_rights(connection, action, gone);
+        case Verb::close_user:
+            if (auto closed = close_account(connection, key); !closed) return std::move(closed).error();
+            return made(job);
         case Verb::drop_user: return drop_account(connection, metadata, job);
         case Verb::drop_schema: return run(connection, {drop_schema(key), strike_notes(metadata, {key})}, gone);
         case Verb::forget: break;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 
 namespace ocim::database::mysql {
 
@@ -38,6 +39,14 @@ std::string second_hash_of(const Table& users, std::size_t row) {
     if (text.empty()) return users.cell(row, "ocim_second");
     const auto attributes = api::parse_json(text);
     return attributes ? std::string(api::find_text(attributes->value, {"additional_password"})) : "";
+}
+
+/// 0, or a column that is not there: none.
+std::optional<std::int64_t> ends_of(const std::string& text) {
+    std::int64_t out = 0;
+    const auto read = std::from_chars(text.data(), text.data() + text.size(), out);
+    if (read.ec != std::errc() || out == 0) return std::nullopt;
+    return out;
 }
 
 /// The privileges of one row, by its columns.
@@ -132,7 +141,8 @@ std::map<Key, Note> notes_of(const Table& notes) {
                      {notes.cell(row, "installation"), notes.cell(row, "namespace_name"), notes.cell(row, "uid"),
                       notes.cell(row, "retained") == "1"},
                      notes.cell(row, "fingerprint"),
-                     notes.cell(row, "second_fingerprint")};
+                     notes.cell(row, "second_fingerprint"),
+                     ends_of(notes.cell(row, "ends"))};
     }
     return out;
 }
@@ -154,6 +164,7 @@ Snapshot snapshot_of(const Reading& reading, const Dialect& dialect, const std::
         thing.mark = note.mark;
         thing.fingerprint = note.fingerprint;
         thing.second_fingerprint = note.second_fingerprint;
+        thing.ends = note.ends;
     }
     return out;
 }

@@ -56,7 +56,8 @@ std::string charset_clause(const Action& action) {
     return out;
 }
 
-constexpr std::string_view second_column = "second_fingerprint VARCHAR(64) NOT NULL DEFAULT ''";
+constexpr std::string_view second_column = "second_fingerprint VARCHAR(64) NOT NULL DEFAULT ''",
+                           ends_column = "ends BIGINT NOT NULL DEFAULT 0";
 
 std::string identified(const Dialect& dialect, const std::string& hash) {
     if (dialect.mariadb) return " IDENTIFIED VIA mysql_native_password USING " + literal(hash);
@@ -160,13 +161,14 @@ std::vector<std::string> make_notes(std::string_view metadata) {
                 " (kind VARCHAR(16) NOT NULL, name VARCHAR(330) NOT NULL, installation VARCHAR(64) NOT NULL,"
                 " namespace_name VARCHAR(330) NOT NULL, uid VARCHAR(64) NOT NULL, retained TINYINT NOT NULL DEFAULT 0,"
                 " fingerprint VARCHAR(64) NOT NULL DEFAULT '', " +
-                std::string(second_column) +
+                std::string(second_column) + ", " + std::string(ends_column) +
                 ", created TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP,"
                 " PRIMARY KEY (kind, name)) ENGINE=InnoDB CHARACTER SET utf8mb4 COLLATE utf8mb4_bin"};
 }
 
 std::vector<std::string> upgrade_notes(std::string_view metadata) {
-    return {"ALTER TABLE " + table(metadata) + " ADD COLUMN " + std::string(second_column)};
+    return {"ALTER TABLE " + table(metadata) + " ADD COLUMN " + std::string(second_column),
+            "ALTER TABLE " + table(metadata) + " ADD COLUMN " + std::string(ends_column)};
 }
 
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name) {
@@ -186,7 +188,7 @@ std::string read_notes(std::string_view metadata, const std::vector<Key>& keys) 
 std::string write_notes(std::string_view metadata, const std::vector<Note>& notes) {
     std::string out =
         "INSERT INTO " + table(metadata) +
-        " (kind, name, installation, namespace_name, uid, retained, fingerprint, second_fingerprint) VALUES ";
+        " (kind, name, installation, namespace_name, uid, retained, fingerprint, second_fingerprint, ends) VALUES ";
     bool first = true;
     for (const auto& note : notes) {
         out += first ? "(" : ", (";
@@ -195,10 +197,10 @@ std::string write_notes(std::string_view metadata, const std::vector<Note>& note
                                  note.mark.namespace_name, note.mark.uid})
             out += literal(text) + ", ";
         out += std::string(note.mark.retained ? "1" : "0") + ", " + literal(note.fingerprint) + ", " +
-               literal(note.second_fingerprint) + ")";
+               literal(note.second_fingerprint) + ", " + std::to_string(note.ends.value_or(0)) + ")";
     }
     return out +
-           " ON DUPLICATE KEY UPDATE uid=VALUES(uid), retained=VALUES(retained),"
+           " ON DUPLICATE KEY UPDATE uid=VALUES(uid), retained=VALUES(retained), ends=VALUES(ends),"
            " second_fingerprint=IF(VALUES(fingerprint)='', second_fingerprint, VALUES(second_fingerprint)),"
            " fingerprint=IF(VALUES(fingerprint)='', fingerprint, VALUES(fingerprint))";
 }

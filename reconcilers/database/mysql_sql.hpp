@@ -4,6 +4,8 @@
 #include "base/secret.hpp"
 #include "database/job.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -61,6 +63,7 @@ struct Note {
     runtime::Mark mark;
     std::string fingerprint;         ///< of an account; "" leaves what is there
     std::string second_fingerprint;  ///< goes with it
+    std::optional<std::int64_t> ends{};
 };
 std::optional<Key> key_of_note(std::string_view kind, std::string_view name);
 std::string read_notes(std::string_view metadata);

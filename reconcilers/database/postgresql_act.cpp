@@ -23,7 +23,7 @@ struct Named {
         std::string hash;
     };
     struct Database {
-        std::optional<runtime::Mark> mark;
+        Remark remark;
         std::string owner;
     };
     std::map<std::string, Role> roles;
@@ -35,17 +35,18 @@ struct Named {
     bool has_note(const Key& key) const {
         return key.kind == Key::Kind::schema && roles.contains(group(key.name, Group::owner));
     }
-    std::optional<runtime::Mark> mark(const Key& key) const {
+    std::optional<runtime::Mark> mark(const Key& key) const { return remark(key).mark; }
+    Remark remark(const Key& key) const {
         if (key.kind != Key::Kind::schema) {
             const auto found = roles.find(key.name);
-            return found == roles.end() ? std::nullopt : found->second.remark.mark;
+            return found == roles.end() ? Remark{} : found->second.remark;
         }
         const auto own_group = group(key.name, Group::owner);
         const auto note = roles.find(own_group);
         const auto database = databases.find(key.name);
         const bool speaks = database == databases.end() || database->second.owner == own_group;
-        if (note != roles.end() && speaks && note->second.remark.mark) return note->second.remark.mark;
-        return database == databases.end() ? std::nullopt : database->second.mark;
+        if (note != roles.end() && speaks && note->second.remark.mark) return note->second.remark;
+        return database == databases.end() ? Remark{} : database->second.remark;
     }
     std::set<std::string> frame(const std::string& database) const {
         std::set<std::string> out;
@@ -71,7 +72,7 @@ Result<Named> look_up(Connection& connection, const std::vector<Key>& keys) {
         const auto name = found->cell(row, "name");
         auto remark = parse_remark(found->cell(row, "remark"));
         if (found->cell(row, "kind") == "database")
-            out.databases[name] = {std::move(remark.mark), found->cell(row, "owner")};
+            out.databases[name] = {std::move(remark), found->cell(row, "owner")};
         else
             out.roles[name] = {std::move(remark), found->cell(row, "hash")};
     }
@@ -79,7 +80,9 @@ Result<Named> look_up(Connection& connection, const std::vector<Key>& keys) {
 }
 
 bool creates(Verb verb) { return verb == Verb::create_schema || verb == Verb::create_user; }
-bool alters(Verb verb) { return verb == Verb::alter_schema || verb == Verb::alter_user || verb == Verb::mark; }
+bool alters(Verb verb) {
+    return verb == Verb::alter_schema || verb == Verb::alter_user || verb == Verb::mark || verb == Verb::close_user;
+}
 
 /// Decides about one job. `promised` is what the jobs before it will have made ours.
 void settle_job(Job& job, const Named& named, std::map<Key, runtime::Mark>& promised) {
@@ -128,7 +131,7 @@ Result<Done> made(const Job& job, const std::string& hash = "") {
 /// Everything about a database but that it is there.
 Result<void> settle(Connection& connection, const Job& job) {
     const auto& name = job.action.key.name;
-    auto done = connection.execute(make_groups(name, job.action.mark, job.frame) + close_doors(name));
+    auto done = connection.execute(make_groups(name, Remark{job.action.mark}, job.frame) + close_doors(name));
     if (!done) return done;
     auto inside = connection.open_in(name);
     if (!inside) return std::move(inside).error();
@@ -136,7 +139,7 @@ Result<void> settle(Connection& connection, const Job& job) {
                                   {group(name, Group::owner), group(name, Group::writer), group(name, Group::reader)});
     if (!named) return std::move(named).error();
     if (done = (*inside)->execute(settle_inside); !done) return done;
-    return connection.execute(mark_database(name, job.action.mark));
+    return connection.execute(mark_database(name, Remark{job.action.mark}));
 }
 
 Error invalid_if_its_words_are(std::string_view state, Error error) {
@@ -149,7 +152,7 @@ Result<Done> create_schema(Connection& connection, const Job& job) {
     const auto& action = job.action;
     const auto& name = action.key.name;
     if (!job.is_there) {
-        if (auto done = connection.execute(make_groups(name, action.mark, job.frame)); !done) {
+        if (auto done = connection.execute(make_groups(name, Remark{action.mark}, job.frame)); !done) {
             if (std::ranges::find(exists_already, connection.state()) != std::end(exists_already))
                 return appeared(action.key);
             return std::move(done).error();
@@ -194,7 +197,7 @@ Result<Done> set_account(Connection& connection, const Job& job) {
         hash = *std::move(computed);
     }
     const auto& key = job.action.key;
-    const auto text = remark(job.action.mark, fingerprint(hash, job.action.password));
+    const auto text = remark_text({job.action.mark, fingerprint(hash, job.action.password)});
     auto done = connection.execute(job.is_there ? alter_account(key, hash, text) : create_account(key, hash, text));
     if (done) return made(job, hash);
     if (!job.is_there && std::ranges::find(exists_already, connection.state()) != std::end(exists_already))
@@ -204,11 +207,10 @@ Result<Done> set_account(Connection& connection, const Job& job) {
 
 Result<Done> write_mark(Connection& connection, const Job& job) {
     const auto& action = job.action;
-    const auto fingerprint = action.then ? action.then->fingerprint : "";
-    const auto statements =
-        action.key.kind == Key::Kind::user
-            ? write_remark(action.key, remark(action.mark, fingerprint))
-            : make_groups(action.key.name, action.mark, job.frame) + mark_database(action.key.name, action.mark);
+    const Remark said{action.mark, action.then ? action.then->fingerprint : "", action.ends};
+    const auto statements = action.key.kind == Key::Kind::user
+                                ? write_remark(action.key, remark_text(said))
+                                : make_groups(action.key.name, said, job.frame) + mark_database(action.key.name, said);
     if (auto done = connection.execute(statements); !done) return std::move(done).error();
     return made(job);
 }
@@ -254,14 +256,30 @@ Result<void> take_belongings(Connection& connection, const Key& key) {
     return connection.execute("DROP OWNED BY " + identifier(key.name));  // rights to databases
 }
 
+Result<Done> close_account(Connection& connection, const Job& job) {
+    const auto& action = job.action;
+    const Remark said{action.mark, action.then ? action.then->fingerprint : "", action.ends};
+    auto done =
+        connection.execute(postgresql::close_account(action.key) + "; " + write_remark(action.key, remark_text(said)));
+    if (!done) return std::move(done).error();
+    if (auto ended = connection.query(end_sessions, {action.key.name}); !ended) return std::move(ended).error();
+    return made(job);
+}
+
+/// Whether a window has been ended before its time: what is noted is not what the drop was decided on.
+bool was_taken_back(const Action& action, const Named& named) {
+    return action.ends && named.remark(action.key).ends != action.ends;
+}
+
 Result<Done> drop_account(Connection& connection, const Job& job) {
     const auto& key = job.action.key;
     auto named = look_up(connection, {key});
     if (!named) return std::move(named).error();
     if (const auto mark = named->mark(key); mark && !same_owner(*mark, job.action.mark)) return appeared(key);
+    if (was_taken_back(job.action, *named)) return taken_back(key);
     if (named->roles.contains(key.name)) {
         // closed before its sessions end, so that none comes back
-        if (auto done = connection.execute(close_account(key)); !done) return std::move(done).error();
+        if (auto done = connection.execute(postgresql::close_account(key)); !done) return std::move(done).error();
         if (auto ended = connection.query(end_sessions, {key.name}); !ended) return std::move(ended).error();
         if (auto done = take_belongings(connection, key); !done) return std::move(done).error();
         if (auto done = connection.execute(postgresql::drop_account(key)); !done) return std::move(done).error();
@@ -272,6 +290,11 @@ Result<Done> drop_account(Connection& connection, const Job& job) {
 }
 
 Result<Done> drop_schema(Connection& connection, const Job& job) {
+    if (job.action.ends) {
+        auto named = look_up(connection, {job.action.key});
+        if (!named) return std::move(named).error();
+        if (was_taken_back(job.action, *named)) return taken_back(job.action.key);
+    }
     for (const auto& statement : {drop_database(job.action.key.name), drop_groups(job.action.key.name)})
         if (auto done = connection.execute(statement); !done) return std::move(done).error();
     return Done{{{job.action.key, std::nullopt}}};
@@ -307,6 +330,7 @@ Result<Done> perform(Connection& connection, const Job& job) {
         case Verb::alter_user: return set_account(connection, job);
         case Verb::grant:
         case Verb::revoke: return change_rights(connection, job);
+        case Verb::close_user: return close_account(connection, job);
         case Verb::drop_user: return drop_account(connection, job);
         case Verb::drop_schema: return drop_schema(connection, job);
         case Verb::forget: break;

@@ -57,12 +57,17 @@ void add_databases(const Reading& reading, const std::map<std::string, std::stri
         thing.reserved = databases.is_true(row, "datistemplate") || name == "postgres";
         const auto own_group = group(name, Group::owner);
         const auto own_remark = remarks.find(own_group);
-        const auto own_mark = parse_remark(databases.cell(row, "remark")).mark;
+        const auto said = parse_remark(databases.cell(row, "remark"));
+        const auto& own_mark = said.mark;
         thing.mark = own_mark;
+        thing.ends = said.ends;
         // What its owner's group says goes first: it was marked before there was anything to own, and whoever acts as
         // the owner can write on the database but not on the group.
         if (owner == own_group && own_remark != remarks.end())
-            if (auto of_group = parse_remark(own_remark->second).mark) thing.mark = std::move(of_group);
+            if (const auto of_group = parse_remark(own_remark->second); of_group.mark) {
+                thing.mark = of_group.mark;
+                thing.ends = of_group.ends;
+            }
         const auto allowed = doors.groups_with_connect.find(name);
         const std::set<std::string> expected{group(name, Group::writer), group(name, Group::reader)};
         thing.whole = own_mark && own_mark == thing.mark && owner == own_group && databases.is_true(row, "open") &&
@@ -92,6 +97,7 @@ void add_accounts(const Table& roles, Snapshot& out) {
         const auto remark = parse_remark(roles.cell(row, "remark"));
         thing.mark = remark.mark;
         thing.fingerprint = remark.fingerprint;
+        thing.ends = remark.ends;
         thing.hash = roles.cell(row, "rolpassword");
         thing.login = is_verifier(thing.hash) ? Thing::Login::salted : Thing::Login::unknown;
         thing.locked = !roles.is_true(row, "usable");

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cctype>
+#include <charconv>
 
 namespace ocim::database::postgresql {
 
@@ -30,7 +31,7 @@ std::string_view suffix(Group which) {
     return ":reader";
 }
 
-constexpr std::string_view fingerprint_word = " f=";
+constexpr std::string_view fingerprint_word = " f=", ends_word = " x=";
 
 /// What the account's rights to a database are called as one of its groups.
 std::optional<Group> group_for(const std::set<std::string>& wanted) {
@@ -107,16 +108,28 @@ std::string encoding(std::string_view character_set) {
 
 std::string default_collation(std::string_view encoding) { return encoding == "UTF8" ? "C.UTF-8" : "C"; }
 
-std::string remark(const runtime::Mark& mark, const std::string& fingerprint) {
-    return fingerprint.empty() ? mark.text() : mark.text() + std::string(fingerprint_word) + fingerprint;
+std::string remark_text(const Remark& remark) {
+    auto out = remark.mark ? remark.mark->text() : std::string();
+    if (remark.ends) out += std::string(ends_word) + std::to_string(*remark.ends);
+    if (!remark.fingerprint.empty()) out += std::string(fingerprint_word) + remark.fingerprint;
+    return out;
 }
 
 Remark parse_remark(std::string_view text) {
     Remark out;
-    const auto at = text.rfind(fingerprint_word);
-    out.mark = runtime::Mark::parse(text.substr(0, at));
-    if (out.mark && at != std::string_view::npos)
-        out.fingerprint = std::string(text.substr(at + fingerprint_word.size()));
+    const auto print = text.rfind(fingerprint_word);
+    auto rest = text.substr(0, print);
+    if (const auto at = rest.rfind(ends_word); at != std::string_view::npos) {
+        const auto digits = rest.substr(at + ends_word.size());
+        std::int64_t ends = 0;
+        const auto read = std::from_chars(digits.data(), digits.data() + digits.size(), ends);
+        if (read.ec != std::errc() || read.ptr != digits.data() + digits.size()) return {};
+        out.ends = ends;
+        rest = rest.substr(0, at);
+    }
+    out.mark = runtime::Mark::parse(rest);
+    if (!out.mark) return {};
+    if (print != std::string_view::npos) out.fingerprint = std::string(text.substr(print + fingerprint_word.size()));
     return out;
 }
 
@@ -152,12 +165,12 @@ ErrorClass class_of(std::string_view state) {
     return ErrorClass::transient;  // 25006, 40001, 40P01, 55006, 55P03, 57014, XX000 among them: try again
 }
 
-std::string make_groups(const std::string& database, const runtime::Mark& mark, const std::set<std::string>& have) {
+std::string make_groups(const std::string& database, const Remark& remark, const std::set<std::string>& have) {
     std::string out;
     for (const auto which : groups) {
         const auto name = group(database, which);
         if (!have.contains(name)) out += "CREATE ROLE " + identifier(name) + " NOLOGIN; ";
-        out += "COMMENT ON ROLE " + identifier(name) + " IS " + literal(mark.text()) + "; ";
+        out += "COMMENT ON ROLE " + identifier(name) + " IS " + literal(remark_text(remark)) + "; ";
     }
     return out;
 }
@@ -190,8 +203,8 @@ std::string close_doors(const std::string& database) {
            name + " IS NULL";
 }
 
-std::string mark_database(const std::string& database, const runtime::Mark& mark) {
-    return "COMMENT ON DATABASE " + identifier(database) + " IS " + literal(mark.text());
+std::string mark_database(const std::string& database, const Remark& remark) {
+    return "COMMENT ON DATABASE " + identifier(database) + " IS " + literal(remark_text(remark));
 }
 
 constexpr std::string_view name_groups =

@@ -3,6 +3,8 @@
 #include "base/result.hpp"
 #include "database/job.hpp"
 
+#include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -43,10 +45,11 @@ std::string default_collation(std::string_view encoding);
 // --- what is written beside a role: the mark, and of an account the fingerprint of its password
 
 struct Remark {
-    std::optional<runtime::Mark> mark;
-    std::string fingerprint;
+    std::optional<runtime::Mark> mark{};
+    std::string fingerprint{};
+    std::optional<std::int64_t> ends{};  ///< when what is retained is dropped, in seconds since 1970
 };
-std::string remark(const runtime::Mark& mark, const std::string& fingerprint);
+std::string remark_text(const Remark& remark);
 Remark parse_remark(std::string_view text);
 
 // --- reading
@@ -99,8 +102,8 @@ ErrorClass class_of(std::string_view sqlstate);
 
 // --- writing. A text of several statements is one transaction, and one turn to the server and back.
 
-/// The groups of a database that are not in `have`, and the mark on all of them.
-std::string make_groups(const std::string& database, const runtime::Mark& mark, const std::set<std::string>& have);
+/// The groups of a database that are not in `have`, and the remark on all of them.
+std::string make_groups(const std::string& database, const Remark& remark, const std::set<std::string>& have);
 std::string drop_groups(const std::string& database);
 /// Says nothing but this, and stands alone: it goes into no transaction.
 std::string create_database(const Action& action);
@@ -108,7 +111,7 @@ std::string drop_database(const std::string& database);
 /// Gives the database to its owner's group and opens it for its groups only. The mark goes, and is written again when
 /// the inside is settled too.
 std::string close_doors(const std::string& database);
-std::string mark_database(const std::string& database, const runtime::Mark& mark);
+std::string mark_database(const std::string& database, const Remark& remark);
 /// Inside of the database: what there is belongs to the owner's group, and readers can read and do no more. Two
 /// statements: the first takes $1 owner, $2 writer, $3 reader.
 extern const std::string_view name_groups, settle_inside;

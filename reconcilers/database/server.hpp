@@ -5,6 +5,7 @@
 #include "runtime/mark.hpp"
 
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -36,8 +37,9 @@ enum class Engine { mysql, postgresql };
 struct Thing {
     // schema and user
     std::optional<runtime::Mark> mark;
-    bool exists = true;     ///< false: only our note of it is there, so it is ours and unfinished
-    bool reserved = false;  ///< the server's own, or the account we use: nobody may take it
+    bool exists = true;                ///< false: only our note of it is there, so it is ours and unfinished
+    std::optional<std::int64_t> ends;  ///< retained until then, in seconds since 1970, and dropped thereafter
+    bool reserved = false;             ///< the server's own, or the account we use: nobody may take it
     // schema
     std::string character_set, collation;
     bool whole = true;  ///< false: its owner, its groups or the rights of everybody are not as we make them
@@ -73,6 +75,7 @@ struct Action {
         drop_schema,
         create_user,
         alter_user,  ///< passwords, method, and unlocked
+        close_user,  ///< locked, its sessions ended, and marked: how two-phase deletion begins
         drop_user,   ///< locked first and its sessions ended
         grant,       ///< adds, then takes what is too much
         revoke,      ///< takes all of a grant
@@ -86,6 +89,8 @@ struct Action {
     Secret password;
     std::optional<Secret> second;     ///< of alter_user: another password that is let in too
     std::set<std::string> add, take;  ///< privileges
+    /// Of mark and close_user: when the thing is to be dropped. Of a drop: what must still be noted of it.
+    std::optional<std::int64_t> ends;
     /// What is there when it is done, but for the hash of a password.
     std::optional<Thing> then;
     std::vector<Key> gone_too;  ///< the grants that go with an account

@@ -1,9 +1,11 @@
 #include "database/tenant.hpp"
 
+#include "database/job.hpp"
 #include "database/rotation.hpp"
 #include "database/tenant_standing.hpp"
 
 #include <algorithm>
+#include <chrono>
 
 namespace ocim::database {
 
@@ -18,6 +20,19 @@ std::string listed(const std::vector<std::string>& names) {
     for (std::size_t i = 0; i < names.size() && i < 5; ++i) out += (i == 0 ? "" : ", ") + names[i];
     if (names.size() > 5) out += " and " + std::to_string(names.size() - 5) + " more";
     return out;
+}
+
+std::string time_text(std::int64_t seconds) { return rfc3339(WallTime(std::chrono::seconds(seconds))); }
+
+/// What is no more wanted and goes when its window is over.
+std::optional<runtime::Finding> leaving(const runtime::Mark& self, const Snapshot& seen) {
+    std::vector<std::string> names;
+    for (const auto& [key, thing] : seen)
+        if (thing.ends && ownership(thing.mark, self) == runtime::Ownership::ours)
+            names.push_back(thing_name(key) + " at " + time_text(*thing.ends));
+    if (names.empty()) return std::nullopt;
+    return runtime::Finding{"PendingDeletion", "True", "WindowOpen",
+                            "dropped for good: " + listed(names) + "; declare it again to have it back"};
 }
 
 runtime::Finding shadowed(const std::string& host) {
@@ -97,6 +112,7 @@ runtime::Report<Object> Tenant::report(const Object& object, const runtime::Inpu
          ++it)
         out.findings = {shadowed(it->first.host)};
 
+    if (auto going = leaving(self, seen)) out.findings.push_back(*std::move(going));
     auto wrong = problems(object);
     if (wrong.empty()) wrong = problems_on(object, engine_of(seen));
     if (!wrong.empty())
@@ -141,6 +157,7 @@ std::string_view Tenant::verb(const Action& action) {
         case Verb::alter_schema:
         case Verb::alter_user:
         case Verb::grant:
+        case Verb::close_user:
         case Verb::mark: return "update";
         case Verb::drop_schema:
         case Verb::drop_user:
@@ -154,6 +171,7 @@ std::string Tenant::describe(const Action& action) {
     const auto& key = action.key;
     const auto user = key.name + "@" + key.host;
     const auto thing = key.kind == Key::Kind::schema ? "database " + key.name : "user " + user;
+    const auto until = action.ends ? " until " + time_text(*action.ends) : "";
     const auto words = [](const std::set<std::string>& set) {
         std::string out;
         for (const auto& word : set) out += (out.empty() ? "" : ", ") + word;
@@ -166,13 +184,16 @@ std::string Tenant::describe(const Action& action) {
             return "alter " + thing + " to " + action.character_set +
                    (action.collation.empty() ? "" : " " + action.collation);
         case Verb::alter_user: return (action.second ? "set both passwords of " : "set password of ") + thing;
+        case Verb::close_user: return "lock " + thing + " and end its sessions, to be dropped" + until;
         case Verb::drop_schema:
-        case Verb::drop_user: return "drop " + thing;
+        case Verb::drop_user: return "drop " + thing + (action.ends ? ", retained" + until : "");
         case Verb::grant:
             return "grant " + words(action.add) + " on " + key.database + " to " + user +
                    (action.take.empty() ? "" : ", revoke " + words(action.take));
         case Verb::revoke: return "revoke " + words(action.take) + " on " + key.database + " from " + user;
-        case Verb::mark: return (action.mark.retained ? "mark as retained: " : "take over ") + thing;
+        case Verb::mark:
+            if (!action.mark.retained) return "take over " + thing;
+            return action.ends ? "retain " + thing + until + ", to be dropped then" : "mark as retained: " + thing;
         case Verb::forget: break;
     }
     return "strike the note of " + thing;

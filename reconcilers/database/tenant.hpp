@@ -39,6 +39,10 @@ struct Tenant {
     static std::vector<Action> sweep(const Key& key, const Snapshot& seen);
 
     static Key key(const Action& action) { return action.key; }
+    /// What a window for undeleting is over for, of objects that are gone.
+    static std::vector<runtime::Lapsed<Action>> lapsed(const std::string& installation, WallTime now,
+                                                       const Snapshot& seen);
+
     static std::string describe(const Action& action);
     static std::string_view verb(const Action& action);
 

@@ -4,9 +4,12 @@
 #include "database/rotation.hpp"
 #include "database/tenant.hpp"
 #include "database/tenant_standing.hpp"
+#include "runtime/backend_spec.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <iterator>
+#include <map>
 #include <tuple>
 
 namespace ocim::database {
@@ -60,43 +63,90 @@ Action step(Verb verb, const Key& key, const Mark& mark) {
     return action;
 }
 
-/// Of what carries our mark: what stays, marked as retained, while the rest is dropped.
-enum class Keep { nothing, schemas, all };
+/// How what carries our mark and is not wanted goes.
+struct Leaving {
+    enum class Keep { nothing, schemas, all };
+    Keep keep;                          ///< what stays, marked as retained, while the rest is dropped
+    std::optional<std::int64_t> ends;   ///< what is dropped stays until then, out of use; nothing: it goes at once
+    std::optional<std::int64_t> now{};  ///< what was to stay until now is dropped; nothing: the runtime does that
+};
+
+Action dropped(const Key& key, const Thing& thing, const Mark& self, const Snapshot& seen) {
+    auto out = step(key.kind == Key::Kind::schema ? Verb::drop_schema : Verb::drop_user, key, self);
+    out.ends = thing.ends;
+    if (key.kind == Key::Kind::user)
+        for (const auto& [grant, held] : grants_of(key, seen)) out.gone_too.push_back(grant);
+    return out;
+}
+
+/// The same thing, retained until `ends`, or for good; an account that is to end is closed.
+Action retained(const Key& key, const Thing& thing, const Mark& self, std::optional<std::int64_t> ends) {
+    const bool closes = ends && key.kind == Key::Kind::user;
+    auto out = step(closes ? Verb::close_user : Verb::mark, key, self);
+    out.mark.retained = true;
+    out.ends = ends;
+    out.then = thing;
+    out.then->mark = out.mark;
+    out.then->ends = ends;
+    if (closes) out.then->locked = true;
+    return out;
+}
+
+/// Rights outlive a schema and would hold for the next one of that name; those of our own accounts go with the
+/// account, or because they are not wanted.
+void take_rights_to(const Key& schema, const Mark& self, const Snapshot& seen, std::vector<Action>& out) {
+    for (const auto& [grant, held] : seen) {
+        if (grant.kind != Key::Kind::grant || grant.database != pattern(schema.name)) continue;
+        const auto owner = seen.find({Key::Kind::user, grant.name, grant.host, ""});
+        if (owner != seen.end() && ours(owner->second, self)) continue;
+        out.emplace_back(step(Verb::revoke, grant, self)).take = held.privileges;
+    }
+}
 
 /// How what is ours goes, but for `wanted`: accounts first, then others' rights to our schemas, then the schemas.
-std::vector<Action> without(const Mark& self, const Snapshot& seen, Keep keep, const std::set<Key>& wanted) {
+std::vector<Action> without(const Mark& self, const Snapshot& seen, const Leaving& leaving,
+                            const std::set<Key>& wanted) {
     std::vector<Action> users, rights, schemas;
     for (const auto& [key, thing] : seen) {
         if (key.kind == Key::Kind::grant) break;  // the last kind, and without marks
-        // what was retained before stays, whatever the policy is now
-        if (!thing.mark || thing.mark->retained || !ours(thing, self) || wanted.contains(key)) continue;
+        if (!thing.mark || !ours(thing, self) || wanted.contains(key)) continue;
         const bool schema = key.kind == Key::Kind::schema;
         auto& out = schema ? schemas : users;
+        if (thing.mark->retained) {
+            if (!thing.ends) continue;  // for good: it stays, whatever the policy is now
+            const bool over = leaving.now && *leaving.now >= *thing.ends;
+            if (over) out.push_back(dropped(key, thing, self, seen));
+            if (over && schema) take_rights_to(key, self, seen, rights);
+            if (!over && !schema && thing.exists && !thing.locked)
+                out.push_back(retained(key, thing, self, thing.ends));
+            continue;
+        }
+        const bool keeps = leaving.keep == Leaving::Keep::all || (leaving.keep == Leaving::Keep::schemas && schema);
         if (!thing.exists) {
             out.push_back(step(Verb::forget, key, self));
-        } else if (keep == Keep::all || (keep == Keep::schemas && schema)) {
-            auto& action = out.emplace_back(step(Verb::mark, key, self));
-            action.mark.retained = true;
-            action.then = thing;
-            action.then->mark = action.mark;
-        } else if (!schema) {
-            auto& action = out.emplace_back(step(Verb::drop_user, key, self));
-            for (const auto& [grant, held] : grants_of(key, seen)) action.gone_too.push_back(grant);
+        } else if (keeps || leaving.ends) {
+            out.push_back(retained(key, thing, self, keeps ? std::nullopt : leaving.ends));
         } else {
-            out.push_back(step(Verb::drop_schema, key, self));
-            // rights outlive a schema and would hold for the next one of that name; those of our own accounts go with
-            // the account, or because they are not wanted
-            for (const auto& [grant, held] : seen) {
-                if (grant.kind != Key::Kind::grant || grant.database != pattern(key.name)) continue;
-                const auto owner = seen.find({Key::Kind::user, grant.name, grant.host, ""});
-                if (owner != seen.end() && ours(owner->second, self)) continue;
-                rights.emplace_back(step(Verb::revoke, grant, self)).take = held.privileges;
-            }
+            out.push_back(dropped(key, thing, self, seen));
+            if (schema) take_rights_to(key, self, seen, rights);
         }
     }
     users.insert(users.end(), std::make_move_iterator(rights.begin()), std::make_move_iterator(rights.end()));
     users.insert(users.end(), std::make_move_iterator(schemas.begin()), std::make_move_iterator(schemas.end()));
     return users;
+}
+
+std::int64_t seconds_of(WallTime time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+/// When what is given up at `now` is dropped; nothing: at once.
+std::optional<std::int64_t> end_of_window(const Object& object, std::int64_t now) {
+    if (!object.spec.undelete_window) return std::nullopt;
+    const auto window = runtime::parse_duration(*object.spec.undelete_window);
+    const auto seconds = window ? std::chrono::duration_cast<std::chrono::seconds>(*window).count() : 0;
+    if (seconds <= 0) return std::nullopt;
+    return now + seconds;
 }
 
 /// Decides for one object; each step appends to `actions_`.
@@ -117,9 +167,10 @@ public:
             if (standing(object_, self_, key, seen_) == Standing::foreign) return {};
         for (const auto& database : object_.spec.databases) schema(database);
         for (const auto& user : object_.spec.users) account(user);
+        const auto now = seconds_of(inputs_.now);
         const bool drop = object_.spec.deletion_policy == Policy::delete_;
-        for (auto& action : without(self_, seen_, drop ? Keep::nothing : Keep::schemas, wanted))
-            actions_.push_back(std::move(action));
+        const Leaving leaving{drop ? Leaving::Keep::nothing : Leaving::Keep::schemas, end_of_window(object_, now), now};
+        for (auto& action : without(self_, seen_, leaving, wanted)) actions_.push_back(std::move(action));
         return std::move(actions_);
     }
 
@@ -135,6 +186,7 @@ private:
         auto thing = seen_.at(key);
         if (thing.mark == self_) return thing;
         thing.mark = self_;
+        thing.ends.reset();
         add(Verb::mark, key, thing);
         return thing;
     }
@@ -236,7 +288,28 @@ std::vector<Action> Tenant::diff(const Object& object, const runtime::Inputs& in
 
 std::vector<Action> Tenant::remove(const Object& object, const std::string& installation, const Snapshot& seen) {
     const bool drop = object.spec.deletion_policy == Policy::delete_;
-    return without(mark_of(object, installation), seen, drop ? Keep::nothing : Keep::all, {});
+    const auto asked = parse_rfc3339(object.metadata.deletion_timestamp);
+    const Leaving leaving{drop ? Leaving::Keep::nothing : Leaving::Keep::all,
+                          end_of_window(object, asked ? seconds_of(*asked) : 0)};
+    return without(mark_of(object, installation), seen, leaving, {});
+}
+
+std::vector<runtime::Lapsed<Action>> Tenant::lapsed(const std::string& installation, WallTime now,
+                                                    const Snapshot& seen) {
+    std::map<std::string, Mark> owners;
+    for (const auto& [key, thing] : seen)
+        if (thing.mark && thing.ends && thing.mark->installation == installation && seconds_of(now) >= *thing.ends)
+            owners.emplace(thing.mark->namespace_name, *thing.mark);
+    std::vector<runtime::Lapsed<Action>> out;
+    for (auto& [object, mark] : owners) {
+        mark.retained = false;
+        const Leaving leaving{Leaving::Keep::all, std::nullopt, seconds_of(now)};
+        runtime::Lapsed<Action> one{object, {}};
+        for (auto& action : without(mark, seen, leaving, {}))
+            if (action.ends || action.verb == Verb::revoke) one.actions.push_back(std::move(action));
+        out.push_back(std::move(one));
+    }
+    return out;
 }
 
 }  // namespace ocim::database

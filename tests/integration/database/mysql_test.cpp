@@ -225,6 +225,43 @@ TEST_F(MySQL, DropsWhatIsInUseAndRetainsWhatIsData) {
     EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM ocim_meta.owned"), "0\n");
 }
 
+TEST_F(MySQL, KeepsWhatIsDeletedForAWindow) {
+    auto server = open();
+    auto visit = visitor(*server);
+    auto object = numbered(1);
+    object.spec.undelete_window = "1h";
+    visit.must(visit.wanted(object));
+    const auto log_in = [&] { return mariadb.as("sb_1", owner_password, "SELECT * FROM t", "sb_1"); };
+    ASSERT_EQ(mariadb.as("sb_1", owner_password, "CREATE TABLE t (i int); INSERT INTO t VALUES (7)", "sb_1").output,
+              "");
+    auto leaving = object;
+    leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    visit.must(visit.wanted(leaving, true));
+    EXPECT_TRUE(visit.wanted(leaving, true).empty());
+    EXPECT_NE(log_in().exit_code, 0) << "nobody works with what is deleted";
+    EXPECT_EQ(mariadb.sql("SELECT * FROM sb_1.t"), "7\n");
+
+    const auto over = *parse_rfc3339("2026-07-01T01:00:00Z");
+    const auto due = Tenant::lapsed("lab", over, visit.see());
+    ASSERT_EQ(due.size(), 1u);
+    auto again = object;
+    again.metadata.uid = "uid-again";
+    visit.must(visit.wanted(again));
+    EXPECT_TRUE(visit.wanted(again).empty());
+    EXPECT_EQ(log_in().output, "7\n") << "it is back with all that is in it";
+    for (const auto& answer : visit.act(due[0].actions))
+        EXPECT_EQ(answer->error().error_class, ErrorClass::conflict) << "decided before it came back";
+    EXPECT_EQ(log_in().output, "7\n");
+
+    again.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    visit.must(visit.wanted(again, true));
+    EXPECT_TRUE(Tenant::lapsed("lab", over - 1s, visit.see()).empty());
+    for (const auto& one : Tenant::lapsed("lab", over, visit.see())) visit.must(one.actions);
+    EXPECT_EQ(mariadb.sql("SHOW DATABASES LIKE 'sb%'"), "");
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'sb%'"), "0\n");
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM ocim_meta.owned"), "0\n");
+}
+
 TEST_F(MySQL, TakesAFewStatementsForManyTenants) {
     auto server = open();
     auto visit = visitor(*server);

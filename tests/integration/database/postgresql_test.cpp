@@ -182,6 +182,42 @@ TEST_F(PostgreSQL, SaysWhatItCannotChange) {
     }
 }
 
+TEST_F(PostgreSQL, KeepsWhatIsDeletedForAWindow) {
+    auto system = open();
+    auto visit = visitor(*system);
+    auto object = numbered(1);
+    object.spec.undelete_window = "1h";
+    visit.must(visit.wanted(object));
+    const auto log_in = [&] { return server().as("sb_1", owner_password, "SELECT * FROM t", "sb_1"); };
+    ASSERT_EQ(server().as("sb_1", owner_password, "CREATE TABLE t (i int); INSERT INTO t VALUES (7)", "sb_1").output,
+              "");
+    auto leaving = object;
+    leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    visit.must(visit.wanted(leaving, true));
+    EXPECT_TRUE(visit.wanted(leaving, true).empty());
+    EXPECT_NE(log_in().exit_code, 0) << "nobody works with what is deleted";
+    EXPECT_EQ(server().sql("SELECT * FROM t", "sb_1"), "7\n");
+
+    const auto over = *parse_rfc3339("2026-07-01T01:00:00Z");
+    const auto due = Tenant::lapsed("lab", over, visit.see());
+    ASSERT_EQ(due.size(), 1u);
+    auto again = object;
+    again.metadata.uid = "uid-again";
+    visit.must(visit.wanted(again));
+    EXPECT_TRUE(visit.wanted(again).empty());
+    EXPECT_EQ(log_in().output, "7\n") << "it is back with all that is in it";
+    for (const auto& answer : visit.act(due[0].actions))
+        EXPECT_EQ(answer->error().error_class, ErrorClass::conflict) << "decided before it came back";
+    EXPECT_EQ(log_in().output, "7\n");
+
+    again.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    visit.must(visit.wanted(again, true));
+    EXPECT_TRUE(Tenant::lapsed("lab", over - std::chrono::seconds(1), visit.see()).empty());
+    for (const auto& one : Tenant::lapsed("lab", over, visit.see())) visit.must(one.actions);
+    EXPECT_EQ(server().sql("SELECT datname FROM pg_database WHERE datname LIKE 'sb%'"), "");
+    EXPECT_EQ(server().sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'sb%'"), "");
+}
+
 TEST_F(PostgreSQL, DropsWhatIsInUseAndRetainsWhatIsData) {
     auto system = open();
     auto visit = visitor(*system);

@@ -194,6 +194,37 @@ TEST_F(MySQLRotation, RefusesNobody) {
               << " refused\n";
 }
 
+TEST_F(MySQLRotation, DropsAfterTheWindowWhatNoObjectAnswersFor) {
+    const auto there = [&] { return mariadb.sql("SHOW DATABASES LIKE 'kept%'"); };
+    const auto put = [&](const std::string& name, const std::string& window) {
+        running.server.put(
+            json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DatabaseTenant','metadata':{"
+                 "'namespace':'tools','name':'" +
+                 name + "'},'spec':{'serverRef':{'name':'mysql1'},'deletionPolicy':'Delete','undeleteWindow':'" +
+                 window + "','databases':[{'name':'" + name + "','characterSet':'utf8mb4'}]}}"));
+    };
+    const auto ready = [&](const std::string& name) {
+        return running.until([&] { return running.stands("DatabaseTenant", "tools", name) == "True InSync"; });
+    };
+    running.server.merge("DatabaseServer", "", "mysql1", R"({"spec":{"driftInterval":"1s"}})");
+    for (const std::string name : {"kept_short", "kept_long", "kept_again"}) {
+        put(name, name == "kept_long" ? "1h" : "3s");
+        ASSERT_TRUE(ready(name)) << name;
+    }
+    for (const std::string name : {"kept_short", "kept_long", "kept_again"}) {
+        running.server.remove("DatabaseTenant", "tools", name);
+        ASSERT_TRUE(running.until([&] { return running.stands("DatabaseTenant", "tools", name) == "gone"; }))
+            << "its object does not wait for the window";
+    }
+    EXPECT_NE(mariadb.sql("SELECT MAX(ends) FROM ocim_meta.owned"), "0\n");
+    put("kept_again", "1h");
+    ASSERT_TRUE(ready("kept_again"));
+    ASSERT_TRUE(running.until([&] { return there() == "kept_again\nkept_long\n"; })) << there();
+    EXPECT_TRUE(running.until([&] { return running.events("RetentionEnded") >= 1; }));
+    EXPECT_EQ(mariadb.sql("SELECT name FROM ocim_meta.owned WHERE name LIKE 'kept%' ORDER BY 1"),
+              "kept_again\nkept_long\n");
+}
+
 class PostgreSQLRotation : public test::WithPostgreSQL {};
 
 /// A role has one password: two users of the same rights take turns.

@@ -42,8 +42,14 @@ TEST(PostgreSQLLanguage, NamesTheGroupsOfADatabase) {
 
 TEST(PostgreSQLLanguage, KeepsAFingerprintBesideTheMark) {
     const runtime::Mark mark{"lab", "tools/wiki", "uid-1", true};
-    EXPECT_EQ(parse_remark(remark(mark, "")).mark, mark);
-    const auto both = parse_remark(remark(mark, "abc123"));
+    EXPECT_EQ(parse_remark(remark_text(Remark{mark})).mark, mark);
+    const auto both = parse_remark(remark_text({mark, "abc123"}));
+    const auto going = parse_remark(remark_text({mark, "abc123", 1'782'864'000}));
+    EXPECT_EQ(going.mark, mark);
+    EXPECT_EQ(going.fingerprint, "abc123");
+    EXPECT_EQ(going.ends, 1'782'864'000);
+    EXPECT_EQ(both.ends, std::nullopt);
+    EXPECT_EQ(parse_remark(mark.text() + " x=soon").mark, std::nullopt) << "not of our form";
     EXPECT_EQ(both.mark, mark);
     EXPECT_EQ(both.fingerprint, "abc123");
     EXPECT_FALSE(parse_remark("the wiki's, ask Ann f=1").mark);
