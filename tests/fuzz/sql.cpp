@@ -1,9 +1,11 @@
 #include "database/mysql_sql.hpp"
+#include "database/postgresql_sql.hpp"
 
 #include "fuzz/fuzz.hpp"
 
 using namespace ocim;
 namespace mysql = database::mysql;
+namespace postgresql = database::postgresql;
 
 namespace {
 
@@ -31,15 +33,23 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const std::string name(input[0]), host(input[1]);
     fuzz::expect(mysql_reads(mysql::identifier(name), '`') == name, "an identifier is read as it was", name);
     fuzz::expect(mysql_reads(mysql::literal(name), '\'') == name, "a text is read as it was", name);
-    fuzz::expect(mysql::plain(mysql::pattern(name)) == name, "a pattern is read as it was", name);
-    (void)mysql::plain(name);
+    fuzz::expect(mysql_reads(postgresql::identifier(name), '"') == name, "PostgreSQL's identifier too", name);
+    fuzz::expect(mysql_reads(postgresql::literal(name), '\'') == name, "and its text", name);
+    (void)postgresql::is_verifier(name);
+    (void)postgresql::group_of(name);
+    const auto said = postgresql::parse_remark(name);
+    if (said.mark)
+        fuzz::expect(postgresql::parse_remark(postgresql::remark_text(said)).mark == said.mark, "a remark is read back",
+                     name);
+    fuzz::expect(database::plain(database::pattern(name)) == name, "a pattern is read as it was", name);
+    (void)database::plain(name);
     (void)mysql::privilege_of_column(name);
     (void)mysql::canonical_charset(name);
     (void)mysql::key_of_note(host, name);
     using Kind = database::Key::Kind;
     if (name.find('@') != name.npos) return 0;  // as in the CRD
     const database::Key user{Kind::user, name, host, {}};
-    const auto back = mysql::key_of_note("user", mysql::note_name(user));
-    fuzz::expect(back == user, "a note says of whom it is", mysql::note_name(user));
+    const auto back = mysql::key_of_note("user", database::thing_name(user));
+    fuzz::expect(back == user, "a note says of whom it is", database::thing_name(user));
     return 0;
 }

@@ -150,6 +150,7 @@ Result<void> change_database(database::Snapshot& things, const database::Action&
             break;
         case Verb::alter_schema:
         case Verb::alter_user:
+        case Verb::close_user:
         case Verb::mark:
             if (!things.contains(action.key)) return missing(action.key.name);
             break;
@@ -160,6 +161,7 @@ Result<void> change_database(database::Snapshot& things, const database::Action&
     if (action.verb == Verb::create_user || action.verb == Verb::alter_user) {
         thing.login = database::Thing::Login::native;
         thing.hash = database::mysql::native_hash(action.password);
+        thing.second_hash = action.second ? database::mysql::native_hash(*action.second) : "";
     }
     things.insert_or_assign(action.key, std::move(thing));
     return {};
