@@ -3,11 +3,11 @@
 namespace ocim::loadbalancing {
 
 std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
-                           const std::string& installation, const Snapshot& seen) {
+                           const std::string& installation, const Snapshot& seen, const std::string& host) {
     for (const auto& domain : domains) {
-        const auto found = seen.find(domain_key(domain));
+        const auto found = seen.find(domain_key(domain, host));
         if (found == seen.end() || found->second.backend == fragment) continue;
-        const auto holder = seen.find(fragment_key(found->second.backend));
+        const auto holder = seen.find(fragment_key(found->second.backend, host));
         const bool by_us = holder != seen.end() && holder->second.mark &&
                            holder->second.mark->installation == installation && !holder->second.mark->retained;
         return Taken{domain, found->second.backend, by_us};
@@ -17,14 +17,14 @@ std::optional<Taken> taken(const std::vector<std::string>& domains, const std::s
 
 Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
     const bool deleting = action.verb == Action::Verb::delete_;
-    const auto found = seen.find(fragment_key(action.fragment));
+    const auto found = seen.find(fragment_key(action.fragment, action.host));
     const bool exists = found != seen.end();
     if (!exists && deleting) return false;
     if (exists && !runtime::takeable(found->second.mark, action.mark, action.adopt))
         return Error{ErrorClass::conflict, "fragment " + action.fragment + " has come to belong to another"};
     if (deleting) return true;
     if (!action.adopt)
-        if (const auto other = taken(action.domains, action.fragment, action.mark.installation, seen))
+        if (const auto other = taken(action.domains, action.fragment, action.mark.installation, seen, action.host))
             return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
     if (!exists) return true;
     const auto& there = found->second;

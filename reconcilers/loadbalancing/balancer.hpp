@@ -14,11 +14,13 @@ namespace ocim::loadbalancing {
 
 using runtime::Mark;
 
-/// A fragment, or what is known of its servers, by the name of its file and backend; or a host name by itself.
+/// A fragment, or what is known of its servers, by the name of its file and backend; a host name by itself; or a host
+/// that cannot be looked at now.
 struct Key {
-    enum class Part { fragment, domain, checks };
+    enum class Part { fragment, domain, checks, unknown_host };
     Part part{};
-    std::string name;
+    std::string name;    ///< of an unknown host ""
+    std::string host{};  ///< of a load balancer with several, by its name; of one with one ""
     auto operator<=>(const Key&) const = default;
 };
 
@@ -43,6 +45,8 @@ struct Thing {
     // of checks: by server, and `text` is what was in force then. Who is not in it was not checked yet, or nobody
     // could say.
     std::map<std::string, Check> checks;
+    // of an unknown host
+    std::string trouble;  ///< why nothing is known
     bool operator==(const Thing&) const = default;
 };
 
@@ -51,11 +55,14 @@ using Snapshot = std::map<Key, Thing>;
 struct Action {
     enum class Verb { create, update, delete_ };
     Verb verb{};
-    std::string fragment;  ///< the name of file and backend
+    /// The name of file and backend. "": whatever carries `mark`, on a host that could not be looked at: such a
+    /// deletion looks first, and such an update only has it looked at again.
+    std::string fragment;
     Secret text;
     std::vector<std::string> domains;  ///< sorted
     Mark mark;                         ///< of delete: whose fragment may be deleted
     bool adopt = false;                ///< may replace what carries no mark
+    std::string host{};                ///< where, on a load balancer with several
     bool operator==(const Action&) const = default;
 };
 
@@ -64,9 +71,16 @@ using System = runtime::System<Key, Thing, Action>;
 using Results = runtime::Results<Key, Thing>;
 using Done = runtime::Done<Key, Thing>;
 
-inline Key fragment_key(std::string name) { return Key{Key::Part::fragment, std::move(name)}; }
-inline Key checks_key(std::string name) { return Key{Key::Part::checks, std::move(name)}; }
-inline Key domain_key(std::string name) { return Key{Key::Part::domain, std::move(name)}; }
+inline Key fragment_key(std::string name, std::string host = {}) {
+    return Key{Key::Part::fragment, std::move(name), std::move(host)};
+}
+inline Key checks_key(std::string name, std::string host = {}) {
+    return Key{Key::Part::checks, std::move(name), std::move(host)};
+}
+inline Key domain_key(std::string name, std::string host = {}) {
+    return Key{Key::Part::domain, std::move(name), std::move(host)};
+}
+inline Key unknown_host_key(std::string host) { return Key{Key::Part::unknown_host, {}, std::move(host)}; }
 
 /// Who else has a domain that `fragment` wants: its key and where it leads. What another fragment of the same
 /// installation has may become free; anything else is a stranger's.
@@ -75,7 +89,7 @@ struct Taken {
     bool by_us = false;
 };
 std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
-                           const std::string& installation, const Snapshot& seen);
+                           const std::string& installation, const Snapshot& seen, const std::string& host = {});
 
 /// Judges an action against what is there now; the last look before a write. True: write. False: it is done already.
 /// Error: conflict, when what is there is not (or no longer) for us to change.

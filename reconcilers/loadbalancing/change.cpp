@@ -48,7 +48,7 @@ Done done(const Action& action, const Leads& before, const Leads& after) {
     if (const auto had = before.hosts_of.find(action.fragment); had != before.hosts_of.end())
         hosts.insert(had->second.begin(), had->second.end());
     std::optional<Thing> fragment;
-    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}, {}};
+    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}, {}, {}};
     for (const auto& host : hosts) {
         const auto found = after.backend_of.find(host);
         if (found == after.backend_of.end()) {

@@ -81,6 +81,14 @@ public:
         Indexes wanted;
         const auto seen = now->snapshot();
         for (std::size_t i = 0; i < actions.size(); ++i) {
+            if (actions[i].fragment.empty()) {
+                const auto found = unseen(actions[i], *now);
+                if (found.fragment.empty()) {
+                    results.set(i, found.answer);
+                    continue;
+                }
+                actions[i].fragment = found.fragment;
+            }
             const auto judged = still_wanted(actions[i], seen);
             if (!judged)
                 results.set(i, judged.error());
@@ -99,6 +107,22 @@ private:
         const Version& now;
         const Leads& leads;
     };
+    struct Unseen {
+        std::string fragment;
+        Result<Done> answer;
+    };
+    /// What a deletion by the mark alone means, now that it is known what is here.
+    static Unseen unseen(const Action& action, const Version& now) {
+        if (action.verb != Action::Verb::delete_)
+            return {{}, Error{ErrorClass::conflict, "it can be looked at again; decided anew"}};
+        for (const auto& [name, file] : now.fragments) {
+            const auto mark = mark_of(file.content);
+            if (mark && mark->installation == action.mark.installation && mark->uid == action.mark.uid &&
+                !mark->retained)
+                return {name, Done()};
+        }
+        return {{}, Done()};
+    }
     struct Culprit {
         std::size_t index;
         std::string why;

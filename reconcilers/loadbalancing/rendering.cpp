@@ -1,5 +1,6 @@
 #include "loadbalancing/rendering.hpp"
 
+#include "loadbalancing/options.hpp"
 #include "runtime/backend_spec.hpp"
 #include "runtime/base64.hpp"
 
@@ -251,6 +252,15 @@ std::vector<api::Cause> faults(const Spec& spec) {
             out.push_back(cause(item("spec.domains", i), spec.domains[i], "it " + wrong));
     check_servers(spec, out);
     check_health(spec, out);
+    std::set<std::string> options;
+    for (std::size_t i = 0; i < spec.options.size(); ++i) {
+        const auto& option = spec.options[i];
+        const auto field = item("spec.options", i);
+        if (!options.insert(option.name).second)
+            out.push_back(cause(field + ".name", option.name, "it is there twice"));
+        else if (const auto line = option_line(option.name, option.value); !line)
+            out.push_back(cause(field, option.name + " " + option.value, line.error().message));
+    }
     if (spec.stickiness && !plain_word(spec.stickiness->cookie, "_-"))
         out.push_back(cause("spec.stickiness.cookie", spec.stickiness->cookie, "not a cookie's name"));
     return out;
@@ -283,6 +293,11 @@ Result<Rendered> render(const Spec& spec, const Surroundings& around) {
         if (!credential.empty())
             lines.add("http-request set-header Authorization " + credential +
                       " unless { req.hdr(Authorization) -m found }");
+        for (const auto& option : spec.options) {
+            auto line = option_line(option.name, option.value);
+            if (!line) return std::move(line).error().within("spec.options");
+            lines.add(*line);
+        }
         if (auto added = add_stickiness(lines, spec); !added) return std::move(added).error();
         if (auto added = add_health_check(lines, spec, first, credential); !added) return std::move(added).error();
         if (auto added = add_servers(lines, spec); !added) return std::move(added).error();

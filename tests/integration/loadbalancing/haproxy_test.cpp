@@ -104,6 +104,17 @@ TEST_P(RealHaproxy, EveryShapeOfFragmentIsTaken) {
     objects[1].spec.servers[0] = {"six", "2001:db8::1", 80};
     objects[2].spec.health_check.path = "/odd?\"'\\$HOME{}%5B#x;";
     objects[2].spec.health_check.expected_status = "200,301-302";
+    objects[2].spec.options = {{"balance", "leastconn"},
+                               {"retries", "2"},
+                               {"retry-on", "conn-failure 503"},
+                               {"http-reuse", "safe"},
+                               {"fullconn", "100"},
+                               {"timeout connect", "3s"},
+                               {"timeout queue", "3s"},
+                               {"timeout server", "5m"},
+                               {"timeout tunnel", "1h"},
+                               {"compression algo", "gzip"},
+                               {"compression type", "text/html text/css"}};
     objects[3].spec.servers.clear();
     objects[3].spec.preliminary_page = false;
     objects[4].metadata.name = std::string(200, 'x') + ".long.name";

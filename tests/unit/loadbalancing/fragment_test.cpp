@@ -17,7 +17,7 @@ using Verb = Action::Verb;
 Thing in_force(int n = 1) {
     const auto actions = Fragment::diff(fragment(n), inputs(), {});
     EXPECT_EQ(actions.size(), 1U);
-    return {mark(n), actions.at(0).text, actions.at(0).domains, true, false, {}, {}};
+    return {mark(n), actions.at(0).text, actions.at(0).domains, true, false, {}, {}, {}};
 }
 
 Snapshot holding(const Thing& thing, int n = 1) {
@@ -209,6 +209,76 @@ TEST(Fragment, LastLookBeforeAWrite) {
     EXPECT_FALSE(*still_wanted(erase, {}));
     EXPECT_TRUE(*still_wanted(erase, holding(in_force())));
     EXPECT_FALSE(still_wanted(erase, changed([](Thing& t) { t.mark.reset(); })));
+}
+
+crd::LoadBalancer two_hosts() {
+    auto out = balancer();
+    out.spec.haproxy->local.reset();
+    for (const auto* name : {"east", "west"}) {
+        auto& host = out.spec.haproxy->hosts.emplace_back();
+        host.name = name;
+        host.local.emplace();
+    }
+    return out;
+}
+
+/// What is there once `actions` were done.
+Snapshot after(const std::vector<Action>& actions) {
+    Snapshot out;
+    for (const auto& action : actions) {
+        auto& thing = out[fragment_key(action.fragment, action.host)];
+        thing.mark = action.mark;
+        thing.text = action.text;
+        thing.domains = action.domains;
+        thing.live = true;
+        for (const auto& domain : action.domains) out[domain_key(domain, action.host)].backend = action.fragment;
+    }
+    return out;
+}
+
+TEST(SeveralHosts, EachHasItsOwnActions) {
+    const auto given = inputs(two_hosts());
+    const auto actions = Fragment::diff(fragment(), given, {});
+    ASSERT_EQ(actions.size(), 2U);
+    EXPECT_EQ(actions[0].host, "east");
+    EXPECT_EQ(actions[1].host, "west");
+    EXPECT_NE(Fragment::key(actions[0]), Fragment::key(actions[1]));
+    auto seen = after(actions);
+    EXPECT_TRUE(Fragment::diff(fragment(), given, seen).empty());
+    EXPECT_EQ(Fragment::report(fragment(), given, seen).verdict.state, runtime::Verdict::State::ready);
+    seen.erase(fragment_key(name_of(), "west"));
+    seen.erase(domain_key("site1.example.org", "west"));
+    ASSERT_EQ(Fragment::diff(fragment(), given, seen).size(), 1U);
+    EXPECT_EQ(Fragment::diff(fragment(), given, seen)[0].host, "west");
+}
+
+TEST(SeveralHosts, WhatIsUnknownIsNeitherPutNorGone) {
+    const auto given = inputs(two_hosts());
+    auto object = fragment();
+    auto seen = after(Fragment::diff(object, given, {}));
+    object.status = Fragment::report(object, given, seen).status;
+    std::erase_if(seen, [](const auto& item) { return item.first.host == "west"; });
+    seen[unknown_host_key("west")].trouble = "no route to host";
+    EXPECT_TRUE(Fragment::diff(object, given, seen).empty());
+    const auto said = Fragment::report(object, given, seen);
+    EXPECT_EQ(said.verdict.reason, "HostUnreachable");
+    EXPECT_NE(said.verdict.message.find("on host west: no route to host"), std::string::npos);
+    EXPECT_TRUE(said.look_again);
+
+    object.spec.servers = {{"b", "192.0.2.9", 80}};
+    const auto moved = Fragment::diff(object, given, seen);
+    ASSERT_EQ(moved.size(), 1U);
+    EXPECT_EQ(moved[0].host, "east");
+    auto now = after(moved);
+    now[unknown_host_key("west")].trouble = "no route to host";
+    EXPECT_EQ(Fragment::report(object, given, now).status.active_servers, (std::vector<std::string>{"b", "a1"}))
+        << "who cannot be asked may still send visitors to the former one";
+
+    const auto gone = Fragment::remove(object, "prod", seen);
+    ASSERT_EQ(gone.size(), 2U);
+    EXPECT_EQ(std::ranges::count(gone, "west", &Action::host), 1) << "it is asked when it can be";
+    object.spec.deletion_policy = Spec::DeletionPolicy::retain;
+    for (const auto& action : Fragment::remove(object, "prod", seen)) EXPECT_EQ(action.verb, Action::Verb::update);
 }
 
 }  // namespace

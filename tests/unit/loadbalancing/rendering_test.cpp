@@ -1,5 +1,6 @@
 #include "loadbalancing/rendering.hpp"
 
+#include "loadbalancing/options.hpp"
 #include "sample.hpp"
 
 #include <gtest/gtest.h>
@@ -204,6 +205,50 @@ TEST(FragmentMark, IsTheFirstLine) {
     const auto changed = with_mark(text(fragment().spec), retained);
     EXPECT_EQ(mark_of(changed), retained);
     EXPECT_EQ(changed.substr(changed.find('\n')), text(fragment().spec).substr(text(fragment().spec).find('\n')));
+}
+
+TEST(Options, AreThoseThatReachNobodyElse) {
+    const struct {
+        const char* name;
+        const char* value;
+        const char* line;  ///< "": refused
+    } rows[] = {
+        {"balance", "leastconn", "balance leastconn"},
+        {"balance", "hdr(host)", ""},
+        {"timeout server", "5m", "timeout server 300000ms"},
+        {"timeout server", "0s", ""},
+        {"timeout server", "25h", ""},
+        {"timeout client", "5m", ""},  // of the frontend: everybody's
+        {"retries", "3", "retries 3"},
+        {"retries", "3 # x", ""},
+        {"retries", "11", ""},
+        {"retry-on", "conn-failure 503", "retry-on conn-failure 503"},
+        {"retry-on", "conn-failure  503", ""},
+        {"retry-on", "all-retryable-errors", ""},
+        {"compression algo", "gzip", "compression algo gzip"},
+        {"compression type", "text/html text/css", "compression type text/html text/css"},
+        {"compression type", "text/html\n  server x 192.0.2.1:80", ""},
+        {"http-reuse", "always", "http-reuse always"},
+        {"fullconn", "100", "fullconn 100"},
+        {"http-request", "use-service lua.x", ""},
+        {"log", "192.0.2.1:514 local0", ""},
+        {"server", "x 192.0.2.1:80", ""},
+        {"", "x", ""},
+    };
+    for (const auto& row : rows) {
+        auto object = fragment();
+        object.spec.options = {{row.name, row.value}};
+        const auto line = option_line(row.name, row.value);
+        const bool good = *row.line != '\0';
+        EXPECT_EQ(line ? *line : "", row.line) << row.name << " " << row.value;
+        EXPECT_EQ(faults(object.spec).size(), good ? 0U : 1U) << row.name << " " << row.value;
+        const auto rendered = render(object.spec, {name_of(), mark(), {}, {}, {}});
+        EXPECT_EQ(bool(rendered), good) << row.name << " " << row.value;
+        if (rendered) EXPECT_NE(rendered->text.reveal().find("\n  " + std::string(row.line) + "\n"), std::string::npos);
+    }
+    auto object = fragment();
+    object.spec.options = {{"retries", "1"}, {"retries", "2"}};
+    EXPECT_EQ(faults(object.spec).size(), 1U) << "twice";
 }
 
 }  // namespace

@@ -64,9 +64,9 @@ TEST(Version, IsReadFromTheStream) {
     EXPECT_EQ(version->name, "v7");
     EXPECT_EQ(version->loaded, "v7");
     Snapshot wanted;
-    wanted[fragment_key(name_of(1))] = {mark(1), Secret(marked(1)), {"site1.example.org"}, true, false, {}, {}};
-    wanted[fragment_key(name_of(2))] = {mark(2), Secret(marked(2)), {}, true, true, {}, {}};
-    wanted[fragment_key("strange")] = {{}, Secret("backend s\n"), {"x.org"}, true, false, {}, {}};
+    wanted[fragment_key(name_of(1))] = {mark(1), Secret(marked(1)), {"site1.example.org"}, true, false, {}, {}, {}};
+    wanted[fragment_key(name_of(2))] = {mark(2), Secret(marked(2)), {}, true, true, {}, {}, {}};
+    wanted[fragment_key("strange")] = {{}, Secret("backend s\n"), {"x.org"}, true, false, {}, {}, {}};
     wanted[domain_key("site1.example.org")].backend = name_of(1);
     wanted[domain_key("x.org")].backend = "strange";
     EXPECT_EQ(version->snapshot(), wanted);
@@ -114,7 +114,7 @@ TEST(Change, HoldsTheDifferenceOfManyActions) {
     EXPECT_EQ(told.size(), 3U);
     EXPECT_FALSE(told.at(domain_key("site1.example.org"))) << "let go";
     EXPECT_EQ(told.at(domain_key("new.org"))->backend, name_of(1));
-    EXPECT_EQ(told.at(fragment_key(name_of(1))), (Thing{mark(1), Secret("new"), {"new.org"}, true, false, {}, {}}));
+    EXPECT_EQ(told.at(fragment_key(name_of(1))), (Thing{mark(1), Secret("new"), {"new.org"}, true, false, {}, {}, {}}));
 }
 
 TEST(Messages, NameTheCulprit) {

@@ -1,0 +1,119 @@
+#include "loadbalancing/judgement.hpp"
+
+#include "loadbalancing/rendering.hpp"
+
+#include <utility>
+
+namespace ocim::loadbalancing {
+
+namespace {
+
+using Spec = crd::LoadBalancerFragment::Spec;
+using runtime::Inputs;
+using runtime::Ownership;
+using runtime::Verdict;
+using State = Verdict::State;
+
+constexpr const char* domain_in_use = "DomainInUse";
+
+Judgement blocked(State state, std::string reason, std::string message, std::string name = {}) {
+    return {Verdict{state, std::move(reason), std::move(message)}, std::move(name)};
+}
+
+std::vector<std::string> hosts_of(const crd::LoadBalancer& balancer) {
+    std::vector<std::string> out;
+    if (balancer.spec.haproxy)
+        for (const auto& host : balancer.spec.haproxy->hosts) out.push_back(host.name);
+    if (out.empty()) out.emplace_back();
+    return out;
+}
+
+Result<Surroundings> surroundings(const crd::LoadBalancerFragment& object, const Inputs& inputs,
+                                  const crd::LoadBalancer& balancer) {
+    const auto& meta = object.metadata;
+    const std::string prefix = balancer.spec.haproxy ? balancer.spec.haproxy->fragment_prefix : "ocim-";
+    Surroundings out{fragment_name(prefix, meta.namespace_, meta.name),
+                     Mark{inputs.installation, meta.key(), meta.uid, false},
+                     {},
+                     {},
+                     balancer.spec.preliminary_page_server};
+    if (const auto& ref = object.spec.basic_auth_secret_ref) {
+        out.username = inputs.secret(meta.namespace_, ref->name, ref->username_key);
+        out.password = inputs.secret(meta.namespace_, ref->name, ref->password_key);
+        if (!out.username || !out.password)
+            return Error{ErrorClass::not_found, "the Secret " + ref->name + " has no key \"" +
+                                                    (out.username ? ref->password_key : ref->username_key) + "\""};
+    }
+    return out;
+}
+
+std::string owner_of(const Thing& thing) {
+    return thing.mark ? "is held by " + thing.mark->namespace_name + " of installation " + thing.mark->installation
+                      : "carries no mark of ours";
+}
+
+OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object, const Surroundings& around,
+                const Rendered& rendered, const std::string& installation, const Snapshot& seen) {
+    OnHost out{host};
+    if (const auto unknown = seen.find(unknown_host_key(host)); unknown != seen.end()) {
+        out.unknown = unknown->second.trouble;
+        return out;
+    }
+    const auto found = seen.find(fragment_key(around.name, host));
+    const bool exists = found != seen.end();
+    const bool adopt = object.spec.adoption_policy == Spec::AdoptionPolicy::adopt;
+    const bool foreign = exists && runtime::ownership(found->second.mark, around.mark) == Ownership::foreign;
+    if (foreign && !runtime::takeable(found->second.mark, around.mark, adopt)) {
+        out.blocked = Verdict{State::stalled, "NotOwned",
+                              on(host) + "the file " + around.name + ".cfg exists and " + owner_of(found->second) +
+                                  "; remove it, or let adoptionPolicy: Adopt take over what has no mark"};
+        return out;
+    }
+    const auto other = taken(rendered.domains, around.name, installation, seen, host);
+    if (other && other->by_us) {
+        out.blocked =
+            Verdict{State::progressing, domain_in_use,
+                    on(host) + other->domain + " still leads to " + other->backend + "; waiting until it is let go"};
+        return out;
+    }
+    if (other && !adopt) {
+        out.blocked = Verdict{State::stalled, "NotOwned",
+                              on(host) + other->domain + " leads to " + other->backend +
+                                  ", which is not ours; remove that line from domains.map, or set "
+                                  "adoptionPolicy: Adopt"};
+        return out;
+    }
+    Action action{exists ? Action::Verb::update : Action::Verb::create,
+                  around.name,
+                  rendered.text,
+                  rendered.domains,
+                  around.mark,
+                  foreign || other,
+                  host};
+    const auto wanted = still_wanted(action, seen);
+    if (!wanted || *wanted) out.action = std::move(action);
+    return out;
+}
+
+}  // namespace
+
+Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, const Snapshot& seen) {
+    const auto balancer = inputs.get<crd::LoadBalancer>("", object.spec.load_balancer_ref.name);
+    if (!balancer) return blocked(State::progressing, "LoadBalancerNotFound", "the LoadBalancer cannot be read");
+    const auto around = surroundings(object, inputs, *balancer);
+    if (!around) return blocked(State::progressing, "SecretIncomplete", around.error().message);
+    const auto rendered = render(object.spec, *around);
+    if (!rendered) {
+        auto out = blocked(State::stalled, "Invalid", rendered.error().message, around->name);
+        for (const auto& host : hosts_of(*balancer)) out.hosts.push_back({host});
+        return out;
+    }
+    Judgement out{std::nullopt, around->name};
+    for (const auto& host : hosts_of(*balancer))
+        out.hosts.push_back(judge_on(host, object, *around, *rendered, inputs.installation, seen));
+    return out;
+}
+
+std::string on(const std::string& host) { return host.empty() ? "" : "on host " + host + ": "; }
+
+}  // namespace ocim::loadbalancing

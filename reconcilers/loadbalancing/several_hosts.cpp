@@ -1,0 +1,141 @@
+#include "loadbalancing/several_hosts.hpp"
+
+#include <algorithm>
+#include <boost/asio/this_coro.hpp>
+#include <exception>
+#include <optional>
+#include <utility>
+
+namespace ocim::loadbalancing {
+
+namespace {
+
+constexpr Duration look_limit{10'000};  // who hangs makes the others wait no longer
+
+/// The results of one host's actions, told as the whole's.
+class HostResults final : public Results {
+public:
+    HostResults(Results& whole, std::string host) : whole_(whole), host_(std::move(host)) {}
+
+    void add(std::size_t index) { indexes_.push_back(index); }
+    void set(std::size_t action, Result<Done> result) override {
+        if (!result) {
+            auto error = std::move(result).error().within("host " + host_);
+            // one host's trouble is not the load balancer's: the others go on
+            if (error.error_class == ErrorClass::unreachable || error.error_class == ErrorClass::auth)
+                error.error_class = ErrorClass::transient;
+            whole_.set(indexes_.at(action), std::move(error));
+            return;
+        }
+        for (auto& [key, thing] : result->now) key.host = host_;
+        whole_.set(indexes_.at(action), std::move(result));
+    }
+
+private:
+    Results& whole_;
+    std::string host_;
+    std::vector<std::size_t> indexes_;
+};
+
+class SeveralHosts final : public System {
+public:
+    SeveralHosts(std::vector<Member> members, boost::asio::any_io_executor loop, Clock& clock)
+        : members_(std::move(members)), loop_(std::move(loop)), clock_(clock) {}
+
+    awaitable<Result<Snapshot>> observe() override {
+        std::vector<std::optional<Result<Snapshot>>> looks(members_.size());
+        TaskGroup group(loop_);
+        for (std::size_t i = 0; i < members_.size(); ++i) group.spawn("a look at a host", look(i, looks[i]));
+        co_await all_of(group);
+        Snapshot out;
+        bool known = false;
+        for (std::size_t i = 0; i < members_.size(); ++i) {
+            const auto& host = members_[i].name;
+            if (!looks[i] || !*looks[i]) {
+                out[unknown_host_key(host)].trouble = looks[i] ? looks[i]->error().message : "the look was broken off";
+                continue;
+            }
+            known = true;
+            for (auto& [key, thing] : **looks[i]) {
+                auto there = key;
+                there.host = host;
+                out[std::move(there)] = std::move(thing);
+            }
+        }
+        if (!known && looks[0] && !*looks[0]) {
+            auto error = looks[0]->error();
+            co_return std::move(error).within("no host of the load balancer can be looked at; " + members_[0].name);
+        }
+        co_return out;
+    }
+
+    awaitable<Result<void>> probe() override {
+        std::vector<std::optional<Result<void>>> answers(members_.size());
+        TaskGroup group(loop_);
+        for (std::size_t i = 0; i < members_.size(); ++i) group.spawn("a probe of a host", ask(i, answers[i]));
+        co_await all_of(group);
+        for (const auto& answer : answers)
+            if (answer && *answer) co_return Result<void>();
+        if (!answers[0]) co_return Error{ErrorClass::transient, "the probe was broken off"};
+        auto error = answers[0]->error();
+        co_return std::move(error).within("no host of the load balancer answers; " + members_[0].name);
+    }
+
+    awaitable<void> act(std::vector<Action> actions, Results& results) override {
+        std::vector<HostResults> of_hosts;
+        std::vector<std::vector<Action>> work(members_.size());
+        of_hosts.reserve(members_.size());
+        for (const auto& member : members_) of_hosts.emplace_back(results, member.name);
+        for (std::size_t index = 0; index < actions.size(); ++index) {
+            const auto found = std::ranges::find(members_, actions[index].host, &Member::name);
+            if (found == members_.end()) {
+                results.set(index, Error{ErrorClass::conflict, "the load balancer has no host " + actions[index].host});
+                continue;
+            }
+            const auto host = static_cast<std::size_t>(found - members_.begin());
+            of_hosts[host].add(index);
+            work[host].push_back(std::move(actions[index]));
+            work[host].back().host.clear();
+        }
+        TaskGroup group(loop_);
+        for (std::size_t i = 0; i < members_.size(); ++i)
+            if (!work[i].empty())
+                group.spawn("actions on a host", members_[i].system->act(std::move(work[i]), of_hosts[i]));
+        co_await all_of(group);
+    }
+
+private:
+    awaitable<void> look(std::size_t member, std::optional<Result<Snapshot>>& into) {
+        auto work = members_[member].system->observe();
+        auto seen = co_await with_deadline(clock_, look_limit, "a look at the host", std::move(work));
+        into.emplace(std::move(seen));
+    }
+    awaitable<void> ask(std::size_t member, std::optional<Result<void>>& into) {
+        auto answer = co_await members_[member].system->probe();
+        into.emplace(std::move(answer));
+    }
+    /// Who is cancelled meanwhile takes the tasks with him.
+    static awaitable<void> all_of(TaskGroup& group) {
+        std::exception_ptr cancelled;
+        try {
+            co_await group.join();
+        } catch (...) { cancelled = std::current_exception(); }  // nothing can be awaited in here
+        if (!cancelled) co_return;
+        co_await boost::asio::this_coro::throw_if_cancelled(false);
+        co_await group.stop();
+        std::rethrow_exception(cancelled);
+    }
+
+    std::vector<Member> members_;
+    boost::asio::any_io_executor loop_;
+    Clock& clock_;
+};
+
+}  // namespace
+
+std::unique_ptr<System> open_several_hosts(std::vector<Member> members, boost::asio::any_io_executor loop,
+                                           Clock& clock) {
+    return std::make_unique<SeveralHosts>(std::move(members), std::move(loop), clock);
+}
+
+}  // namespace ocim::loadbalancing
