@@ -48,9 +48,12 @@ public:
     awaitable<Result<Snapshot>> observe() override {
         client_->begin_sweep();
         CO_TRY(self_, co_await client_->self());
-        CO_TRY(const auto members, co_await members());
         Snapshot out;
-        for (const auto& repository : settings_.repositories) { CO_CHECK(co_await read(repository, members, out)); }
+        Found found;
+        for (const auto& repository : settings_.repositories) { CO_CHECK(co_await read(repository, found, out)); }
+        // only now: whoever left before the push that has just been seen must not pass for a member
+        CO_TRY(const auto members, co_await members());
+        follow(std::move(found), members, out);
         retire_old(out);
         for (auto& [key, thing] : out) {
             if (key.number == 0) continue;
@@ -97,6 +100,7 @@ public:
 
 private:
     using Members = std::set<std::int64_t>;
+    using Found = std::map<Key, PullRequest>;
 
     /// Whoever gets sandboxes.
     awaitable<Result<Members>> members() {
@@ -107,7 +111,7 @@ private:
     }
 
     /// One repository; that it cannot be seen concerns it alone.
-    awaitable<Result<void>> read(const std::string& repository, const Members& members, Snapshot& out) {
+    awaitable<Result<void>> read(const std::string& repository, Found& found, Snapshot& out) {
         const Key itself{repository, 0};
         auto open = co_await client_->open_pull_requests(repository);
         if (!open && open.error().error_class == ErrorClass::not_found) {
@@ -118,25 +122,31 @@ private:
         out[itself] = Thing();
         for (auto& pull : *open) {
             const Key key{repository, pull.number};
-            const bool member = members.contains(pull.author.id) && pull.author.id != 0;
-            if (!member && !followed_.contains(key)) continue;
-            if (!followed_.contains(key) && followed_.size() >= followed_max) continue;
-            followed_.try_emplace(key, clock_.wall());
-            out[key] = thing_of(std::move(pull), member);
+            found[key] = std::move(pull);
         }
         std::vector<Key> missing;
         for (const auto& [key, since] : followed_)
-            if (key.repository == repository && !out.contains(key)) missing.push_back(key);
+            if (key.repository == repository && !found.contains(key)) missing.push_back(key);
         for (const auto& key : missing) {
             // a list that shifts while it is read may lack an open one: only the pull request itself tells
             auto pull = co_await client_->pull_request(key.repository, key.number);
             if (!pull) co_return std::move(pull).error().within(repository);
             PullRequest gone;
             gone.number = key.number;
-            const bool member = *pull && members.contains((*pull)->author.id);
-            out[key] = thing_of(*pull ? **std::move(pull) : std::move(gone), member);
+            found[key] = *pull ? **std::move(pull) : std::move(gone);
         }
         co_return Result<void>();
+    }
+
+    /// Of what was found: the pull requests of members, and those that were ones.
+    void follow(Found found, const Members& members, Snapshot& out) {
+        for (auto& [key, pull] : found) {
+            const bool member = members.contains(pull.author.id) && pull.author.id != 0;
+            const bool known = followed_.contains(key);
+            if (!known && (!member || followed_.size() >= followed_max)) continue;
+            followed_.try_emplace(key, clock_.wall());
+            out[key] = thing_of(std::move(pull), member);
+        }
     }
 
     static Thing thing_of(PullRequest pull, bool member) {

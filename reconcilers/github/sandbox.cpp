@@ -192,17 +192,22 @@ runtime::Child unchanged(const api::Json& instance) {
     return runtime::Child{std::move(out), "nothing: it is not made anew", true, {}, false};
 }
 
-std::string progress(const crd::Instance& instance) {
+std::string progress(const crd::Instance& instance, bool was_ready) {
     const auto& status = instance.status;
-    for (const auto& condition : status.conditions) {
-        if (condition.type == "Stalled" && condition.status == "True") return "Failed";
-        if (condition.type != "Ready" || condition.status != "True") continue;
-        const auto& active = status.active_app_servers;
-        const bool newest =
-            status.latest_app_server && std::ranges::find(active, *status.latest_app_server) != active.end();
-        if (newest && condition.observed_generation == instance.metadata.generation) return "Ready";
-    }
-    return "Deploying";
+    const auto find = [&](std::string_view type) -> const api::Condition* {
+        for (const auto& item : status.conditions)
+            if (item.type == type) return &item;
+        return nullptr;
+    };
+    if (const auto* stalled = find("Stalled"); stalled && stalled->status == "True") return "Failed";
+    const auto& active = status.active_app_servers;
+    const bool newest =
+        status.latest_app_server && std::ranges::find(active, *status.latest_app_server) != active.end();
+    const auto* ready = find("Ready");
+    if (!newest || !ready || ready->observed_generation != instance.metadata.generation) return "Deploying";
+    const auto* served = find("Available");
+    const bool goes_on = was_ready && served && served->status != "False";
+    return ready->status == "True" || goes_on ? "Ready" : "Deploying";
 }
 
 TellReport tell(const crd::PullRequestWatch::Spec& watch, const Entry& entry, const std::string& commit,

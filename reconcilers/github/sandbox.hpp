@@ -31,8 +31,9 @@ runtime::Child sandbox(const crd::PullRequestWatch& watch, const Pull& pull, con
 /// It stays exactly as it is.
 runtime::Child unchanged(const api::Json& instance);
 
-/// Deploying, Ready or Failed.
-std::string progress(const crd::Instance& instance);
+/// Deploying, Ready or Failed. Who was ready for this commit stays it as long as visitors are served: what is being put
+/// right behind them is its operators' business, and no news on GitHub.
+std::string progress(const crd::Instance& instance, bool was_ready);
 
 /// What is told on GitHub of `entry`. `left_out`: names of variables that it may not set. `commit`: the newest one.
 TellReport tell(const crd::PullRequestWatch::Spec& watch, const Entry& entry, const std::string& commit,

@@ -173,6 +173,11 @@ private:
         return nullptr;
     }
 
+    bool was_ready(const Pull& pull, const std::optional<std::string>& commit) const {
+        const auto* earlier = before(pull);
+        return earlier && earlier->state == "Ready" && earlier->commit == commit;
+    }
+
     void decide(const Pull& pull) {
         Entry entry;
         entry.repository = pull.repository;
@@ -231,12 +236,13 @@ private:
         const bool changes_wanted = object_.spec.on_new_commit == Object::Spec::OnNewCommit::redeploy;
         if (why_not || !changes_wanted) {
             out_.children.push_back(unchanged(*existing));
-            entry.state = why_not ? "Frozen" : progress(*instance);
+            entry.state = why_not ? "Frozen" : progress(*instance, was_ready(pull, entry.commit));
             if (why_not) entry.message = "nothing new is deployed: " + *why_not;
             return true;
         }
         out_.children.push_back(sandbox(object_, pull, settings, class_->spec.base_domain, *instance));
-        entry.state = entry.commit == pull.commit ? progress(*instance) : "Deploying";
+        const bool deployed = entry.commit == pull.commit;
+        entry.state = deployed ? progress(*instance, was_ready(pull, entry.commit)) : "Deploying";
         entry.commit = pull.commit;
         return true;
     }

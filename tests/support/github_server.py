@@ -7,7 +7,8 @@ an ordered fault. What does not conform is kept in `violations` and answered wit
 The test steers it below /_test: GET shows everything, POST takes {"set": {...}} (people, organizations,
 repositories, pulls), or {"fault": {...}}:
   {"match": "POST /repos/.*/comments", "kind": "status", "status": 502, "times": 1, "after": true, ...}
-kind: status, stall, drop, garbage; `after`: the request has its effect before its answer is spoilt.
+kind: status, stall, drop, garbage; `after`: the request has its effect before its answer is spoilt. Of the kind meanwhile
+`set` happens in the moment before the request does, and nothing is spoilt.
 """
 import argparse
 import datetime
@@ -49,6 +50,7 @@ class GitHub:
         self.organizations = {}  # name -> {"members": [login], "public": [login], "teams": {name: [login]}}
         self.repositories = {}   # "owner/name" -> {"pulls": {number: {...}}, "locked": [number]}
         self.comments = {}       # id -> {"repository", "number", "user", "body"}
+        self.said = []           # what each write put into a comment, in turn
         self.statuses = []       # {"repository", "sha", "user", "state", "context", "target_url", "description"}
         self.per_page_max = 100
         self.quota = 5000
@@ -91,7 +93,7 @@ class GitHub:
     def shown(self):
         return {"comments": {str(k): v for k, v in self.comments.items()}, "statuses": self.statuses,
                 "calls": self.calls, "used": self.used, "violations": self.violations, "faults": self.faults,
-                "answers": self.answers, "paid_twice": self.paid_twice}
+                "answers": self.answers, "paid_twice": self.paid_twice, "said": self.said}
 
     # --- GitHub's own shapes: the description's examples, with our values in them
 
@@ -249,6 +251,7 @@ class GitHub:
         if not body["body"] or len(body["body"]) > 65536:
             raise Refusal(422, "Validation Failed")
         self.next_id += 1
+        self.said.append(body["body"])
         self.comments[self.next_id] = {"repository": name, "number": int(number), "user": self.me,
                                        "body": body["body"]}
         return 201, self.comment(self.next_id)
@@ -263,6 +266,7 @@ class GitHub:
 
     def update_comment(self, name, key, query, body):
         self.own_comment(name, key)["body"] = body["body"]
+        self.said.append(body["body"])
         return 200, self.comment(int(key))
 
     def delete_comment(self, name, key, query, body):
@@ -293,6 +297,9 @@ class Handler(BaseHTTPRequestHandler):
             return self.send(200, value, {})
         with self.github.lock:
             fault = self.take_fault(url.path)
+            if fault and fault["kind"] == "meanwhile":
+                self.github.set(fault["set"])
+                fault = None
             if fault is None or fault.get("after"):
                 status, value, headers = self.answer(url, body)
                 self.github.answers.append([f"{self.command} {self.path}", status])

@@ -102,6 +102,11 @@ class PullRequest(Scenario):
     def wait_told(self, *words):
         wait_for(f"the comment says {words}", lambda: all(word in self.comment() for word in words), READY)
 
+    def wait_said(self, *words):
+        """For what is said for a while only: it was, whether or not it still is."""
+        wait_for(f"the comment said {words}",
+                 lambda: any(all(word in body for word in words) for body in self.github()["said"]), READY)
+
     def states(self, commit):
         """What the status of a commit was, in turn; one that leads somewhere else now is told anew."""
         held = [s for s in self.github()["statuses"] if s["sha"] == commit]
@@ -134,6 +139,11 @@ class PullRequest(Scenario):
 
     # --- us
 
+    def woken(self):
+        """When the last delivery made somebody look; "" when none did."""
+        feed = self.stage.get("pullrequestfeed", "site", "-n", "campus")
+        return feed["metadata"].get("annotations", {}).get("ocim.opencraft.com/reconcile-at", "")
+
     def entry(self):
         watched = self.stage.get("pullrequestwatch", "site", "-n", "campus")["status"].get("pullRequests", [])
         self.assertLessEqual({item["number"] for item in watched}, {7}, "eve is no member")
@@ -151,7 +161,7 @@ class PullRequest(Scenario):
         self.patch("cloud", "local", {"spec": {"local": {"allowUntrusted": True}}}, namespace=None)
 
     def test_02_a_pull_request_is_a_site_and_says_so(self):
-        self.wait_told("is being made", FIRST, "`EDXAPP_PLATFORM_NAME`")
+        self.wait_said("is being made", FIRST, "`EDXAPP_PLATFORM_NAME`")
         self.wait_page(f"https://github.com/ada/site.git at {FIRST}")
         self.wait_told("is ready", "| Site | http", "//pr7.example.test", FIRST)
         wait_for("the status says so", lambda: self.states(FIRST) == ["pending", "success"], 60)
@@ -173,12 +183,14 @@ class PullRequest(Scenario):
 
     def test_04_a_delivery_brings_the_new_commit_if_it_is_signed(self):
         self.patch("pullrequestwatch", "site", {"spec": {"interval": "1h"}})
-        wait_for("it was read anew", lambda: self.github()["paid_twice"], 60)
-        self.github(pulls={"acme/site#7": {"sha": SECOND}})
+        wait_for("it is read anew", lambda: self.github()["paid_twice"], READY)
         self.assertEqual(self.deliver("another"), 401)
-        self.assertEqual(self.site()["spec"]["platform"]["commit"], FIRST, "nobody was woken")
+        self.assertEqual(self.woken(), "", "nobody was woken")
+        self.assertEqual(self.site()["spec"]["platform"]["commit"], FIRST)
+        self.github(pulls={"acme/site#7": {"sha": SECOND}})
         self.assertEqual(self.deliver(SECRET), 204)
-        self.wait_told("is being made", SECOND)
+        self.assertNotEqual(self.woken(), "")
+        self.wait_said("is being made", SECOND)
         self.wait_page(f"at {SECOND}")
         self.wait_told("is ready", SECOND)
         wait_for("the status says so", lambda: self.states(SECOND) == ["pending", "success"], 60)
@@ -189,7 +201,9 @@ class PullRequest(Scenario):
         self.assertEqual(self.deliver(SECRET), 204)
         self.wait_told("stays as it is", "no member of the team", SECOND)
         wait_for("the status says so", lambda: self.states(THIRD) == ["error"], 60)
-        self.assertEqual(self.entry()["state"], "Frozen")
+        # people on GitHub hear of it before our own status is written
+        wait_for("our own status says so", lambda: self.entry()["state"] == "Frozen", 60)
+        self.assertEqual(self.states(THIRD), ["error"], "nothing else was said of it meanwhile")
         self.assertEqual(self.site()["spec"]["platform"]["commit"], SECOND)
         self.assertEqual(self.site()["status"]["appServersMade"], 2)
         self.assertEqual(self.page("pr7.example.test")[0], 200, "the site that is there stays")
@@ -204,12 +218,12 @@ class PullRequest(Scenario):
         wait_for("the site is gone", lambda: self.site() is None, READY)
         self.wait_told("was removed")
         self.assertNotIn("| Site |", self.comment())
-        self.assertEqual(self.machines(), ([], []))
+        wait_for("the machines are gone", lambda: self.machines() == ([], []), 60)
         self.assertEqual(self.page("pr7.example.test")[0], 404)
         self.assertEqual(self.dig("pr7.example.test", "CNAME"), [])
         for kind in "appservers", "virtualmachines", "provisioningruns", "dnsrecords", "loadbalancerfragments", "monitors":
             self.assertEqual(self.stage.get(kind, "-n", "campus")["items"], [], kind)
-        self.assertEqual(self.entry()["state"], "Retired")
+        wait_for("our own status says so", lambda: self.entry()["state"] == "Retired", 60)
         self.assertEqual(self.github()["violations"], [])
 
 

@@ -129,6 +129,24 @@ TEST_F(GitHubWatch, WhoeverLeftTheTeamDeploysNothingMoreAndKeepsHisSandbox) {
     EXPECT_NE(instance().find(commit('a')), std::string::npos);
 }
 
+/// He leaves, and pushes after that, while GitHub is being asked: just before the call that is named.
+class GitHubWatchMeanwhile : public GitHubWatch, public testing::WithParamInterface<const char*> {};
+
+TEST_P(GitHubWatchMeanwhile, WhoeverLeftBeforeHePushedDeploysNothingMore) {
+    ASSERT_TRUE(says("is being made"));
+    server.fault(std::string("{'match':'GET ") + GetParam() +
+                 "','kind':'meanwhile','set':{'organizations':{'acme':{'teams':{'Sandbox':[]}}},"
+                 "'pulls':{'acme/site#7':{'sha':'" +
+                 commit('b') + "'}}}}");
+    ASSERT_TRUE(says("stays as it is"));
+    EXPECT_EQ(instance().find(commit('b')), std::string::npos) << instance();
+    EXPECT_TRUE(soon([&] { return statuses().find(R"("error")") != std::string::npos; })) << statuses();
+    EXPECT_EQ(instance().find(commit('b')), std::string::npos) << instance();
+}
+
+INSTANTIATE_TEST_SUITE_P(GitHub, GitHubWatchMeanwhile,
+                         testing::Values("/repos/acme/site/pulls", "/orgs/acme/teams/sandbox/members"));
+
 TEST_F(GitHubWatch, AGitHubThatFailsRetiresNothing) {
     put_watch("1ms");
     ASSERT_TRUE(says("is being made"));

@@ -173,6 +173,34 @@ TEST_F(Watching, NewCommitsAreDeployedByPolicyAndOnlyOfMembers) {
     EXPECT_NE(spec_of(pr12).find(std::string(40, 'b')), std::string::npos);
 }
 
+TEST_F(Watching, ReadyStaysSaidWhileTheSiteGoesOnServing) {
+    pull(12);
+    settle();
+    const auto stands = [&](const char* ready, const char* available, const char* newest, const char* active) {
+        api::json::array conditions;
+        for (const auto& [type, status] : {std::pair{"Ready", ready}, {"Available", available}})
+            conditions.push_back(api::json::object{{"type", type}, {"status", status}, {"observedGeneration", 1}});
+        instances.at(pr12).at("metadata").as_object()["generation"] = 1;
+        instances.at(pr12).as_object()["status"] = api::json::object{
+            {"latestAppServer", newest}, {"activeAppServers", api::json::array{active}}, {"conditions", conditions}};
+        settle();
+        return state(12);
+    };
+    EXPECT_EQ(stands("False", "True", "one", "one"), "Deploying") << "not all of it was there yet";
+    EXPECT_EQ(stands("True", "True", "one", "one"), "Ready");
+    EXPECT_EQ(told(12).state, TellReport::State::success);
+    EXPECT_EQ(stands("False", "True", "one", "one"), "Ready") << "the load balancer is being written";
+    EXPECT_EQ(told(12).state, TellReport::State::success);
+    EXPECT_EQ(stands("False", "Unknown", "one", "one"), "Ready") << "the load balancer cannot be asked";
+    EXPECT_EQ(stands("False", "False", "one", "one"), "Deploying") << "nobody is served";
+    EXPECT_EQ(stands("True", "True", "one", "one"), "Ready");
+    EXPECT_EQ(stands("False", "True", "two", "one"), "Deploying") << "another server is being made";
+    EXPECT_EQ(stands("True", "True", "two", "two"), "Ready");
+    first().commit = std::string(40, 'b');
+    settle();
+    EXPECT_EQ(stands("False", "True", "two", "two"), "Deploying") << "of another commit";
+}
+
 TEST_F(Watching, ATitleAloneDeploysNothing) {
     pull(12);
     settle();
