@@ -101,6 +101,8 @@ private:
     std::optional<Decision> held_back(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared);
     void note_turn(Case& at, const Inputs& inputs);
     std::optional<Decision> wait_for_turn(Case& at, const std::vector<PlannedAction>& plan);
+    std::optional<Decision> wait_for_late_calls(Case& at);
+    static bool begins_something(const std::vector<PlannedAction>& plan);
     std::size_t turns_unknown(const ObjectKey& asking, const std::string& of) const;
     void wake_next_turns();
     std::optional<Decision> refused_before(Case& at, std::size_t print);

@@ -220,8 +220,17 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
         out.standing.verdict = progressing("Deleting", "What it had is being deleted there; waiting until it is gone.");
         return out;
     }
-    // a call without an answer, or one of an earlier run of this program, may still land: where it writes over whatever
-    // is there, it would make anew what has just been removed
+    // a call that lands late and writes over whatever is there would make anew what has just been removed
+    if (auto waits = wait_for_late_calls(at)) return *std::move(waits);
+    out.what = Decision::What::release;
+    return out;
+}
+
+/// A call without an answer, or one of an earlier run of this program, may still land. Nothing: none can any more, and a
+/// look has shown what came of them.
+std::optional<ExternalController::Decision> ExternalController::wait_for_late_calls(Case& at) {
+    auto& world = at.backend.world();
+    Decision out;
     auto landed_by = at.tracked.lands_until;
     if (at.tracked.from_before) landed_by = std::max(landed_by, engine_.started + at.backend.settings().landing_max);
     const auto now = engine_.clock.now();
@@ -230,10 +239,7 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
         return out;
     }
     if (std::exchange(at.tracked.may_land, false)) at.tracked.effect = world.tick();
-    if (world.observation_began() > at.tracked.effect) {
-        out.what = Decision::What::release;
-        return out;
-    }
+    if (world.observation_began() > at.tracked.effect) return std::nullopt;
     at.backend.await_observation(at.key, at.tracked.effect, now + engine_.settings.batch_wait);
     return out;
 }
@@ -303,6 +309,8 @@ ExternalController::Decision ExternalController::differs(Case& at, std::vector<P
     const bool drift = !at.deleting && at.tracked.in_sync == declared;
     if (drift && !at.tracked.drifted) note_drift(at, plan);
     auto held = held_back(at, plan, declared);
+    // one that was asked for before and comes late would be the second
+    if (!held && at.backend.settings().creates_twice && begins_something(plan)) held = wait_for_late_calls(at);
     if (!held)
         held = wait_for_turn(at, plan);
     else if (at.turn && !at.turn->under_way)

@@ -29,12 +29,15 @@ void ExternalController::note_turn(Case& at, const Inputs& inputs) {
     }
 }
 
+bool ExternalController::begins_something(const std::vector<PlannedAction>& plan) {
+    return std::ranges::any_of(plan, [](const auto& action) { return action.verb == "create"; });
+}
+
 /// What would begin its thing waits until there is a place; nothing when it has one.
 std::optional<ExternalController::Decision> ExternalController::wait_for_turn(Case& at,
                                                                               const std::vector<PlannedAction>& plan) {
     constexpr Duration ask_again = 5s;  // for what nobody tells: that another one's state has become known
-    const bool begins = std::ranges::any_of(plan, [](const auto& action) { return action.verb == "create"; });
-    if (!at.turn || at.turn->under_way || !begins) return std::nullopt;
+    if (!at.turn || at.turn->under_way || !begins_something(plan)) return std::nullopt;
     const auto& turn = *at.turn;
     const auto unknown = turns_unknown(at.key, turn.of);
     const std::string created(api::find_text(at.object, {"metadata", "creationTimestamp"}));

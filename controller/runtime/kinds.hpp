@@ -285,6 +285,9 @@ struct BackendSettings {
     Duration drift_interval{60'000};
     /// How long after its reply was lost a call can still take effect there.
     Duration landing_max{10'000};
+    /// Whoever asks it twice to create a thing gets two. Then nothing is created while a call of an earlier run of this
+    /// program may still land.
+    bool creates_twice = false;
     bool repair = true;  ///< driftPolicy: Repair, else Report
     double requests_per_second = 20;
     std::size_t in_flight = 4;

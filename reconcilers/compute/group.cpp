@@ -265,7 +265,7 @@ std::string_view Groups::verb(const GroupAction& action) {
     return "update";
 }
 
-runtime::BackendSettings Groups::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
+runtime::BackendSettings Groups::settings(const Backend& backend) { return Machines::settings(backend); }
 
 std::vector<runtime::Reference> Groups::backend_needs(const Backend& backend) {
     return Machines::backend_needs(backend);

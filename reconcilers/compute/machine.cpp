@@ -373,7 +373,13 @@ std::string Machines::describe(const Action& action) {
     return action.key;
 }
 
-runtime::BackendSettings Machines::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
+runtime::BackendSettings Machines::settings(const Backend& backend) {
+    constexpr Duration landing_max{20'000};  // a busy Nova takes some seconds for what it was told
+    auto out = runtime::settings_of(backend.spec);
+    out.creates_twice = backend.spec.openstack.has_value();  // names are nothing to Nova and Neutron
+    if (out.creates_twice) out.landing_max = landing_max;
+    return out;
+}
 
 std::vector<runtime::Reference> Machines::backend_needs(const Backend& backend) {
     constexpr const char* system_namespace = "ocim-system";  // where credentials of backends live

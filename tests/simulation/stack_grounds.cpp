@@ -231,6 +231,7 @@ void StackGrounds::judge_what_hangs_on_them(Judge& judge) {
         judge.expect(ports[text(server, {"id"})] == 1, name + " has another number of ports than one");
         judge.expect(addresses[uid] == 1, name + " has another number of public addresses than one");
     }
+    for (const auto& name : project_.doubled()) judge.expect(false, "was doubled: " + name);
     for (const auto& [uid, count] : addresses) judge.expect(machines.contains(uid), "leaked: a public address");
 }
 

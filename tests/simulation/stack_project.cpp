@@ -152,6 +152,10 @@ net::HttpReply StackProject::make_server(Map& things, const Json& wanted) {
             if (!things.contains("groups/" + text(name, {"name"}))) return stack_refusal(400, "no such group");
             groups.push_back(Json(text(name, {"name"})));
         }
+    const auto uid = text(wanted, {"metadata", "ocim-uid"});
+    for (const auto& other : all(things, "servers"))
+        if (text(other, {"metadata", "ocim-uid"}) == uid && text(other, {"OS-EXT-STS:task_state"}) != "deleting")
+            doubled_.push_back(text(wanted, {"name"}));
     const auto id = next_id("server");
     json::object server{{"id", id},
                         {"name", text(wanted, {"name"})},

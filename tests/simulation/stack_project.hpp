@@ -34,6 +34,8 @@ public:
     static api::Json shown_address(const Map& things, const api::Json& address);
     /// The server with all that it had.
     static void take_away(Map& things, const std::string& id, const std::string& now);
+    /// Names of servers that were made while another one was there for the same object.
+    const std::vector<std::string>& doubled() const { return doubled_; }
     /// The clock of the cloud.
     std::string wall() const;
 
@@ -55,6 +57,7 @@ private:
     World& world_;
     std::function<bool()> fails_;
     std::uint64_t last_id_ = 0;
+    std::vector<std::string> doubled_;
 };
 
 /// What is asked of a service, taken apart.

@@ -21,7 +21,10 @@ public:
         const bool writes = request.method != "GET";
         ++world_.calls[writes ? "action" : "read"];
         co_await travel();
-        co_await unless_dead();
+        if (world_.dies && world_.dies()) {
+            if (writes && happens(500)) land_late(std::move(request));  // it was on its way already
+            co_await nobody_listens();
+        }
         CO_TRY(auto refusal, co_await trouble());
         if (refusal.status != 0) co_return refusal;
         if (writes) co_return co_await write(std::move(request));
@@ -37,8 +40,12 @@ private:
         const Duration time(1 + static_cast<Duration::rep>(random_.below(3)));
         co_await clock_.sleep(time);
     }
-    awaitable<void> unless_dead() {
-        if (world_.dies && world_.dies()) co_await clock_.sleep(std::chrono::hours(100));
+    awaitable<void> nobody_listens() { co_await clock_.sleep(std::chrono::hours(100)); }
+    void land_late(net::HttpRequest request) {
+        const Duration delay(
+            static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(world_.faults.landing_max.count()))));
+        world_.land_later(clock_.now() + delay, [answer = answer_, request = std::move(request)](
+                                                    typename World::Map& things) { (void)answer(things, request); });
     }
     static Error cut_off() {
         Error out{ErrorClass::transient, "the connection was closed before an answer came"};
@@ -69,15 +76,11 @@ private:
     awaitable<Result<net::HttpReply>> write(net::HttpRequest request) {
         const auto& faults = world_.faults;
         if (happens(faults.late_landing)) {
-            const Duration delay(
-                static_cast<Duration::rep>(random_.below(static_cast<std::uint64_t>(faults.landing_max.count()))));
-            world_.land_later(clock_.now() + delay, [answer = answer_, request](typename World::Map& things) {
-                (void)answer(things, request);  // nobody listens any more
-            });
+            land_late(std::move(request));
             co_return cut_off();
         }
         auto reply = answer_(world_.things(clock_.now()), request);
-        co_await unless_dead();
+        if (world_.dies && world_.dies()) co_await nobody_listens();
         if (happens(faults.stalls)) co_await clock_.sleep(std::chrono::hours(1));
         if (happens(faults.lost_reply)) co_return cut_off();
         co_await travel();

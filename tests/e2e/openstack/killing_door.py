@@ -1,8 +1,12 @@
-"""A door before Nova and Neutron that kills Ocim at calls which change something: before they arrive, or after they
-have done their work and before anybody hears of it."""
+"""A door before Nova and Neutron that kills Ocim at calls which change something: before they arrive, after they
+have done their work and before anybody hears of it, or on their way: they arrive when its successor has looked."""
 import http.client
 import http.server
 import threading
+import time
+
+LATE = 3  # seconds after its successor's first look,
+LATEST = 8  # but not later than this after the kill: Ocim counts on it within 20
 
 
 class KillingDoor:
@@ -13,6 +17,7 @@ class KillingDoor:
         self.changes = self.kills = 0
         self.due = None  # at which change the next kill is
         self.killed_at = []
+        self.looked = threading.Event()  # somebody has listed servers since the last kill
         self.servers = {}
         for name, port in ports.items():
             server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), self.handler(port))
@@ -28,14 +33,14 @@ class KillingDoor:
             self.due = self.changes + gap
 
     def strikes(self, what):
-        """None, "before" or "after": what happens to this change."""
+        """None, "before", "after" or "late": what happens to this change."""
         with self.lock:
             self.changes += 1
             if self.due is None or self.changes < self.due:
                 return None
             self.due = None
             self.kills += 1
-            when = "before" if self.kills % 2 else "after"
+            when = ("late", "before", "after")[self.kills % 3]
             self.killed_at.append(f"{when} {what}")
             return when
 
@@ -50,8 +55,13 @@ class KillingDoor:
                 path = self.path.split("?")[0].split("/")
                 what = f"{self.command} {'/'.join(word for word in path if len(word) < 32)}"
                 when = door.strikes(what) if self.command != "GET" else None
+                if when in ("before", "late"):
+                    door.looked.clear()
+                    self.end()
                 if when == "before":
-                    return self.end()
+                    return None
+                if when == "late" and door.looked.wait(LATEST - LATE):
+                    time.sleep(LATE)
                 service = http.client.HTTPConnection("127.0.0.1", port, timeout=120)
                 headers = {name: value for name, value in self.headers.items() if name.lower() != "connection"}
                 try:
@@ -60,8 +70,12 @@ class KillingDoor:
                     content = reply.read()
                 finally:
                     service.close()
+                if self.command == "GET" and path[-2:] == ["servers", "detail"]:
+                    door.looked.set()
                 if when == "after":
                     return self.end()
+                if when == "late":
+                    return None
                 self.close_connection = True
                 self.send_response_only(reply.status)
                 for name, value in reply.getheaders():
