@@ -226,8 +226,8 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
     return out;
 }
 
-/// A call without an answer, or one of an earlier run of this program, may still land. Nothing: none can any more, and a
-/// look has shown what came of them.
+/// A call without an answer, or one of an earlier run of this program, may still land. Nothing: none can any more, and
+/// a look has shown what came of them.
 std::optional<ExternalController::Decision> ExternalController::wait_for_late_calls(Case& at) {
     auto& world = at.backend.world();
     Decision out;
