@@ -32,7 +32,7 @@ runtime::BackendSettings Feeds::settings(const Backend& watch) {
     out.drift_interval = duration_of(watch.spec.interval, Duration(60'000));
     out.landing_max = landing_max;
     out.creates_twice = true;  // comments
-    out.in_flight = 1;  // GitHub asks for one call at a time
+    out.in_flight = 1;         // GitHub asks for one call at a time
     return out;
 }
 
