@@ -200,11 +200,11 @@ std::string progress(const crd::Instance& instance, bool was_ready) {
         return nullptr;
     };
     if (const auto* stalled = find("Stalled"); stalled && stalled->status == "True") return "Failed";
-    const auto& active = status.active_app_servers;
-    const bool newest =
-        status.latest_app_server && std::ranges::find(active, *status.latest_app_server) != active.end();
+    // not by the newest AppServer: of what has just been declared there may be none yet
+    const auto* rolled_out = find("RolledOut");
     const auto* ready = find("Ready");
-    if (!newest || !ready || ready->observed_generation != instance.metadata.generation) return "Deploying";
+    if (!ready || ready->observed_generation != instance.metadata.generation) return "Deploying";
+    if (!rolled_out || rolled_out->status != "True") return "Deploying";
     const auto* served = find("Available");
     const bool goes_on = was_ready && served && served->status != "False";
     return ready->status == "True" || goes_on ? "Ready" : "Deploying";

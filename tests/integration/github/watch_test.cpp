@@ -58,15 +58,15 @@ protected:
         return soon([&] { return comments().find(text) != std::string::npos; });
     }
     void make_ready() {
+        const auto generation = std::to_string(running.server.get("Instance", "sandboxes", "pr7-acme-site")
+                                                   ->at("metadata")
+                                                   .at("generation")
+                                                   .to_number<int>());
         running.server.merge("Instance", "sandboxes", "pr7-acme-site",
-                             R"({"status":{"urls":{"lms":"https://pr7.sandbox.example.com/"},"latestAppServer":"one",)"
-                             R"("activeAppServers":["one"],"conditions":[{"type":"Ready","status":"True","reason":)"
-                             R"("Serving","observedGeneration":)" +
-                                 std::to_string(running.server.get("Instance", "sandboxes", "pr7-acme-site")
-                                                    ->at("metadata")
-                                                    .at("generation")
-                                                    .to_number<int>()) +
-                                 "}]}}",
+                             R"({"status":{"urls":{"lms":"https://pr7.sandbox.example.com/"},"conditions":[)"
+                             R"({"type":"RolledOut","status":"True","reason":"RolledOut"},)"
+                             R"({"type":"Ready","status":"True","reason":"Serving","observedGeneration":)" +
+                                 generation + "}]}}",
                              true);
     }
 

@@ -176,29 +176,30 @@ TEST_F(Watching, NewCommitsAreDeployedByPolicyAndOnlyOfMembers) {
 TEST_F(Watching, ReadyStaysSaidWhileTheSiteGoesOnServing) {
     pull(12);
     settle();
-    const auto stands = [&](const char* ready, const char* available, const char* newest, const char* active) {
+    const auto stands = [&](const char* ready, const char* available, const char* rolled_out) {
         api::json::array conditions;
-        for (const auto& [type, status] : {std::pair{"Ready", ready}, {"Available", available}})
+        for (const auto& [type, status] :
+             {std::pair{"Ready", ready}, {"Available", available}, {"RolledOut", rolled_out}})
             conditions.push_back(api::json::object{{"type", type}, {"status", status}, {"observedGeneration", 1}});
         instances.at(pr12).at("metadata").as_object()["generation"] = 1;
-        instances.at(pr12).as_object()["status"] = api::json::object{
-            {"latestAppServer", newest}, {"activeAppServers", api::json::array{active}}, {"conditions", conditions}};
+        instances.at(pr12).as_object()["status"] =
+            api::json::object{{"latestAppServer", "one"}, {"activeAppServers", {"one"}}, {"conditions", conditions}};
         settle();
         return state(12);
     };
-    EXPECT_EQ(stands("False", "True", "one", "one"), "Deploying") << "not all of it was there yet";
-    EXPECT_EQ(stands("True", "True", "one", "one"), "Ready");
+    EXPECT_EQ(stands("False", "True", "True"), "Deploying") << "not all of it was there yet";
+    EXPECT_EQ(stands("True", "True", "True"), "Ready");
     EXPECT_EQ(told(12).state, TellReport::State::success);
-    EXPECT_EQ(stands("False", "True", "one", "one"), "Ready") << "the load balancer is being written";
+    EXPECT_EQ(stands("False", "True", "True"), "Ready") << "the load balancer is being written";
     EXPECT_EQ(told(12).state, TellReport::State::success);
-    EXPECT_EQ(stands("False", "Unknown", "one", "one"), "Ready") << "the load balancer cannot be asked";
-    EXPECT_EQ(stands("False", "False", "one", "one"), "Deploying") << "nobody is served";
-    EXPECT_EQ(stands("True", "True", "one", "one"), "Ready");
-    EXPECT_EQ(stands("False", "True", "two", "one"), "Deploying") << "another server is being made";
-    EXPECT_EQ(stands("True", "True", "two", "two"), "Ready");
+    EXPECT_EQ(stands("False", "Unknown", "True"), "Ready") << "the load balancer cannot be asked";
+    EXPECT_EQ(stands("False", "False", "True"), "Deploying") << "nobody is served";
+    EXPECT_EQ(stands("True", "True", "True"), "Ready");
+    EXPECT_EQ(stands("True", "True", "False"), "Deploying") << "another server is to be made, and there is none yet";
+    EXPECT_EQ(stands("True", "True", "True"), "Ready");
     first().commit = std::string(40, 'b');
     settle();
-    EXPECT_EQ(stands("False", "True", "two", "two"), "Deploying") << "of another commit";
+    EXPECT_EQ(stands("False", "True", "True"), "Deploying") << "of another commit";
 }
 
 TEST_F(Watching, ATitleAloneDeploysNothing) {
