@@ -1,4 +1,5 @@
 #include "loadbalancing/rendering.hpp"
+#include "loadbalancing/tar.hpp"
 #include "loadbalancing/version.hpp"
 
 #include "fuzz/fuzz.hpp"
@@ -51,5 +52,6 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         for (const auto& file : *files)
             fuzz::expect(file.content.size() <= text.size(), "a file is part of its stream");
     if (const auto version = Version::read(text)) (void)version->snapshot();
+    if (const auto version = Version::observed(text)) (void)version->snapshot();
     return 0;
 }
