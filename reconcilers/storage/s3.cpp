@@ -90,7 +90,7 @@ public:
     awaitable<Result<void>> empty(std::string name, Instant until) override {
         for (int page = 0; page < pages_max && clock_.now() < until; ++page) {
             CO_TRY(const auto reply, co_await call("GET", path_of(name) + "?max-keys=1000&versions"));
-            if (reply.status == 404) co_return Result<void>();
+            if (error_code(reply.body) == "NoSuchBucket") co_return Result<void>();
             CO_CHECK(expect(reply, "bucket " + name));
             CO_TRY(const auto versions, read_versions(reply.body));
             if (versions.empty()) co_return Result<void>();
@@ -103,8 +103,9 @@ public:
 
     awaitable<Result<void>> remove(std::string name) override {
         CO_TRY(const auto reply, co_await call("DELETE", path_of(name)));
-        if (reply.status == 404) co_return Result<void>();
-        co_return expect(reply, "bucket " + name);
+        if (error_code(reply.body) != "NoSuchBucket") { CO_CHECK(expect(reply, "bucket " + name)); }
+        begun_.erase(name);  // what somebody makes there later is his
+        co_return Result<void>();
     }
 
     awaitable<Result<void>> probe() override {
@@ -127,7 +128,8 @@ private:
         Whole out;
         CO_TRY(const auto tags, co_await call("GET", path_of(name) + "?tagging"));
         const auto code = tags.status < 300 ? "" : error_code(tags.body);
-        if (code == "NoSuchBucket") co_return std::optional<Whole>();
+        // under a name that no bucket can have there is none
+        if (code == "NoSuchBucket" || code == "InvalidBucketName") co_return std::optional<Whole>();
         // somebody else's, or in a region that is not ours
         if (code == "AccessDenied" || code == "PermanentRedirect" || code == "AuthorizationHeaderMalformed") {
             out.thing.locked = true;

@@ -220,6 +220,8 @@ class Handler(BaseHTTPRequestHandler):
             raise Refused(403, "AccessDenied")
         words = {item.partition("=")[0] for item in query.split("&") if item}
         part = next((word for word in ("tagging", "policy", "cors", "versioning", "versions", "delete") if word in words), "")
+        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
+            raise Refused(400, "InvalidBucketName")
         if not part and self.command == "PUT":
             return self.create(who, name, body)
         bucket = self.world.buckets.get(name)
@@ -250,8 +252,6 @@ class Handler(BaseHTTPRequestHandler):
         return 200, document(out)
 
     def create(self, who, name, body):
-        if not re.fullmatch(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]", name):
-            raise Refused(400, "InvalidBucketName")
         wanted = parse(body, "CreateBucketConfiguration") if body else []
         if [("LocationConstraint", self.world.region, [])] != wanted and (wanted or self.world.region != "us-east-1"):
             raise Refused(400, "IllegalLocationConstraintException")

@@ -148,6 +148,8 @@ TEST_F(S3Store, WhatWasMadeAndNotMarkedIsStillOurs) {
         visit.must(visit.wanted(object, true));
         EXPECT_EQ(server.of("campus-site1", "owner"), "") << "left behind without a mark";
     }
+    (void)server.order("{'make':['campus-site1']}");
+    EXPECT_EQ(visit.report(full(1)).verdict.reason, "NotOwned") << "what somebody makes there later is his";
 }
 
 TEST_F(S3Store, OneThatFailsLeavesTheOthersAlone) {
