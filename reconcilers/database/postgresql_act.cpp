@@ -271,11 +271,17 @@ bool was_taken_back(const Action& action, const Named& named) {
     return action.ends && named.remark(action.key).ends != action.ends;
 }
 
+/// Whether what is there now is not what the drop was decided on, but another's, or nobody's.
+bool is_anothers(const Job& job, const Named& named) {
+    const auto mark = named.mark(job.action.key);
+    return mark ? !same_owner(*mark, job.action.mark) : named.exists(job.action.key);
+}
+
 Result<Done> drop_account(Connection& connection, const Job& job) {
     const auto& key = job.action.key;
     auto named = look_up(connection, {key});
     if (!named) return std::move(named).error();
-    if (const auto mark = named->mark(key); mark && !same_owner(*mark, job.action.mark)) return appeared(key);
+    if (is_anothers(job, *named)) return appeared(key);
     if (was_taken_back(job.action, *named)) return taken_back(key);
     if (named->roles.contains(key.name)) {
         // closed before its sessions end, so that none comes back
@@ -310,12 +316,17 @@ Result<void> prepare(Connection& connection, std::vector<Job>& jobs) {
         for (const auto& job : some) {
             const auto needed = grounds(job.action);
             keys.insert(keys.end(), needed.begin(), needed.end());
-            if (creates(job.action.verb) || alters(job.action.verb)) keys.push_back(job.action.key);
+            const auto verb = job.action.verb;
+            if (creates(verb) || alters(verb) || verb == Verb::drop_schema) keys.push_back(job.action.key);
         }
         if (keys.empty()) continue;
         auto named = look_up(connection, keys);
         if (!named) return std::move(named).error();
-        for (auto& job : some) settle_job(job, *named, promised);
+        for (auto& job : some) {
+            settle_job(job, *named, promised);
+            if (job.action.verb == Verb::drop_schema && is_anothers(job, *named))
+                job.refused = appeared(job.action.key);
+        }
     }
     return {};
 }
