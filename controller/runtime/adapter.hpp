@@ -28,6 +28,7 @@ public:
     virtual api::Kind kind() const = 0;
     /// Error invalid: the object does not decode.
     virtual Result<ObjectFacts> facts(const Json& object) const = 0;
+    virtual std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const = 0;
     virtual std::vector<api::Cause> admit(const Json& object, const Json* old, const Inputs& inputs) const = 0;
     /// Another reconciler answers for the object; see CompositeKind.
     virtual bool attends() const { return false; }
@@ -133,7 +134,6 @@ struct Composed {
 class CompositeAdapter : public KindAdapter {
 public:
     virtual std::vector<api::Kind> child_kinds() const = 0;
-    virtual std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const = 0;
     virtual std::vector<HistogramKind> histograms() const = 0;
     virtual bool has_phase() const = 0;  ///< in its status
     /// What is to be changed beside the composition; asked right after compose(), with the same arguments.

@@ -68,6 +68,36 @@ std::vector<ObjectPtr> Cache::all(const api::Kind& kind, const std::string& name
     return out;
 }
 
+std::vector<ObjectPtr> Cache::all(const Reference& reference) {
+    if (reference.field.empty()) return all(reference.kind, reference.namespace_);
+    auto& held = stores_[kind_id(reference.kind)];
+    if (const auto [known, fresh] = held.by_field.try_emplace(reference.field); fresh)
+        for (const auto& [key, object] : held.objects)
+            for (const auto& value : texts_at(*object, reference.field)) known->second[value].insert(key);
+    std::vector<ObjectPtr> out;
+    const auto& by_value = held.by_field.at(reference.field);
+    const auto found = by_value.find(reference.value);
+    if (found == by_value.end()) return out;
+    for (const auto& key : found->second)
+        if (reference.namespace_.empty() || key.namespace_ == reference.namespace_) out.push_back(held.objects.at(key));
+    return out;
+}
+
+/// Keeps by_field true while an object becomes another.
+void Cache::file(Store& store, const ObjectKey& key, const Json* before, const Json* after) {
+    for (auto& [field, by_value] : store.by_field) {
+        const auto had = before ? texts_at(*before, field) : std::set<std::string>();
+        const auto has = after ? texts_at(*after, field) : std::set<std::string>();
+        for (const auto& value : had) {
+            if (has.contains(value)) continue;
+            const auto keys = by_value.find(value);
+            keys->second.erase(key);
+            if (keys->second.empty()) by_value.erase(keys);
+        }
+        for (const auto& value : has) by_value[value].insert(key);
+    }
+}
+
 void Cache::replace(const api::Kind& kind, client::List list) {
     const auto id = kind_id(kind);
     auto& held = stores_[id];
@@ -147,6 +177,7 @@ void Cache::fold_gone(const api::Kind& kind, const ObjectKey& key, const void* w
 void Cache::put(const std::string& kind, Store& store, const ObjectKey& key, ObjectPtr object, const void* writer) {
     auto& place = store.objects[key];
     const Change change{kind, key, place, object, writer};
+    file(store, key, place.get(), object.get());
     place = std::move(object);
     if (listener_) listener_(change);
 }
@@ -155,6 +186,7 @@ void Cache::drop(const std::string& kind, Store& store, const ObjectKey& key, co
     const auto found = store.objects.find(key);
     if (found == store.objects.end()) return;
     const Change change{kind, key, found->second, nullptr, writer};
+    file(store, key, found->second.get(), nullptr);
     store.objects.erase(found);
     if (listener_) listener_(change);
 }

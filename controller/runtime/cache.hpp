@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ public:
     ObjectPtr find(const api::Kind& kind, const ObjectKey& key) const;
     /// Of one namespace, or of all for "".
     std::vector<ObjectPtr> all(const api::Kind& kind, const std::string& namespace_ = "") const;
+    /// What a reference without a name means. By a field they are found, not searched for.
+    std::vector<ObjectPtr> all(const Reference& reference);
 
     void replace(const api::Kind& kind, client::List list);
     void event(const api::Kind& kind, const client::Event& event);
@@ -67,10 +70,13 @@ private:
         std::map<ObjectKey, ObjectPtr> objects;
         /// Objects that a write of ours removed, at what revision, until the watch has passed there.
         std::map<ObjectKey, std::uint64_t> gone;
+        /// By a field that somebody narrowed by, and what is there.
+        std::map<std::string, std::map<std::string, std::set<ObjectKey>>> by_field;
         std::uint64_t told = 0;  // how far list and watch have come
         bool synced = false;
     };
     const Store* store(const api::Kind& kind) const;
+    static void file(Store& store, const ObjectKey& key, const Json* before, const Json* after);
     void put(const std::string& kind, Store& store, const ObjectKey& key, ObjectPtr object, const void* writer);
     void drop(const std::string& kind, Store& store, const ObjectKey& key, const void* writer);
 

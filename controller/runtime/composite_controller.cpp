@@ -140,13 +140,7 @@ awaitable<Result<Controller::Visited>> CompositeController::visit(ObjectKey key)
 
 std::optional<Verdict> CompositeController::before_compose(const Json& object, const ObjectFacts& facts,
                                                            Inputs& inputs) {
-    const auto lacking = resolve(engine_, facts.needs, inputs);
-    if (!lacking) {
-        auto further = composite_.further_needs(object, inputs);
-        const auto unread = resolve(engine_, further, inputs);
-        set_further_needs(ObjectKey::of(object), std::move(further));
-        if (unread && unread->unread) return unread->verdict;
-    }
+    const auto lacking = look_up(object, facts, inputs);
     // what is gone does not keep an object from being deleted; what was not read yet does
     if (is_deleting(object)) return lacking && lacking->unread ? std::optional(lacking->verdict) : std::nullopt;
     if (auto claimed = lost_claim(object, facts)) return claimed;

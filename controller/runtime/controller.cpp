@@ -76,7 +76,7 @@ void Controller::changed(const Change& change, Priority priority) {
     } else {
         other_changed(change, priority);
     }
-    const auto dependents = references_.dependents(change.kind, change.key);
+    const auto dependents = references_.dependents(change);
     if (dependents.empty() || (change.before && change.after && !tells_news(*change.before, *change.after))) return;
     for (const auto& dependent : dependents)
         if (dependent != change.key.text() || change.kind != kind_id(kind_)) add(ObjectKey::parse(dependent), priority);
@@ -119,8 +119,19 @@ void Controller::index_needs(const ObjectKey& key, const Result<ObjectFacts>& sa
     references_.set(key.text(), needs);
 }
 
+std::optional<Lacking> Controller::look_up(const Json& object, const ObjectFacts& facts, Inputs& inputs) {
+    auto lacking = resolve(engine_, facts.needs, inputs);
+    if (lacking) return lacking;
+    auto further = adapter_.further_needs(object, inputs);
+    auto unread = resolve(engine_, further, inputs);
+    set_further_needs(ObjectKey::of(object), std::move(further));
+    if (unread && unread->unread) return unread;
+    return std::nullopt;
+}
+
 void Controller::set_further_needs(const ObjectKey& key, std::vector<Reference> further) {
     const auto said = facts_.find(key);
+    if (further.empty() && !further_needs_.contains(key)) return;
     auto& held = further_needs_[key];
     if (said == facts_.end() || held == further) return;
     held = std::move(further);

@@ -51,8 +51,8 @@ protected:
     /// What the object says of itself; null when it is not in the cache.
     const Result<ObjectFacts>* facts(const ObjectKey& key) const;
     ClaimIndex::Claimant claimant(const Json& object) const;
-    /// The object needs these as well; what was said before of it is forgotten.
-    void set_further_needs(const ObjectKey& key, std::vector<Reference> further);
+    /// Fills `inputs` with what the object needs, and with what only these name.
+    std::optional<Lacking> look_up(const Json& object, const ObjectFacts& facts, Inputs& inputs);
     std::optional<Verdict> lost_claim(const Json& object, const ObjectFacts& facts) const;
     void note(const Json& object, bool warning, std::string reason, std::string action, std::string text);
 
@@ -73,6 +73,8 @@ private:
 
     void index(const Change& change);
     void index_needs(const ObjectKey& key, const Result<ObjectFacts>& said);
+    /// The object needs these as well; what was said before of it is forgotten.
+    void set_further_needs(const ObjectKey& key, std::vector<Reference> further);
     awaitable<void> visit_one(std::string key);
     void settle(const std::string& key, const Result<Visited>& result, Instant began);
 

@@ -58,7 +58,7 @@ std::optional<Lacking> resolve(Engine& engine, const std::vector<Reference>& ref
             continue;
         }
         if (reference.name.empty()) {
-            for (auto& object : engine.cache.all(reference.kind, reference.namespace_)) inputs.add(std::move(object));
+            for (auto& object : engine.cache.all(reference)) inputs.add(std::move(object));
             continue;
         }
         auto object = engine.cache.find(reference.kind, {reference.namespace_, reference.name});

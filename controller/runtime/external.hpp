@@ -202,6 +202,12 @@ public:
         }
         return {};
     }
+    std::vector<Reference> further_needs(const Json& object, const Inputs& inputs) const override {
+        if constexpr (requires(const typename A::Object& o) { A::further_needs(o, inputs); })
+            if (const auto decoded = api::decode_object<typename A::Object>(object))
+                return A::further_needs(*decoded, inputs);
+        return {};
+    }
     std::vector<GeneratedSecret> generates(const Json& object) const override {
         if constexpr (requires(const typename A::Object& o) { A::generates(o); }) {
             const auto decoded = api::decode_object<typename A::Object>(object);

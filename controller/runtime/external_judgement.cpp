@@ -138,7 +138,7 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
         out.what = Decision::What::generate;
         return out;
     }
-    const auto lacking = at.deleting ? std::nullopt : resolve(engine_, at.facts.needs, inputs);
+    const auto lacking = at.deleting ? std::nullopt : look_up(at.object, at.facts, inputs);
     if (lacking) {
         out.settled = true;
         out.standing.verdict = lacking->verdict;

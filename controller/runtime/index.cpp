@@ -9,6 +9,11 @@ namespace {
 std::string place(const std::string& kind, const std::string& namespace_, const std::string& name) {
     return kind + '\n' + namespace_ + '\n' + name;
 }
+/// Of those that have a value in a field. No name begins with a line's end.
+std::string place_of_value(const std::string& kind, const std::string& namespace_, const std::string& field,
+                           const std::string& value) {
+    return place(kind, namespace_, '\n' + field + '\n' + value);
+}
 
 }  // namespace
 
@@ -23,17 +28,38 @@ void ReferenceIndex::set(const std::string& dependent, const std::vector<Referen
     if (references.empty()) return;
     auto& places = places_[dependent];
     for (const auto& reference : references) {
-        places.push_back(place(kind_id(reference.kind), reference.namespace_, reference.name));
+        const auto kind = kind_id(reference.kind);
+        if (reference.name.empty() && !reference.field.empty()) {
+            fields_[kind].insert(reference.field);
+            places.push_back(place_of_value(kind, reference.namespace_, reference.field, reference.value));
+        } else {
+            places.push_back(place(kind, reference.namespace_, reference.name));
+        }
         dependents_[places.back()].insert(dependent);
     }
 }
 
-std::set<std::string> ReferenceIndex::dependents(const std::string& kind, const ObjectKey& target) const {
+void ReferenceIndex::add_to(const std::string& place, std::set<std::string>& out) const {
+    if (const auto held = dependents_.find(place); held != dependents_.end())
+        out.insert(held->second.begin(), held->second.end());
+}
+
+std::set<std::string> ReferenceIndex::dependents(const Change& change) const {
     std::set<std::string> out;
-    for (const auto& where :
-         {place(kind, target.namespace_, target.name), place(kind, target.namespace_, ""), place(kind, "", "")})
-        if (const auto held = dependents_.find(where); held != dependents_.end())
-            out.insert(held->second.begin(), held->second.end());
+    const auto& [namespace_, name] = change.key;
+    add_to(place(change.kind, namespace_, name), out);
+    add_to(place(change.kind, namespace_, ""), out);
+    add_to(place(change.kind, "", ""), out);
+    const auto narrowed = fields_.find(change.kind);
+    if (narrowed == fields_.end()) return out;
+    for (const auto& field : narrowed->second)
+        for (const auto* object : {change.before.get(), change.after.get()}) {
+            if (!object) continue;
+            for (const auto& value : texts_at(*object, field)) {
+                add_to(place_of_value(change.kind, namespace_, field, value), out);
+                add_to(place_of_value(change.kind, "", field, value), out);
+            }
+        }
     return out;
 }
 

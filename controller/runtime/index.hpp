@@ -14,13 +14,17 @@ namespace ocim::runtime {
 class ReferenceIndex {
 public:
     void set(const std::string& dependent, const std::vector<Reference>& references);
-    std::set<std::string> dependents(const std::string& kind, const ObjectKey& target) const;
+    /// Who refers to what the object was or is.
+    std::set<std::string> dependents(const Change& change) const;
     /// Of any object of that kind.
     std::set<std::string> dependents(const std::string& kind) const;
 
 private:
+    void add_to(const std::string& place, std::set<std::string>& out) const;
+
     std::map<std::string, std::set<std::string>> dependents_;  // by place
     std::map<std::string, std::vector<std::string>> places_;   // by dependent
+    std::map<std::string, std::set<std::string>> fields_;      // by kind: those that anybody ever narrowed by
 };
 
 /// Who wants a name, and which of them holds it: the oldest.

@@ -13,12 +13,32 @@ std::string_view group_of(std::string_view api_version) {
     return slash == std::string_view::npos ? std::string_view() : api_version.substr(0, slash);
 }
 
+void add_texts(const Json& value, std::string_view field, std::set<std::string>& out) {
+    if (value.is_array()) {
+        for (const auto& item : value.get_array()) add_texts(item, field, out);
+        return;
+    }
+    if (field.empty()) {
+        if (value.is_string()) out.emplace(value.get_string());
+        return;
+    }
+    const auto dot = field.find('.');
+    if (const auto* next = api::find(value, {field.substr(0, dot)}))
+        add_texts(*next, dot == std::string_view::npos ? "" : field.substr(dot + 1), out);
+}
+
 bool is_of(const Json& object, const api::Kind& kind) {
     return api::find_text(object, {"kind"}) == kind.name &&
            group_of(api::find_text(object, {"apiVersion"})) == kind.group;
 }
 
 }  // namespace
+
+std::set<std::string> texts_at(const Json& object, std::string_view field) {
+    std::set<std::string> out;
+    add_texts(object, field, out);
+    return out;
+}
 
 void Inputs::add(Json object) { add(std::make_shared<const Json>(std::move(object))); }
 

@@ -16,7 +16,9 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 /// What a kind gives the runtime: pure decisions, and for external kinds a System that touches the world.
@@ -33,8 +35,13 @@ struct Reference {
     std::string namespace_;  ///< "" for cluster scope
     std::string name;        ///< "" means every object of that kind (in that namespace)
     bool optional = false;   ///< absent is an answer; otherwise absence is a condition and nobody decides
+    /// Without a name: only those that have `value` at the path `field` ("spec.instanceName"); of a list on the way
+    /// every element counts. Nobody else's changes are a visit. "" means any.
+    std::string field{}, value{};
     bool operator==(const Reference&) const = default;
 };
+/// Every text at such a path.
+std::set<std::string> texts_at(const Json& object, std::string_view field);
 
 /// What was referred to, at one moment.
 class Inputs {
@@ -352,7 +359,7 @@ concept ExternalKind =
             A::open(backend, inputs, services)
         } -> std::same_as<Result<std::unique_ptr<System<typename A::Key, typename A::Thing, typename A::Action>>>>;
     };
-// Optional: static std::vector<api::Cause> admit(const Object&, const Object* old, const Inputs&), as above.
+// Optional: admit() and further_needs(), as above.
 // Optional: static std::vector<GeneratedSecret> generates(const Object&): Secrets, or keys of them, that the runtime
 // makes before needs() is resolved, where they are not there; what is there is never changed. Not asked while deleting,
 // nor for what a composite made: it makes these Secrets too.

@@ -137,8 +137,7 @@ std::vector<Offers::Group> groups_for(const crd::VirtualMachine& object, const r
     std::vector<Offers::Group> out;
     if (object.spec.security_groups.empty()) return out;
     for (const auto& group : inputs.all<crd::SecurityGroup>())
-        if (group.spec.cloud_ref.name == object.spec.cloud_ref.name && group.status.id && !group.metadata.deleting())
-            out.push_back({*group.status.id, group.spec.name});
+        if (group.status.id && !group.metadata.deleting()) out.push_back({*group.status.id, group.spec.name});
     return out;
 }
 
@@ -193,7 +192,8 @@ std::string Machines::backend_name(const Object& object) { return object.spec.cl
 
 std::vector<runtime::Reference> Machines::needs(const Object& object) {
     std::vector<runtime::Reference> out{{crd::Cloud::kind, "", object.spec.cloud_ref.name}};
-    if (!object.spec.security_groups.empty()) out.push_back({crd::SecurityGroup::kind, "", "", true});
+    if (!object.spec.security_groups.empty())
+        out.push_back({crd::SecurityGroup::kind, "", "", true, "spec.cloudRef.name", object.spec.cloud_ref.name});
     if (const auto& key = object.spec.ssh_host_key_secret_ref)
         out.push_back({api::secret_kind, object.metadata.namespace_, key->name, true});
     return out;

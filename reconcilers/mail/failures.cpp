@@ -94,7 +94,7 @@ std::vector<api::Kind> Failures::child_kinds() { return {crd::Notification::kind
 
 std::vector<runtime::Reference> Failures::needs(const Object& object) {
     return {{crd::InstanceClass::kind, "", object.spec.class_name},
-            {AppServer::kind, object.metadata.namespace_, "", true}};
+            {AppServer::kind, object.metadata.namespace_, "", true, "spec.instanceName", object.metadata.name}};
 }
 
 Composition<crd::Instance> Failures::compose(const Object& object, const Children& children, const Inputs& inputs) {
@@ -105,12 +105,9 @@ Composition<crd::Instance> Failures::compose(const Object& object, const Childre
     std::set<std::string> current;
     auto to = recipients(object, *of_class);
     const auto told_of = children.all<crd::Notification>();
-    for (const auto* item : inputs.all(AppServer::kind)) {
-        // the namespace has those of all its Instances: only ours are worth reading as a whole
-        if (api::find_text(*item, {"spec", "instanceName"}) != object.metadata.name) continue;
-        const auto appserver = api::decode_object<AppServer>(*item);
-        if (!appserver || appserver->metadata.deleting() || !failed(*appserver)) continue;
-        auto wanted = notification(object, *appserver, *of_class, to);
+    for (const auto& appserver : inputs.all<AppServer>()) {
+        if (appserver.metadata.deleting() || !failed(appserver)) continue;
+        auto wanted = notification(object, appserver, *of_class, to);
         if (!current.insert(wanted.metadata.name).second || to.empty()) continue;
         // of one AppServer once, also when its reason becomes known only afterwards
         const auto same = [&](const auto& told) { return told.spec.subject == wanted.spec.subject; };

@@ -389,7 +389,11 @@ std::vector<runtime::Reference> AppServers::needs(const Object& object) {
                                         {api::secret_kind, namespace_, names.configuration, true},
                                         {crd::LoadBalancerFragment::kind, namespace_, names.fragment, true},
                                         {crd::SecurityGroup::kind, "ocim-system", "", true}};
-    if (object.metadata.deleting()) out.push_back({crd::DNSRecord::kind, namespace_, "", true});
+    if (!object.metadata.deleting()) return out;
+    // those that lead, or were seen to lead, to its machine
+    for (const auto& address : object.status.addresses)
+        for (const auto* field : {"spec.values", "status.served"})
+            out.push_back({crd::DNSRecord::kind, namespace_, "", true, field, address});
     return out;
 }
 

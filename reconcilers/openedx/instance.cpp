@@ -119,7 +119,7 @@ public:
 
         if (class_.spec.tutor || children_.find(api::secret_kind, ObjectNames(object_.metadata.name).tutor))
             out_.children.push_back(tutor_secret(object_));  // for ever
-        const auto all = appservers_of(object_, inputs_);
+        const auto all = inputs_.all<crd::AppServer>();
         follow_rotation(all);
         InstanceView view{object_, class_, inputs_, *secrets, serving_of(all, rotation()), {}, !rotation().empty()};
         append(out_.children, data_children(view));
@@ -231,7 +231,6 @@ private:
     /// An AppServer that cannot be read may be one that serves.
     Result<void> all_readable() const {
         for (const auto* item : inputs_.all(crd::AppServer::kind)) {
-            if (api::find_text(*item, {"spec", "instanceName"}) != object_.metadata.name) continue;
             const auto decoded = api::decode_object<crd::AppServer>(*item);
             if (!decoded)
                 return Error{ErrorClass::not_found,
@@ -315,7 +314,7 @@ private:
     const std::vector<std::string>& rotation() const { return out_.status.active_app_servers; }
 
     Composition<Object> archived() {
-        auto remains = remains_of(object_, children_, inputs_);
+        auto remains = remains_of(children_, inputs_);
         append(out_.children, std::move(remains.standing));
         if (remains.unsettled) out_.look_again = Duration(1000);
         for (const auto& part : parts) out_.findings.push_back(part_finding(part, out_.children, children_));
@@ -410,7 +409,8 @@ std::vector<runtime::Reference> Instances::needs(const Object& object) {
     auto out = placement_needs();
     // all of them, because no external name may lie in the domain of any
     out.push_back({crd::InstanceClass::kind, "", "", true});
-    out.push_back({crd::AppServer::kind, object.metadata.namespace_, "", true});
+    out.push_back(
+        {crd::AppServer::kind, object.metadata.namespace_, "", true, "spec.instanceName", object.metadata.name});
     if (object.spec.configuration)
         for (const auto& from : object.spec.configuration->extra_vars_from)
             out.push_back({api::secret_kind, object.metadata.namespace_, from.secret_ref.name, true});

@@ -46,7 +46,7 @@ std::vector<api::Kind> InstanceClasses::child_kinds() { return {crd::SecurityGro
 
 std::vector<runtime::Reference> InstanceClasses::needs(const Object& object) {
     auto out = placement_needs();
-    out.push_back({crd::Instance::kind, "", "", true});
+    out.push_back({crd::Instance::kind, "", "", true, "spec.className", object.metadata.name});
     for (auto& secret : secrets_of(object)) out.push_back(std::move(secret));
     return out;
 }
@@ -58,8 +58,9 @@ runtime::Composition<crd::InstanceClass> InstanceClasses::compose(const Object& 
                                                                   const runtime::Inputs& inputs) {
     runtime::Composition<Object> out;
     std::vector<std::string> users;
-    for (const auto& instance : inputs.all<crd::Instance>())
-        if (instance.spec.class_name == object.metadata.name) users.push_back(instance.metadata.key());
+    for (const auto* instance : inputs.all(crd::Instance::kind))
+        users.push_back(std::string(api::find_text(*instance, {"metadata", "namespace"})) + "/" +
+                        std::string(api::find_text(*instance, {"metadata", "name"})));
     out.status.instances = static_cast<std::int32_t>(users.size());
     if (!users.empty()) out.keeps = secrets_of(object);
     if (object.metadata.deleting()) {

@@ -68,10 +68,7 @@ Result<void> add_lms_users(Site& site, const crd::Instance& instance, const runt
 bool ever_provisioned(const crd::Instance& instance, const runtime::Inputs& inputs) {
     if (instance.status.successfully_provisioned.value_or(false)) return true;
     for (const auto* item : inputs.all(crd::AppServer::kind))
-        if (api::find_text(*item, {"metadata", "namespace"}) == instance.metadata.namespace_ &&
-            api::find_text(*item, {"spec", "instanceName"}) == instance.metadata.name &&
-            !api::find_text(*item, {"status", "provisionedAt"}).empty())
-            return true;
+        if (!api::find_text(*item, {"status", "provisionedAt"}).empty()) return true;
     return false;
 }
 

@@ -73,9 +73,9 @@ std::string group_object_name(const std::string& class_name, const std::string& 
 std::vector<runtime::Child> group_children(const crd::InstanceClass& of_class, const runtime::Children& children,
                                            const runtime::Inputs& inputs) {
     std::set<std::string> placed;
-    for (const auto& instance : inputs.all<crd::Instance>())
-        if (instance.spec.class_name == of_class.metadata.name && instance.status.placement)
-            placed.insert(instance.status.placement->cloud.value_or(""));
+    for (const auto* instance : inputs.all(crd::Instance::kind))
+        if (api::find(*instance, {"status", "placement"}))
+            placed.emplace(api::find_text(*instance, {"status", "placement", "cloud"}));
     std::vector<runtime::Child> out;
     std::set<std::string> known;
     for (const auto& cloud : inputs.all<crd::Cloud>()) {

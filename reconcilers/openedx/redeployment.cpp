@@ -259,9 +259,10 @@ std::vector<runtime::Reference> Redeployments::needs(const Object& object) {
     const auto& namespace_ = object.metadata.namespace_;
     // what is over looks at nothing any more
     if (object.status.phase == Phase::complete && object.status.failed.value_or(0) == 0) return {};
-    return {{crd::Instance::kind, namespace_, "", true},
-            {crd::AppServer::kind, namespace_, "", true},
-            {crd::DatabaseTenant::kind, namespace_, "", true}};
+    std::vector<runtime::Reference> out{{crd::Instance::kind, namespace_, "", true},
+                                        {crd::AppServer::kind, namespace_, "", true}};
+    if (object.spec.sql_before) out.push_back({crd::DatabaseTenant::kind, namespace_, "", true});
+    return out;
 }
 
 std::vector<runtime::Claim> Redeployments::claims(const Object&) { return {}; }

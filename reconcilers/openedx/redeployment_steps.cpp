@@ -80,14 +80,15 @@ public:
             return finish(entry, State::skipped, "it was deleted");
         if (api::find_text(*raw, {"metadata", "uid"}) != entry.uid.value_or(""))
             return finish(entry, State::skipped, "it was deleted and another has its name");
-        const auto instance = api::decode_object<crd::Instance>(*raw);
-        if (!instance) return finish(entry, State::failed, "it cannot be read: " + instance.error().message);
-        if (instance->spec.archived) return finish(entry, State::skipped, "it is archived");
-        if (entry.state == State::pending) {
+        const auto* archived = api::find(*raw, {"spec", "archived"});
+        if (archived && *archived == true) return finish(entry, State::skipped, "it is archived");
+        if (entry.state == State::pending) {  // most of many are: none of them is read as a whole
             if (std::ranges::find(spec_.exclude, entry.name) != spec_.exclude.end())
                 finish(entry, State::skipped, "it is excluded");
             return;
         }
+        const auto instance = api::decode_object<crd::Instance>(*raw);
+        if (!instance) return finish(entry, State::failed, "it cannot be read: " + instance.error().message);
         if (late(entry)) return;
         switch (entry.state) {
             case State::running_sql: return run_sql(entry, *instance);
@@ -104,6 +105,16 @@ public:
     }
 
 private:
+    /// The namespace has those of all Instances: only these are worth reading as a whole.
+    std::vector<crd::AppServer> appservers_of(const Entry& entry) const {
+        std::vector<crd::AppServer> out;
+        for (const auto* item : inputs_.all(crd::AppServer::kind)) {
+            if (api::find_text(*item, {"spec", "instanceName"}) != entry.name) continue;
+            if (auto appserver = api::decode_object<crd::AppServer>(*item)) out.push_back(*std::move(appserver));
+        }
+        return out;
+    }
+
     static void finish(Entry& entry, State state, std::string message) {
         entry.state = state;
         entry.message = message.empty() ? std::nullopt : std::optional(std::move(message));
@@ -218,9 +229,9 @@ private:
     void deploy(Entry& entry, const crd::Instance& instance) {
         if (!settled(entry, instance)) return;
         const auto& status = instance.status;
-        for (const auto& appserver : inputs_.all<crd::AppServer>()) {
-            if (appserver.spec.instance_name != entry.name || appserver.metadata.deleting()) continue;
-            if (appserver.spec.configuration_hash != status.configuration_hash) continue;
+        for (const auto& appserver : appservers_of(entry)) {
+            if (appserver.metadata.deleting() || appserver.spec.configuration_hash != status.configuration_hash)
+                continue;
             if (number_of(appserver.metadata.name) <= entry.app_servers_before.value_or(0)) continue;
             if (progress(appserver) == Progress::failed) continue;
             entry.app_server = appserver.metadata.name;
@@ -278,9 +289,8 @@ private:
         if (!found->spec.active) return set_active(name, true);
         if (!serves(instance, name)) return;
         bool others = false;
-        for (const auto& appserver : inputs_.all<crd::AppServer>()) {
-            if (appserver.spec.instance_name != entry.name || appserver.metadata.name == name) continue;
-            if (!appserver.spec.active || appserver.metadata.deleting()) continue;
+        for (const auto& appserver : appservers_of(entry)) {
+            if (appserver.metadata.name == name || !appserver.spec.active || appserver.metadata.deleting()) continue;
             others = true;
             set_active(appserver.metadata.name, false);
         }

@@ -56,19 +56,7 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const J
 
 }  // namespace
 
-std::vector<crd::AppServer> appservers_of(const crd::Instance& instance, const runtime::Inputs& inputs) {
-    std::vector<crd::AppServer> out;
-    for (const auto* item : inputs.all(crd::AppServer::kind)) {
-        // the namespace has those of all its Instances: only ours are worth reading as a whole
-        if (api::find_text(*item, {"spec", "instanceName"}) != instance.metadata.name) continue;
-        auto appserver = api::decode_object<crd::AppServer>(*item);
-        if (appserver && appserver->metadata.namespace_ == instance.metadata.namespace_)
-            out.push_back(*std::move(appserver));
-    }
-    return out;
-}
-
-Remains remains_of(const crd::Instance& instance, const runtime::Children& children, const runtime::Inputs& inputs) {
+Remains remains_of(const runtime::Children& children, const runtime::Inputs& inputs) {
     Remains out;
     out.visited = std::ranges::any_of(children.items(), leads_here);
     for (const auto& item : children.items()) {
@@ -76,7 +64,7 @@ Remains remains_of(const crd::Instance& instance, const runtime::Children& child
         out.served = true;
         if (out.visited) out.standing.push_back(standing(item));
     }
-    for (const auto& appserver : appservers_of(instance, inputs)) {
+    for (const auto& appserver : inputs.all<crd::AppServer>()) {
         if (!appserver.metadata.owner_references.empty()) continue;
         const auto* item = inputs.find(crd::AppServer::kind, appserver.metadata.namespace_, appserver.metadata.name);
         out.served = out.unsettled = true;
@@ -89,7 +77,7 @@ runtime::Composition<crd::Instance> compose_deletion(const crd::Instance& instan
                                                      const runtime::Inputs& inputs) {
     runtime::Composition<crd::Instance> out;
     out.status = instance.status;
-    auto remains = remains_of(instance, children, inputs);
+    auto remains = remains_of(children, inputs);
     out.children = std::move(remains.standing);
     for (const auto& item : children.items()) {
         if (leads_here(item) || is_kind(item, crd::AppServer::kind)) continue;

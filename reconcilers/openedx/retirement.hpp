@@ -9,9 +9,6 @@
 /// How a site goes, archived or for good: always in stages.
 namespace ocim::openedx {
 
-/// Its AppServers, whoever made them.
-std::vector<crd::AppServer> appservers_of(const crd::Instance& instance, const runtime::Inputs& inputs);
-
 /// What a site that is being taken off still consists of.
 struct Remains {
     bool visited = false;                  ///< something leads visitors to it, or watches it
@@ -19,7 +16,7 @@ struct Remains {
     std::vector<runtime::Child> standing;  ///< what must stay for now, because of what goes before it
     bool unsettled = false;                ///< what a person made has just been taken over, and can go next
 };
-Remains remains_of(const crd::Instance& instance, const runtime::Children& children, const runtime::Inputs& inputs);
+Remains remains_of(const runtime::Children& children, const runtime::Inputs& inputs);
 
 /// Deletion: what leads visitors here and watches, then the servers, then the data, by the policy as it is now.
 runtime::Composition<crd::Instance> compose_deletion(const crd::Instance& instance, const runtime::Children& children,

@@ -266,6 +266,10 @@ std::vector<runtime::Reference> Runs::needs(const Object& object) {
     return out;
 }
 
+std::vector<runtime::Reference> Runs::further_needs(const Object& object, const Inputs& inputs) {
+    return on_controller(object) ? further_controller_needs(object, inputs) : std::vector<runtime::Reference>();
+}
+
 std::vector<runtime::Claim> Runs::claims(const Object&) { return {}; }
 
 std::vector<RunAction> Runs::diff(const Object& object, const Inputs& inputs, const RunSnapshot& seen) {

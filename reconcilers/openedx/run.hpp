@@ -102,6 +102,7 @@ struct Runs {
 
     static std::string backend_name(const Object& object);
     static std::vector<runtime::Reference> needs(const Object& object);
+    static std::vector<runtime::Reference> further_needs(const Object& object, const runtime::Inputs& inputs);
     static std::vector<runtime::Claim> claims(const Object& object);
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const RunSnapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const RunSnapshot& seen);

@@ -60,11 +60,19 @@ std::string refused_on_controller(const crd::ProvisioningRun& run, const runtime
 }
 
 std::vector<runtime::Reference> controller_needs(const crd::ProvisioningRun& run) {
-    std::vector<runtime::Reference> out{{crd::Instance::kind, run.metadata.namespace_, "", true},
-                                        {crd::InstanceClass::kind, "", "", true}};
+    std::vector<runtime::Reference> out{{crd::InstanceClass::kind, "", "", true}};
     if (const auto* owner = appserver_of(run))
         out.push_back({crd::AppServer::kind, run.metadata.namespace_, owner->name, true});
     return out;
+}
+
+std::vector<runtime::Reference> further_controller_needs(const crd::ProvisioningRun& run,
+                                                         const runtime::Inputs& inputs) {
+    const auto* owner = appserver_of(run);
+    const auto* appserver = owner ? inputs.find(crd::AppServer::kind, run.metadata.namespace_, owner->name) : nullptr;
+    if (!appserver) return {};
+    return {{crd::Instance::kind, run.metadata.namespace_,
+             std::string(api::find_text(*appserver, {"spec", "instanceName"})), true}};
 }
 
 }  // namespace ocim::openedx

@@ -22,7 +22,9 @@ std::string refused_on_controller(const crd::Instance& instance, const crd::Inst
 /// The same of a run: it belongs to an AppServer of an Instance that may. Whoever may make a run may not by that have
 /// it run here. "" also for runs on machines.
 std::string refused_on_controller(const crd::ProvisioningRun& run, const runtime::Inputs& inputs);
-/// What that looks at.
+/// What that looks at, and what only that names.
 std::vector<runtime::Reference> controller_needs(const crd::ProvisioningRun& run);
+std::vector<runtime::Reference> further_controller_needs(const crd::ProvisioningRun& run,
+                                                         const runtime::Inputs& inputs);
 
 }  // namespace ocim::openedx

@@ -136,10 +136,9 @@ TEST_F(FailuresTest, OfAMachineThatNeverCameThereIsNoLog) {
     EXPECT_FALSE(told[0].spec.log_ref);
 }
 
-TEST_F(FailuresTest, OthersAppServersAndNobodyToTell) {
-    fail(appserver("other-1"));
-    appservers[0].spec.instance_name = "other";
-    EXPECT_TRUE(visit().empty());
+TEST_F(FailuresTest, OnlyItsOwnAppServersAreAskedForAndThereMayBeNobodyToTell) {
+    EXPECT_EQ(Failures::needs(instance).back(),
+              (runtime::Reference{crd::AppServer::kind, "campus", "", true, "spec.instanceName", "demo"}));
     fail(appserver("demo-1"));
     of_class.spec.notifications.reset();
     instance.spec.monitoring->emails = {"a@example.org,b@example.org"};

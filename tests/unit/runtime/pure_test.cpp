@@ -335,6 +335,32 @@ TEST_F(CacheTest, ARelistRemovesWhatIsGoneAndKeepsWhatIsNewer) {
     EXPECT_EQ(at("c"), 20U) << "made by us after the list";
 }
 
+TEST_F(CacheTest, WhatIsAskedForByAFieldIsWhatHasTheValueNow) {
+    const auto on = [](const std::string& name, const std::string& shelf, int version) {
+        auto out = book(name, version);
+        api::make_object(out, {"spec"})["shelf"] = shelf;
+        return out;
+    };
+    const auto oak = [&] {
+        std::string out;
+        for (const auto& item : cache_.all({book_kind, "ns", "", true, "spec.shelf", "oak"}))
+            out += api::find_text(*item, {"metadata", "name"});
+        return out;
+    };
+    cache_.event(book_kind, event(client::Event::Type::added, on("a", "oak", 11)));
+    EXPECT_EQ(oak(), "a") << "there before anybody asked";
+    cache_.event(book_kind, event(client::Event::Type::added, on("b", "oak", 12)));
+    cache_.event(book_kind, event(client::Event::Type::added, on("c", "elm", 13)));
+    EXPECT_EQ(oak(), "ab");
+    cache_.fold(book_kind, on("a", "elm", 14), this);
+    EXPECT_EQ(oak(), "b");
+    cache_.event(book_kind, event(client::Event::Type::modified, on("c", "oak", 15)));
+    cache_.event(book_kind, event(client::Event::Type::deleted, on("b", "oak", 16)));
+    EXPECT_EQ(oak(), "c");
+    EXPECT_TRUE(cache_.all({book_kind, "other", "", true, "spec.shelf", "oak"}).empty());
+    EXPECT_EQ(cache_.all({book_kind, "", "", true, "spec.shelf", "elm"}).size(), 1U) << "in any namespace";
+}
+
 // --- indexes
 
 TEST(ReferenceIndex, FindsDependentsByNameByNamespaceAndOfAll) {
@@ -342,12 +368,40 @@ TEST(ReferenceIndex, FindsDependentsByNameByNamespaceAndOfAll) {
     index.set("ns/one", {{book_kind, "ns", "a"}});
     index.set("ns/many", {{book_kind, "ns", ""}});
     index.set("ns/all", {{book_kind, "", ""}});
-    const auto kind = kind_id(book_kind);
-    EXPECT_EQ(index.dependents(kind, {"ns", "a"}), (std::set<std::string>{"ns/one", "ns/many", "ns/all"}));
-    EXPECT_EQ(index.dependents(kind, {"ns", "b"}), (std::set<std::string>{"ns/many", "ns/all"}));
-    EXPECT_EQ(index.dependents(kind, {"other", "a"}), (std::set<std::string>{"ns/all"}));
+    const auto of = [&](const std::string& namespace_, const std::string& name) {
+        return index.dependents({kind_id(book_kind), {namespace_, name}, {}, {}});
+    };
+    EXPECT_EQ(of("ns", "a"), (std::set<std::string>{"ns/one", "ns/many", "ns/all"}));
+    EXPECT_EQ(of("ns", "b"), (std::set<std::string>{"ns/many", "ns/all"}));
+    EXPECT_EQ(of("other", "a"), (std::set<std::string>{"ns/all"}));
     index.set("ns/one", {});
-    EXPECT_EQ(index.dependents(kind, {"ns", "a"}), (std::set<std::string>{"ns/many", "ns/all"}));
+    EXPECT_EQ(of("ns", "a"), (std::set<std::string>{"ns/many", "ns/all"}));
+}
+
+ObjectPtr shelved(const std::string& shelves) {
+    return std::make_shared<const Json>(
+        parsed(R"({"metadata":{"namespace":"ns","name":"a"},"spec":{"shelf":)" + shelves + "}}"));
+}
+
+TEST(ReferenceIndex, ByAFieldItFindsWhoAskedForWhatTheObjectWasOrIs) {
+    ReferenceIndex index;
+    index.set("ns/oak", {{book_kind, "ns", "", true, "spec.shelf", "oak"}});
+    index.set("ns/elm", {{book_kind, "ns", "", true, "spec.shelf", "elm"}});
+    index.set("all-oak", {{book_kind, "", "", true, "spec.shelf", "oak"}});
+    index.set("elsewhere", {{book_kind, "other", "", true, "spec.shelf", "oak"}});
+    const auto of = [&](ObjectPtr before, ObjectPtr after) {
+        return index.dependents({kind_id(book_kind), {"ns", "a"}, std::move(before), std::move(after)});
+    };
+    EXPECT_EQ(of({}, shelved(R"("oak")")), (std::set<std::string>{"ns/oak", "all-oak"})) << "made";
+    EXPECT_EQ(of(shelved(R"("elm")"), {}), (std::set<std::string>{"ns/elm"})) << "gone";
+    EXPECT_EQ(of(shelved(R"("oak")"), shelved(R"("elm")")), (std::set<std::string>{"ns/oak", "all-oak", "ns/elm"}))
+        << "moved from one to the other";
+    EXPECT_EQ(of({}, shelved(R"(["ash","elm"])")), (std::set<std::string>{"ns/elm"})) << "any of a list";
+    EXPECT_EQ(of({}, shelved(R"([{"name":"elm"}])")), std::set<std::string>()) << "that is spec.shelf.name";
+    EXPECT_EQ(of({}, shelved("7")), std::set<std::string>());
+    EXPECT_EQ(index.dependents(kind_id(book_kind)).size(), 4U) << "of any Book";
+    index.set("ns/elm", {});
+    EXPECT_EQ(of({}, shelved(R"("elm")")), std::set<std::string>());
 }
 
 ClaimIndex::Claimant claimant(const std::string& name, const std::string& created, bool begun = false) {
