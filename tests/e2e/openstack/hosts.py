@@ -107,13 +107,12 @@ class Hosts:
 
     def run(self):
         while not self.ending.wait(0.3):
-            try:
+            try:  # whatever goes wrong on a slow host, the next look follows
                 servers = {server["id"]: server for server in self.project.servers()}
-            except (Failed, OSError) as error:
+                with self.lock:
+                    self.follow(servers)
+            except (Failed, OSError, subprocess.SubprocessError) as error:
                 self.trouble.append(str(error))
-                continue
-            with self.lock:
-                self.follow(servers)
 
     def follow(self, servers):
         owners = [s["metadata"].get("ocim-uid") for s in servers.values() if s["OS-EXT-STS:task_state"] != "deleting"]
@@ -121,19 +120,21 @@ class Hosts:
         for server in [path.name for path in self.folder.iterdir()]:
             if server not in servers:
                 self.machine("remove", server)
-        for name, server in servers.items():
-            addresses = [a["addr"] for network in server["addresses"].values() for a in network
-                         if a["OS-EXT-IPS:type"] == self.reached]
-            if server["status"] != "ACTIVE" or not addresses:
-                continue
-            request = server["metadata"].get("ocim-reboot", "")
-            if not (self.folder / name).exists():
-                self.make(name, addresses[0], self.keys[server["key_name"]], "ocim-host-key" in server["metadata"])
-                self.rebooted[name] = request
-            elif self.rebooted.get(name) != request:
+        reached = {name: [a["addr"] for network in server["addresses"].values() for a in network
+                          if a["OS-EXT-IPS:type"] == self.reached] for name, server in servers.items()}
+        there = [name for name, server in servers.items() if server["status"] == "ACTIVE" and reached[name]]
+        for name in there:
+            request = servers[name]["metadata"].get("ocim-reboot", "")
+            if (self.folder / name).exists() and self.rebooted.get(name) != request:
                 self.machine("stop", name)
                 self.machine("start", name)
                 self.rebooted[name] = request
+        # of many new ones a few at a time: who is to reboot does not wait for all of them
+        new = sorted((servers[name]["created"], name) for name in there if not (self.folder / name).exists())
+        for _, name in new[:4]:
+            server = servers[name]
+            self.make(name, reached[name][0], self.keys[server["key_name"]], "ocim-host-key" in server["metadata"])
+            self.rebooted[name] = server["metadata"].get("ocim-reboot", "")
 
     def make(self, name, address, key, has_host_key):
         made = self.folder / name
