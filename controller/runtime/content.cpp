@@ -14,6 +14,12 @@ void add_part(const Json& object, std::initializer_list<std::string_view> path, 
     out += '\n';
 }
 
+/// For people; nobody decides by it. One Instance more is no news for all the others of its class.
+bool only_counts(std::string_view field, const Json& value) {
+    return field == "objects" || field == "orphans" || field == "lastObserved" ||
+           (field == "instances" && value.is_number());
+}
+
 std::string content(const Json& object) {
     std::string out(api::find_text(object, {"metadata", "uid"}));
     add_part(object, {"metadata", "labels"}, out);
@@ -24,9 +30,7 @@ std::string content(const Json& object) {
     if (!status || !status->is_object()) return out;
     for (const auto& field : status->get_object()) {
         const auto name = field.key();
-        if (name == "conditions" || name == "observedGeneration" || name == "objects" || name == "orphans" ||
-            name == "lastObserved")
-            continue;
+        if (name == "conditions" || name == "observedGeneration" || only_counts(name, field.value())) continue;
         out += name;
         out += api::to_text(field.value());
     }

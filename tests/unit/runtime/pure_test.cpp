@@ -2,12 +2,15 @@
 #include "runtime/batch.hpp"
 #include "runtime/cache.hpp"
 #include "runtime/conditions.hpp"
+#include "runtime/content.hpp"
 #include "runtime/index.hpp"
 #include "runtime/mark.hpp"
 #include "runtime/orphans.hpp"
 #include "runtime/seen.hpp"
 
 #include <gtest/gtest.h>
+
+#include <algorithm>
 
 namespace ocim::runtime {
 namespace {
@@ -406,6 +409,30 @@ TEST(ReferenceIndex, ByAFieldItFindsWhoAskedForWhatTheObjectWasOrIs) {
 
 ClaimIndex::Claimant claimant(const std::string& name, const std::string& created, bool begun = false) {
     return {"Book", kind_id(book_kind), {"ns", name}, created, begun, "uid-" + name};
+}
+
+TEST(News, IsWhatAnotherMayDecideBy) {
+    const auto object = [](const std::string& status) {
+        std::string text = R"({"spec":{"a":1},"status":)" + status + "}";
+        std::ranges::replace(text, '\'', '"');
+        return parsed(text);
+    };
+    const struct {
+        const char *before, *after, *why;
+        bool news;
+    } cases[] = {
+        {"{'phase':'New'}", "{'phase':'Running'}", "what is found", true},
+        {"{'conditions':[{'type':'Ready','status':'True','message':'a'}]}",
+         "{'conditions':[{'type':'Ready','status':'False','message':'a'}]}", "how it stands", true},
+        {"{'conditions':[{'type':'Ready','status':'True','message':'a'}]}",
+         "{'conditions':[{'type':'Ready','status':'True','message':'b'}]}", "a message alone", false},
+        {"{'objects':1,'orphans':1,'lastObserved':'a'}", "{'objects':2,'orphans':0,'lastObserved':'b'}",
+         "what a backend counts", false},
+        {"{'instances':1}", "{'instances':2}", "a class counts its Instances, and all of them refer to it", false},
+        {"{'instances':[{'name':'a'}]}", "{'instances':[{'name':'b'}]}", "those of a Redeployment are no count", true},
+    };
+    for (const auto& item : cases)
+        EXPECT_EQ(runtime::tells_news(object(item.before), object(item.after)), item.news) << item.why;
 }
 
 TEST(ClaimIndex, TheOldestHoldsAndTheNextOneFollows) {
