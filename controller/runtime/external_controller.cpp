@@ -175,9 +175,14 @@ awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) 
                 break;  // and decide again: what we know may have changed meanwhile
             }
             case Decision::What::renew: {
-                for (auto& edit : decision.edits) {
+                std::vector<ObjectPtr> secrets;  // as they are now, not after the first of several writes
+                for (const auto& edit : decision.edits)
+                    secrets.push_back(engine_.cache.find(api::secret_kind, {key.namespace_, edit.name}));
+                for (std::size_t index = 0; index < secrets.size(); ++index) {
+                    auto edit = std::move(decision.edits[index]);
+                    auto secret = std::move(secrets[index]);
                     const auto said = edit.note;
-                    CO_CHECK(co_await edit_secret(engine_, key.namespace_, std::move(edit), this));
+                    CO_CHECK(co_await edit_secret(engine_, std::move(secret), std::move(edit), this));
                     if (!said.reason.empty()) note(*object, said.warning, said.reason, "Renew", said.message);
                 }
                 break;

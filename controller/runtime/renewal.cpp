@@ -25,11 +25,10 @@ Result<Json> patch_of(const SecretEdit& edit, const Json& secret, Random& random
     return Json(std::move(out));
 }
 
-awaitable<Result<void>> edit_secret(Engine& engine, std::string namespace_, SecretEdit edit, const void* writer) {
-    const ObjectKey key{namespace_, edit.name};
-    const auto held = engine.cache.find(api::secret_kind, key);
-    if (!held) co_return Error{ErrorClass::conflict, "Secret " + edit.name + " is not there any more"};
-    CO_TRY(auto patch, patch_of(edit, *held, engine.random));
+awaitable<Result<void>> edit_secret(Engine& engine, ObjectPtr secret, SecretEdit edit, const void* writer) {
+    if (!secret) co_return Error{ErrorClass::conflict, "Secret " + edit.name + " is not there any more"};
+    CO_TRY(auto patch, patch_of(edit, *secret, engine.random));
+    const auto key = ObjectKey::of(*secret);
     auto answer = co_await engine.client.merge_patch(api::secret_kind, key.namespace_, key.name, std::move(patch), "");
     if (!answer) co_return std::move(answer).error().within("Secret " + edit.name);
     engine.cache.fold(api::secret_kind, *std::move(answer), writer);

@@ -38,7 +38,8 @@ struct SecretEdit {
 /// The merge patch that is the edit of `secret`. Error conflict: a key to be copied is not there.
 Result<Json> patch_of(const SecretEdit& edit, const Json& secret, Random& random);
 
-/// Writes it. Error conflict: the Secret is gone, or was written to since it was in our cache.
-awaitable<Result<void>> edit_secret(Engine& engine, std::string namespace_, SecretEdit edit, const void* writer);
+/// Writes it to `secret`, which is as it was when the edit was decided on, or null. Error conflict: the Secret is gone,
+/// or was written to since.
+awaitable<Result<void>> edit_secret(Engine& engine, ObjectPtr secret, SecretEdit edit, const void* writer);
 
 }  // namespace ocim::runtime
