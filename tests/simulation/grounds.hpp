@@ -4,6 +4,7 @@
 #include "simulation/judge.hpp"
 #include "simulation/universe.hpp"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -37,6 +38,8 @@ public:
 
     /// Every machine that is there, as a cloud's System would see it.
     virtual compute::Snapshot machines() = 0;
+    /// How many were ever made of each, by "namespace/name" of its object.
+    virtual const std::map<std::string, int>& made() = 0;
     /// Machines and whatever else there is of them that was not there before: for people.
     virtual std::vector<std::string> remains() = 0;
 

@@ -71,6 +71,12 @@ std::size_t HouseStory::running() {
     return out;
 }
 
+bool HouseStory::run_fails(const openedx::RunAction&) {
+    return grounds_->faults().fails_before > 0 && universe_.happens(10);
+}
+
+monitoring::Outcome HouseStory::probed(const monitoring::Key&) { return {true, 200, "200 OK", WallTime()}; }
+
 void HouseStory::register_runs(runtime::Manager& manager) {
     using A = openedx::Runs;
     runtime::add_external<A>(manager,
@@ -81,8 +87,7 @@ void HouseStory::register_runs(runtime::Manager& manager) {
                                  auto& world = runs_on(machine);
                                  const auto effect = [this, &world](openedx::RunSnapshot& things,
                                                                     const openedx::RunAction& action) {
-                                     const bool fails = world.faults.fails_before > 0 && universe_.happens(10);
-                                     auto changed = change_run(world, things, action, fails);
+                                     auto changed = change_run(world, things, action, run_fails(action));
                                      if (running() > runs_max)
                                          too_many_.push_back(action.mark.namespace_name + " runs beside others");
                                      return changed;
@@ -125,7 +130,10 @@ void HouseStory::register_traffic(runtime::Manager& manager) {
         manager,
         [this](const crd::MonitoringService&, const runtime::Inputs&,
                const runtime::Services& services) -> Result<std::unique_ptr<monitoring::Watch>> {
-            return simulated<Watched>(watch_, universe_, services, change_watch, one_key<monitoring::Action>);
+            const auto effect = [this](monitoring::Snapshot& things, const monitoring::Action& action) {
+                return change_watch(things, action, probed(action.key));
+            };
+            return simulated<Watched>(watch_, universe_, services, effect, one_key<monitoring::Action>);
         });
     runtime::add_external<Fragment>(
         manager,

@@ -198,7 +198,8 @@ Result<void> change_balancer(loadbalancing::Snapshot& things, const loadbalancin
     return {};
 }
 
-Result<void> change_watch(monitoring::Snapshot& things, const monitoring::Action& action) {
+Result<void> change_watch(monitoring::Snapshot& things, const monitoring::Action& action,
+                          const monitoring::Outcome& found) {
     if (action.verb == monitoring::Action::Verb::delete_) {
         things.erase(action.key);
         return {};
@@ -206,7 +207,7 @@ Result<void> change_watch(monitoring::Snapshot& things, const monitoring::Action
     monitoring::Thing thing;
     thing.mark = action.mark;
     thing.probe = action.probe;
-    if (action.probe.enabled) thing.last = monitoring::Outcome{true, 200, "200 OK", WallTime()};
+    if (action.probe.enabled) thing.last = found;
     things.insert_or_assign(action.key, std::move(thing));
     return {};
 }

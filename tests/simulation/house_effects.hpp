@@ -18,6 +18,7 @@ Result<void> change_machine(Cloud& cloud, compute::Snapshot& things, const compu
 Result<void> change_run(RunWorld& world, openedx::RunSnapshot& things, const openedx::RunAction& action, bool fails);
 Result<void> change_database(database::Snapshot& things, const database::Action& action);
 Result<void> change_balancer(loadbalancing::Snapshot& things, const loadbalancing::Action& action);
-Result<void> change_watch(monitoring::Snapshot& things, const monitoring::Action& action);
+Result<void> change_watch(monitoring::Snapshot& things, const monitoring::Action& action,
+                          const monitoring::Outcome& found);
 
 }  // namespace ocim::simulation

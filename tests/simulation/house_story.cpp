@@ -82,13 +82,6 @@ bool can_be_made_again(const Json& secret) {
     return name.ends_with("-mysql") || name.ends_with("-basic-auth") || name.ends_with("-configuration");
 }
 
-Json site(const std::string& name, const char* policy) {
-    return json(
-        "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Instance','metadata':{'namespace':'campus','name':'" +
-        name + "'},'spec':{'className':'demo','displayName':'A site','subdomain':'" + name + "','deletionPolicy':'" +
-        policy + "','databases':{'mode':'Persistent'}}}");
-}
-
 }  // namespace
 
 const std::vector<api::Kind>& HouseStory::kinds() {
@@ -103,6 +96,13 @@ const std::vector<api::Kind>& HouseStory::kinds() {
                                             crd::Monitor::kind,        api::secret_kind,
                                             api::namespace_kind};
     return all;
+}
+
+Json HouseStory::site(const std::string& name, const char* policy) {
+    return json(
+        "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Instance','metadata':{'namespace':'campus','name':'" +
+        name + "'},'spec':{'className':'demo','displayName':'A site','subdomain':'" + name + "','deletionPolicy':'" +
+        policy + "','databases':{'mode':'Persistent'}}}");
 }
 
 // --- people

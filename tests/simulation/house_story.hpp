@@ -36,6 +36,13 @@ public:
 
 protected:
     Universe& universe() { return universe_; }
+    Grounds& grounds() { return *grounds_; }
+    test::SimWorld<monitoring::Key, monitoring::Thing>& watch() { return watch_; }
+    /// Whether a playbook that is begun now will fail.
+    virtual bool run_fails(const openedx::RunAction& action);
+    /// What a probe finds.
+    virtual monitoring::Outcome probed(const monitoring::Key& key);
+    static api::Json site(const std::string& name, const char* policy);
 
 private:
     using Runs = test::SimWorld<std::string, openedx::Run>;

@@ -16,7 +16,10 @@ public:
         const auto open = [this](const crd::Cloud&, const runtime::Inputs&,
                                  const runtime::Services& services) -> Result<std::unique_ptr<compute::System>> {
             const auto effect = [this](compute::Snapshot& things, const compute::Action& action) {
-                return change_machine(cloud_, things, action);
+                const auto before = things.size();
+                auto done = change_machine(cloud_, things, action);
+                if (things.size() > before) ++made_[action.mark.namespace_name];
+                return done;
             };
             const auto keys = [](const compute::Action& action) { return std::vector{action.key}; };
             return simulated<A>(cloud_, universe_, services, effect, keys);
@@ -27,6 +30,7 @@ public:
     std::vector<api::Json> needs() override { return {}; }
 
     compute::Snapshot machines() override { return cloud_.things(universe_.now); }
+    const std::map<std::string, int>& made() override { return made_; }
     std::vector<std::string> remains() override {
         const auto left = cloud_.things(universe_.now).size();
         if (left == 0) return {};
@@ -58,6 +62,7 @@ public:
 private:
     Universe& universe_;
     Cloud cloud_;
+    std::map<std::string, int> made_;
 };
 
 }  // namespace

@@ -6,7 +6,6 @@
 #include "crd/notifications.hpp"
 #include "github/feed.hpp"
 #include "github/watch.hpp"
-#include "mail/notification.hpp"
 #include "runtime/composite.hpp"
 #include "runtime/external.hpp"
 #include "support/memory_client.hpp"
@@ -143,7 +142,7 @@ net::HttpReply OfficeStory::change(GitHub::Map& things, const net::HttpRequest& 
 void OfficeStory::register_kinds(runtime::Manager& manager) {
     runtime::add_composite<github::Watches>(manager);
     register_feeds(manager);
-    register_mail(manager);
+    postbox_.register_mail(manager);
 }
 
 void OfficeStory::register_feeds(runtime::Manager& manager) {
@@ -159,22 +158,6 @@ void OfficeStory::register_feeds(runtime::Manager& manager) {
             std::unique_ptr<net::HttpClient> wire =
                 std::make_unique<test::SimHttp<GitHub>>(github_, speaks, services.clock, services.random);
             return github::Feeds::open_over(std::move(wire), nullptr, watch, inputs, services);
-        });
-}
-
-void OfficeStory::register_mail(runtime::Manager& manager) {
-    relay_.perish();  // a relay cannot be asked: a program that died knows no more what it has handed over
-    runtime::add_external<mail::Notifications>(
-        manager,
-        [this](const crd::MailRelay&, const runtime::Inputs&,
-               const runtime::Services& services) -> Result<std::unique_ptr<mail::Relay>> {
-            const auto effect = [this](mail::Snapshot& things, const mail::Action& action) -> Result<void> {
-                ++mailbox_[action.key][action.message.id];
-                things[action.key] = {WallTime(std::chrono::sys_days(std::chrono::year(2026) / 1 / 1))};
-                return {};
-            };
-            const auto keys = [](const mail::Action& action) { return std::vector{action.key}; };
-            return simulated<mail::Notifications>(relay_, universe_, services, effect, keys);
         });
 }
 
@@ -195,8 +178,7 @@ void OfficeStory::prepare(Program& program) {
           json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'InstanceClass','metadata':{'name':"
                "'sandbox'},'spec':{'baseDomain':'example.org','compute':{'keyName':'k','sshKeyRef':{'name':"
                "'k'}}}}"),
-          json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'MailRelay','metadata':{'name':'default'},"
-               "'spec':{'smtp':{'host':'mail.example.org'},'from':'ocim@example.org'}}")}) {
+          Postbox::relay_object()}) {
         const auto made = program.create(std::move(one));
         if (!made) throw std::runtime_error(made.error().message);
     }
@@ -265,19 +247,6 @@ std::vector<std::string> OfficeStory::remains_of_one(Program& program) {
 
 // --- what must hold
 
-/// Each person has each message under one Message-ID, and again only from a program that cannot know of the first.
-void OfficeStory::judge_mail(Judge& judge, Program& program) {
-    for (const auto& [key, ids] : mailbox_) {
-        judge.expect(ids.size() == 1, key.notification + " has several Message-IDs for " + key.to);
-        judge.expect(faulty_ || ids.begin()->second <= universe_.boots, key.notification + " came too often");
-    }
-    for (const auto& object : program.list(crd::Notification::kind)) {
-        const auto uid = text(object, {"metadata", "uid"});
-        const auto taken = std::ranges::count_if(mailbox_, [&](const auto& item) { return item.first.uid == uid; });
-        judge.expect(taken == 2, called(object) + " reached " + std::to_string(taken) + " of two people");
-    }
-}
-
 std::vector<std::string> OfficeStory::broken_laws(Program& program) {
     Judge judge(program);
     for (const auto& kind : {crd::PullRequestWatch::kind, crd::PullRequestFeed::kind, crd::Notification::kind})
@@ -285,7 +254,7 @@ std::vector<std::string> OfficeStory::broken_laws(Program& program) {
             judge.firm(object);
             judge.expect(runtime::is_ready(object), called(object) + " is not ready: " + reason(object, "Ready"));
         }
-    judge_mail(judge, program);
+    postbox_.judge(judge, program, 2);
     const auto ours = std::ranges::count_if(
         all("comments"), [](const Json& one) { return text(one, {"body"}).starts_with("<!-- ocim:"); });
     judge.expect(ours <= 1, "there are " + std::to_string(ours) + " comments of ours");

@@ -124,7 +124,10 @@ void Program::end() {
 
 Program::~Program() { end(); }
 
-void Program::run_for(Duration time) { loop_.advance(time); }
+void Program::run_for(Duration time) {
+    // whoever starts it anew after its death does so at once
+    loop_.advance(time, [this] { return universe_.dead; });
+}
 
 Result<api::Json> Program::create(api::Json object) {
     for (const auto& kind : story_.kinds())

@@ -1,3 +1,4 @@
+#include "simulation/campaign_story.hpp"
 #include "simulation/house_story.hpp"
 #include "simulation/library_story.hpp"
 #include "simulation/life.hpp"
@@ -17,6 +18,7 @@ std::unique_ptr<Story> house(Universe& universe) {
     return std::make_unique<HouseStory>(universe, local_grounds(universe));
 }
 std::unique_ptr<Story> stack(Universe& universe) { return std::make_unique<StackStory>(universe); }
+std::unique_ptr<Story> campaign(Universe& universe) { return std::make_unique<CampaignStory>(universe); }
 std::unique_ptr<Story> office(Universe& universe) { return std::make_unique<OfficeStory>(universe); }
 
 /// Sites take longer than records: a machine, a run, a reboot.
@@ -42,6 +44,10 @@ TEST_P(Simulation, WhateverHappensPeopleAreToldOnce) { expect_lawful(scaled(part
 TEST_P(Simulation, NoCrashMattersToASite) { expect_no_crash_matters(scaled(parts, 0), part(), house); }
 
 TEST_P(Simulation, NoCrashMattersToASiteOnOpenStack) { expect_no_crash_matters(scaled(parts, 0), part(), stack); }
+
+TEST_P(Simulation, NoCrashMattersToARedeploymentNorToWhoIsToldOfIt) {
+    expect_no_crash_matters(scaled(parts, 400), part(), campaign);  // of some 4,000 boundaries
+}
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, testing::Range<std::uint64_t>(0, parts));
 

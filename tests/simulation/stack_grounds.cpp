@@ -85,6 +85,7 @@ public:
                     machine.addresses.insert(machine.addresses.begin(), text(address, {"floating_ip_address"}));
         return out;
     }
+    const std::map<std::string, int>& made() override { return project_.made(); }
     std::vector<std::string> remains() override {
         std::vector<std::string> out;
         for (const auto& [key, thing] : world_.things(universe_.now))

@@ -157,6 +157,7 @@ net::HttpReply StackProject::make_server(Map& things, const Json& wanted) {
         if (text(other, {"metadata", "ocim-uid"}) == uid && text(other, {"OS-EXT-STS:task_state"}) != "deleting")
             doubled_.push_back(text(wanted, {"name"}));
     const auto id = next_id("server");
+    ++made_[text(wanted, {"metadata", "ocim-namespace"}) + "/" + text(wanted, {"metadata", "ocim-name"})];
     json::object server{{"id", id},
                         {"name", text(wanted, {"name"})},
                         {"status", "BUILD"},

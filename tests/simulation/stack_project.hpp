@@ -36,6 +36,8 @@ public:
     static void take_away(Map& things, const std::string& id, const std::string& now);
     /// Names of servers that were made while another one was there for the same object.
     const std::vector<std::string>& doubled() const { return doubled_; }
+    /// How many were ever made of each, by "namespace/name" of its object.
+    const std::map<std::string, int>& made() const { return made_; }
     /// The clock of the cloud.
     std::string wall() const;
 
@@ -58,6 +60,7 @@ private:
     std::function<bool()> fails_;
     std::uint64_t last_id_ = 0;
     std::vector<std::string> doubled_;
+    std::map<std::string, int> made_;
 };
 
 /// What is asked of a service, taken apart.

@@ -43,7 +43,20 @@ bool StackStory::one_is_ready(Program& program) {
         if (api::find_text(site, {"spec", "displayName"}) != rolled_out || servers_made(site) < 2) return false;
     for (const auto& group : program.list(crd::SecurityGroup::kind))
         if (!runtime::is_ready(group)) return false;
-    return program.list(crd::AppServer::kind).size() == 1 && program.list(crd::VirtualMachine::kind).size() == 1;
+    rolled_out_ = program.list(crd::AppServer::kind).size() == 1 && program.list(crd::VirtualMachine::kind).size() == 1;
+    return rolled_out_;
+}
+
+/// Launched once and rolled out once: whenever the program died, the cloud was asked for two machines, and for each of
+/// them once.
+std::vector<std::string> StackStory::broken_laws(Program& program) {
+    auto out = HouseStory::broken_laws(program);
+    if (!rolled_out_) return out;
+    for (const auto& [machine, times] : grounds().made())
+        if (times != 1) out.push_back(machine + " was made " + std::to_string(times) + " times");
+    if (const auto machines = grounds().made().size(); machines != 2)
+        out.push_back("a site that was rolled out once had " + std::to_string(machines) + " machines");
+    return out;
 }
 
 void StackStory::delete_one(Program& program) {

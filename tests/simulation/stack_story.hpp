@@ -13,6 +13,10 @@ public:
     void declare_one(Program& program) override;
     bool one_is_ready(Program& program) override;
     void delete_one(Program& program) override;
+    std::vector<std::string> broken_laws(Program& program) override;
+
+private:
+    bool rolled_out_ = false;  ///< the one was launched and rolled out
 };
 
 }  // namespace ocim::simulation

@@ -127,9 +127,10 @@ bool TestLoop::step(Instant until) {
 
 void TestLoop::settle() { advance(0ms); }
 
-void TestLoop::advance(Duration time) {
+void TestLoop::advance(Duration time, const std::function<bool()>& enough) {
     const auto end = clock_->now() + time;
     for (;;) {
+        if (enough && enough()) return;
         const auto next = clock_->next();
         const bool outside = OutsideWork::count(executor()) > 0;
         context_->restart();

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <type_traits>
@@ -68,8 +69,8 @@ public:
     Clock& clock() override;
     /// Runs all that is ready now. Time stands still.
     void settle();
-    /// Runs all that happens within `time`, then stands at its end.
-    void advance(Duration time);
+    /// Runs all that happens within `time`, then stands at its end; or stops in the moment when it is `enough`.
+    void advance(Duration time, const std::function<bool()>& enough = {});
     /// The next timer, if there is one.
     std::optional<Instant> next_timer() const;
 
