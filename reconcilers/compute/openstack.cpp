@@ -1,14 +1,12 @@
 #include "compute/openstack.hpp"
 
-#include "compute/openstack_read.hpp"
-#include "net/ssh_greeting.hpp"
+#include "compute/openstack_sight.hpp"
 #include "runtime/backend_spec.hpp"
 
 #include <boost/asio/this_coro.hpp>
 
 #include <algorithm>
 #include <exception>
-#include <set>
 
 namespace ocim::compute {
 namespace openstack {
@@ -23,19 +21,6 @@ using Done = runtime::Done<Key, Machine>;
 
 constexpr Duration call_timeout{25'000};
 constexpr Duration turn_limit{30'000};  // the last action of a batch begins within this
-constexpr Duration greeting_limit{3'000};
-constexpr std::size_t greetings_max = 100;  // of one look; the others at the next
-constexpr int offers_every = 10;            // sweeps: flavors and images change seldom
-constexpr Duration clocks_apart{30'000};    // what Nova's hosts may differ by, and what its list may lag
-
-std::string server_path(const std::string& id) { return "/servers/" + net::percent_encode(id); }
-
-/// How a lookup of one thing ended: an error that is not "it is gone" stays an error.
-Result<std::optional<Json>> or_absent(Result<Reply> reply) {
-    if (reply) return std::optional(std::move(reply->body));
-    if (reply.error().error_class == ErrorClass::not_found) return std::optional<Json>();
-    return std::move(reply).error();
-}
 
 /// What is asked before it is acted on: an answer that is late here had no effect.
 Error only_a_look(Error error) {
@@ -49,18 +34,10 @@ public:
         : session_(std::move(session)),
           loop_(services.loop),
           clock_(services.clock),
-          blocking_(services.blocking),
-          settings_(settings) {}
+          settings_(settings),
+          sight_(*session_, services, settings) {}
 
-    /// The whole project once every drift interval; in between only what has changed since.
-    awaitable<Result<Snapshot>> observe() override {
-        CO_CHECK(co_await look_at_servers());
-        if (settings_.floating) { CO_CHECK(co_await look_at_addresses()); }
-        CO_CHECK(co_await look_at_offers());
-        CO_CHECK(co_await greet());
-        co_return snapshot();
-    }
-
+    awaitable<Result<Snapshot>> observe() override { co_return co_await sight_.look(); }
     awaitable<Result<void>> probe() override { co_return co_await session_->prove(); }
 
     /// Several at a time, within the cloud's bounds; those of one key one after another.
@@ -111,185 +88,9 @@ private:
         if (clock_.now() > work.turns_end)
             co_return Error(Error{ErrorClass::transient, "the cloud is slow, its turn has not come yet"});
         auto done = co_await perform(std::move(action));
-        if (!done && done.error().outcome_unknown) sweep_at_.reset();  // it may be anything now
-        if (!done && is_quota(done.error())) quota_in_the_way_ = true;
+        if (!done && done.error().outcome_unknown) sight_.sweep_next();  // it may be anything now
+        if (!done && is_quota(done.error())) sight_.quota_is_in_the_way();
         co_return done;
-    }
-
-    // --- what is there
-
-    awaitable<Result<void>> look_at_servers() {
-        [[maybe_unused]] auto version = co_await session_->microversion();
-        if (!version) co_return std::move(version).error();
-        const auto began = clock_.now();
-        const bool whole = !sweep_at_ || !changes_from_ || began >= *sweep_at_;
-        std::string path = "/servers/detail";
-        if (!whole) path += "?changes-since=" + net::percent_encode(rfc3339(*changes_from_));
-        std::optional<WallTime> date;
-        CO_TRY(const auto listed, co_await session_->list(Service::compute, std::move(path), "servers", &date));
-        std::map<std::string, Server> now;
-        std::vector<Server> going;
-        if (!whole) now = servers_;
-        for (const auto& item : listed) {
-            auto read = read_server(item);
-            if (!read) co_return std::move(read).error();
-            const auto id = std::string(api::find_text(item, {"id"}));
-            const auto known = servers_.find(id);
-            if (!*read) {  // Nova cannot say: what it said before stands
-                if (known == servers_.end())
-                    co_return Error(Error{ErrorClass::transient,
-                                          "nova: a part of the cloud is down, so what it holds is not known"});
-                now.insert_or_assign(id, known->second);
-            } else if ((*read)->gone) {
-                // what it was when it still was there is remembered to the last
-                if (known != servers_.end())
-                    going.push_back(known->second);
-                else if (whole)
-                    going.push_back(**std::move(read));
-            } else {
-                now.insert_or_assign(id, **read);
-            }
-        }
-        for (auto& server : going) {
-            const auto id = server.id;
-            CO_TRY(const bool gone, co_await is_gone(id));
-            if (gone)
-                now.erase(id);
-            else
-                now.insert_or_assign(id, std::move(server)).first->second.machine.state = State::leaving;
-        }
-        servers_ = std::move(now);
-        if (whole) {
-            sweep_at_ = began + settings_.drift_interval * 8 / 10;  // the runtime comes a little sooner than told
-            ++sweeps_;
-        }
-        changes_from_ = date ? std::optional(*date - clocks_apart) : std::nullopt;
-        co_return Result<void>();
-    }
-
-    /// A list says DELETED a moment before the server is gone, and for long after it: only 404 is its end.
-    awaitable<Result<bool>> is_gone(std::string id) {
-        Request request{.service = Service::compute, .path = server_path(id)};
-        auto reply = co_await session_->call(std::move(request));
-        auto found = or_absent(std::move(reply));
-        if (!found) co_return std::move(found).error();
-        co_return !*found;
-    }
-
-    awaitable<Result<void>> look_at_addresses() {
-        std::string path = "/floatingips?sort_key=id&sort_dir=asc";
-        CO_TRY(const auto listed, co_await session_->list(Service::network, std::move(path), "floatingips"));
-        addresses_.clear();
-        for (const auto& item : listed) addresses_.insert(read_floating(item));
-        co_return Result<void>();
-    }
-
-    /// What machines are made of; with every tenth sweep, groups with each, and the quota as long as it is in the way.
-    awaitable<Result<void>> look_at_offers() {
-        if (!offers_ || sweeps_ >= offers_from_ + offers_every) {
-            CO_TRY(auto offers, co_await read_offers());
-            if (offers_) offers.quota = offers_->quota;
-            offers_ = std::move(offers);
-            offers_from_ = groups_from_ = sweeps_;
-        }
-        if (sweeps_ != groups_from_) {  // people make groups while machines wait for them
-            CO_TRY(offers_->groups, co_await read_groups());
-            groups_from_ = sweeps_;
-        }
-        if (!quota_in_the_way_) co_return Result<void>();
-        Request request{.service = Service::compute, .path = "/limits"};
-        CO_TRY(const auto limits, co_await session_->call(std::move(request)));
-        auto left = read_limits(limits.body);
-        if (!left) co_return std::move(left).error();
-        offers_->quota = *left;
-        co_return Result<void>();
-    }
-
-    awaitable<Result<Offers>> read_offers() {
-        Offers out;
-        std::string path = "/flavors/detail";
-        CO_TRY(const auto flavors, co_await session_->list(Service::compute, std::move(path), "flavors"));
-        for (const auto& item : flavors) out.flavors.push_back(read_flavor(item));
-        path = "/images?status=active";
-        CO_TRY(const auto images, co_await session_->list(Service::image, std::move(path), "images"));
-        for (const auto& item : images) out.images.push_back(read_image(item));
-        path = "/networks?sort_key=id&sort_dir=asc&fields=id&fields=name&fields=router:external";
-        CO_TRY(const auto networks, co_await session_->list(Service::network, std::move(path), "networks"));
-        for (const auto& item : networks) {
-            const auto* external = api::find(item, {"router:external"});
-            out.networks.push_back({std::string(api::find_text(item, {"id"})),
-                                    std::string(api::find_text(item, {"name"})),
-                                    external && external->is_bool() && external->get_bool()});
-        }
-        CO_TRY(out.groups, co_await read_groups());
-        path = "/os-keypairs";
-        CO_TRY(const auto pairs, co_await session_->list(Service::compute, std::move(path), "keypairs"));
-        for (const auto& item : pairs) out.key_pairs.emplace_back(api::find_text(item, {"keypair", "name"}));
-        co_return out;
-    }
-
-    awaitable<Result<std::vector<Offers::Group>>> read_groups() {
-        std::vector<Offers::Group> out;
-        std::string path = "/security-groups?sort_key=id&sort_dir=asc&fields=id&fields=name";
-        CO_TRY(const auto groups, co_await session_->list(Service::network, std::move(path), "security_groups"));
-        for (const auto& item : groups)
-            out.push_back({std::string(api::find_text(item, {"id"})), std::string(api::find_text(item, {"name"}))});
-        co_return out;
-    }
-
-    /// Finds out which of the machines that run answer by SSH. Who has answered is not asked again until it was
-    /// restarted.
-    awaitable<Result<void>> greet() {
-        std::set<std::string> running;
-        std::map<net::SshDoor, std::string> asked;  // who is behind it
-        for (const auto& [id, server] : servers_) {
-            const auto& machine = server.machine;
-            if (!machine.mark || machine.state != State::booting || machine.busy) continue;
-            running.insert(id);
-            const auto address = address_of(server);
-            const auto answer = answers_.find(id);
-            // one that shows another key than it was given may not have come to where it takes that in
-            const bool known = answer != answers_.end() &&
-                               (machine.given_host_key.empty() || machine.given_host_key == answer->second);
-            if (known || address.empty() || asked.size() >= greetings_max) continue;
-            asked.emplace(net::SshDoor{address}, id);
-        }
-        std::erase_if(answers_, [&](const auto& known) { return !running.contains(known.first); });
-        if (!settings_.wait_for_ssh || asked.empty()) co_return Result<void>();
-        std::vector<net::SshDoor> doors;
-        for (const auto& [door, id] : asked) doors.push_back(door);
-        CO_TRY(const auto keys, co_await net::greet_ssh_hosts(blocking_, std::move(doors), greeting_limit));
-        for (const auto& [door, key] : keys) answers_[asked.at(door)] = key;
-        co_return Result<void>();
-    }
-
-    std::string address_of(const Server& server) const {
-        for (const auto& [key, address] : addresses_)
-            if (address.floating->machine_id == server.id) return address.floating->address;
-        if (settings_.floating) return {};
-        return server.machine.addresses.empty() ? "" : server.machine.addresses.front();
-    }
-
-    Machine seen_as(const Server& server) const {
-        auto out = server.machine;
-        if (!out.mark || out.state != State::booting || out.busy) return out;
-        const auto answer = answers_.find(server.id);
-        if (answer != answers_.end()) out.ssh_host_key = answer->second;
-        if (answer != answers_.end() || !settings_.wait_for_ssh) out.state = State::running;
-        return out;
-    }
-
-    Snapshot snapshot() const {
-        std::vector<Server> servers;
-        for (const auto& [id, server] : servers_) {
-            servers.push_back(server);
-            servers.back().machine = seen_as(server);
-        }
-        auto out = by_key(servers);
-        for (const auto& [key, address] : addresses_)
-            if (address.mark) out.emplace(key, address);
-        out[offers_key].offers = offers_;
-        return out;
     }
 
     // --- what is done
@@ -329,7 +130,7 @@ private:
             const auto& mark = server.machine.mark;
             const bool ours = mark && mark->installation == action.mark.installation && mark->uid == action.mark.uid &&
                               server.machine.state != State::leaving;
-            if (ours) co_return Done{{{action.key, seen_as(server)}}};  // a lost answer told of it
+            if (ours) co_return Done{{{action.key, sight_.seen_as(server)}}};  // a lost answer told of it
             if (server.name == action.key && server.machine.state != State::leaving)
                 co_return Error(Error{ErrorClass::conflict, "a machine of that name has come to be there"});
         }
@@ -344,7 +145,7 @@ private:
         }
         auto made = just_made(action, id, clock_.wall());
         // Nova's lists of what has changed do not tell of it before a host has it
-        servers_.insert_or_assign(id, Server{id, action.key, false, made});
+        sight_.remember(Server{id, action.key, false, made});
         Done done;
         done.now.emplace_back(action.key, std::move(made));
         co_return done;
@@ -372,7 +173,7 @@ private:
         Done done;
         CO_TRY(auto server, co_await look_at(action));
         if (!server) {
-            servers_.erase(action.id);  // one that no host ever had is in no list of changes
+            sight_.forget(action.id);  // one that no host ever had is in no list of changes
             done.now.emplace_back(action.key, std::nullopt);
             co_return done;
         }
@@ -405,7 +206,7 @@ private:
     awaitable<Result<Done>> change(Action action) {
         CO_TRY(auto server, co_await look_at(action));
         if (!server || server->gone) co_return Error(Error{ErrorClass::not_found, "the machine is not there any more"});
-        auto now = seen_as(*server);
+        auto now = sight_.seen_as(*server);
         auto metadata = action.verb == Verb::mark ? metadata_of(action.mark) : json::object();
         if (action.verb == Verb::reboot) metadata[reboot_entry] = action.reboot_request;
         const bool there_already = (action.verb == Verb::stop && now.state == State::stopped) ||
@@ -420,7 +221,7 @@ private:
                             .path = server_path(action.id) + "/action",
                             .body = api::to_text(body)};
             CO_TRY([[maybe_unused]] const auto reply, co_await session_->call(std::move(request)));
-            answers_.erase(action.id);
+            sight_.restarts(action.id);
             now.busy = true;
             now.ssh_host_key.clear();
             if (now.state == State::running) now.state = State::booting;
@@ -498,17 +299,8 @@ private:
     std::unique_ptr<Session> session_;
     boost::asio::any_io_executor loop_;
     Clock& clock_;
-    BlockingPool& blocking_;
     const ProjectSettings settings_;
-
-    std::map<std::string, Server> servers_;  // by ID, as of the last look
-    std::map<Key, Machine> addresses_;
-    std::optional<Offers> offers_;
-    std::map<std::string, std::string> answers_;  // server -> the key its SSH server showed
-    std::optional<Instant> sweep_at_;             // when the whole project is read anew; nothing: now
-    std::optional<WallTime> changes_from_;        // by Nova's clock
-    int sweeps_ = 0, offers_from_ = 0, groups_from_ = 0;
-    bool quota_in_the_way_ = false;
+    Sight sight_;
     std::vector<Server> found_;  // by the look before creating
 };
 
