@@ -72,14 +72,21 @@ void add_host(Object::Status& status, const Object& object, const Judgement& jud
     add_servers(status, object, thing, current ? checks->second.checks : Checks{});
 }
 
-/// A host that cannot be looked at may well send visitors where it was last seen to.
+/// A host that cannot be looked at may well send visitors where it was last seen to. What the others say of a server
+/// counts as it is: what was said before holds the word of all of them already.
 void add_unknown_host(Object::Status& status, const Object& object) {
     if (!status.backend) {
         status.backend = object.status.backend;
         status.applied_hash = object.status.applied_hash;
         status.domains = object.status.domains;
     }
-    for (const auto& before : object.status.servers) add_server(status, before);
+    for (const auto& before : object.status.servers) {
+        const auto found = std::ranges::find(status.servers, before.name, &Server::name);
+        if (found == status.servers.end())
+            status.servers.push_back(before);
+        else
+            found->standby = found->standby && before.standby;
+    }
 }
 
 HostStatus host_status(const OnHost& there) {

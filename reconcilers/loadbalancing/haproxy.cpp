@@ -23,14 +23,18 @@ using Indexes = std::vector<std::size_t>;
 
 /// What a script's end means, when it is not 0.
 Error failure(const net::CommandResult& result, const HaproxySettings& settings) {
-    const auto end = result.errors.size() - std::min(result.errors.size(), message_bytes_max);
-    const auto said = one_line(redacted(result.errors.substr(end)), message_bytes_max);
+    // the end says most; a credential that was cut in two would not be known for one
+    const auto errors = redacted(result.errors);
+    const auto said =
+        one_line(errors.substr(errors.size() - std::min(errors.size(), message_bytes_max)), message_bytes_max);
     switch (result.exit_code) {
         case exit_no_directory:
             return Error{ErrorClass::not_found, settings.directory +
                                                     " is not there or cannot be entered; create it, "
                                                     "and let HAProxy load " +
                                                     settings.directory + "/current/haproxy.cfg"};
+        case exit_no_tool:
+            return Error{ErrorClass::unreachable, "the load balancer's host has no program " + said + "; install it"};
         case exit_no_master:
             return Error{ErrorClass::unreachable, "HAProxy's master socket " + settings.master_socket +
                                                       " does not answer: is it running with -W -S?"};

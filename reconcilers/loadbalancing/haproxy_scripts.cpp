@@ -7,8 +7,12 @@ export LC_ALL=C
 cd -- "$1" || exit 66
 version=$(readlink current) || { echo .; exit 0; }
 case $version in ''|*/*) echo "current does not point at a version beside it" >&2; exit 1;; esac
-# what HAProxy loads is made of the fragments; who changed that changed what is in force
-cksum <"$version/haproxy.cfg" | cmp -s - "$version/.sum" || echo @stale
+# what HAProxy loads is made of the fragments; who changed either changed what is in force, or will be
+whole=$(cd -- "$version/conf.d" && find . -maxdepth 1 -name '[!.]*.cfg' ! -type d -print0 | sort -z |
+  xargs -0r awk 1 | cksum)
+sum=$(cat -- "$version/.sum" 2>/dev/null)
+[ "$whole" = "$sum" ] && [ "$(cksum <"$version/haproxy.cfg")" = "$sum" ] &&
+  [ -z "$(find "$version/haproxy.cfg" -perm /007)" ] || echo @stale
 echo .
 set -- "$version/conf.d"
 [ -f "$version/domains.map" ] && set -- "$@" "$version/domains.map"
@@ -35,6 +39,11 @@ const char* const probe_script = R"sh(
 export LC_ALL=C
 cd -- "$1" || exit 66
 [ -w . ] || { echo "$1: Permission denied" >&2; exit 1; }
+PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+command -v socat >/dev/null && talker=socat || talker=perl
+for tool in haproxy flock tar awk find sort xargs cksum sync $talker; do
+  command -v "$tool" >/dev/null || { echo "$tool" >&2; exit 67; }
+done
 ask() {
   if command -v socat >/dev/null; then
     echo 'show proc' | socat -t 2 - "UNIX-CONNECT:$1"
@@ -56,6 +65,7 @@ umask 027
 mode=$1 directory=$2 expected=$3 socket=$4
 shift 4
 cd -- "$directory" || exit 66
+command -v flock >/dev/null || { echo flock >&2; exit 67; }
 exec 9>lock || exit 1
 flock -w 20 9 || { echo "another process is at work there" >&2; exit 75; }
 
@@ -71,20 +81,32 @@ tell() {
   fi 2>/dev/null | head -c 50000000
 }
 ask() { echo "$1" | tell; }
-as_expected() {  # the worker is asked for what it was told
-  { cat "$said/.expected"; echo @servers; ask '@1 show servers state'; echo @map
-    ask "@1 show map $PWD/current/domains.map"; echo @end; } | awk '
-    /^@/ { part = $1; next }
-    part == "" && $1 == "server" { server[$2] = $3 " " $4 " " $5; next }
-    part == "" && $1 == "gone" { gone[$2]; next }
-    part == "" && $1 == "map" { lead[$2] = $3; next }
-    part == "" && $1 == "unmapped" { unmapped[$2]; next }
-    part == "@servers" && $2 == "be_id" { heard = 1; next }
-    part == "@servers" && NF > 18 { id = $2 "/" $4
+# The worker is asked for what it was told, in one session. What is missing counts as gone only when the answers are
+# whole: each begins with a prompt, and the last one, the list of maps, names ours and is followed by one more.
+as_expected() {
+  map=$PWD/current/domains.map
+  { cat "$said/.expected"; echo @told
+    printf '%s\n' prompt @1 'show servers state' "show map $map" 'show map' | tell; } | awk -v map="$map" '
+    $1 == "@told" && !told { told = 1; next }
+    !told && $1 == "server" { server[$2] = $3 " " $4 " " $5 }
+    !told && $1 == "gone" { gone[$2] }
+    !told && $1 == "map" { lead[$2] = $3 }
+    !told && $1 == "unmapped" { unmapped[$2] }
+    !told { next }
+    { sub(/^master> /, "") }
+    /^[0-9]+[^ ]*> / { part++; sub(/^[0-9]+[^ ]*> /, "") }
+    part == 1 && $2 == "be_id" { heard = 1; next }
+    part == 1 && NF > 18 { id = $2 "/" $4
       if (id in server && $7 == 0 && server[id] == $5 " " $19 " " $8) delete server[id]
       if (id in gone && $7 % 2 == 0) wrong = 1 }
-    part == "@map" && NF == 3 { if (($2 in lead) && lead[$2] == $3) delete lead[$2]; if ($2 in unmapped) wrong = 1 }
-    END { for (id in server) wrong = 1; for (host in lead) wrong = 1; exit wrong || !heard || part != "@end" }'
+    part == 2 && NF == 3 { lines[$2]++; leads[$2] = $3 }
+    part == 3 && $2 == "(" map ")" { mapped = 1 }
+    END {
+      for (id in server) wrong = 1
+      for (host in lead) if (lines[host] != 1 || leads[host] != lead[host]) wrong = 1
+      for (host in unmapped) if (host in lines) wrong = 1
+      exit wrong || !heard || !mapped || part != 4
+    }'
 }
 taken() {
   echo "$next" >loaded.new && mv -f loaded.new loaded || exit 1
@@ -126,6 +148,8 @@ for file do
   set -- "$@" -f "$file"
   shift
 done
+# what the former version let others read, this one does not
+rm -f -- "$next/haproxy.cfg" "$next/.sum" || exit 1
 # one file, because the master names all files to its successor in a text that may not be long
 (cd -- "$next/conf.d" && find . -maxdepth 1 -name '[!.]*.cfg' ! -type d -print0 | sort -z | xargs -0r awk 1) \
   >"$next/haproxy.cfg" && cksum <"$next/haproxy.cfg" >"$next/.sum" || exit 1

@@ -9,16 +9,18 @@ namespace ocim::loadbalancing {
 enum ScriptExit : int {
     exit_refused = 65,       ///< haproxy -c found fault with the new version; its messages are on stderr
     exit_no_directory = 66,  ///< our directory is not there
+    exit_no_tool = 67,       ///< a program that is needed is not there: stderr is its name
     exit_no_master = 69,     ///< the master socket does not answer: nothing was changed
     exit_not_reloaded = 70,  ///< the check passed, HAProxy did not take it: the former version is back
     exit_changed = 75,       ///< another version is in force than was expected, or somebody else is at work
 };
 
-/// DIRECTORY -> a line "@stale" if what HAProxy loads is not what the fragments say; a line "."; and a tar stream of
-/// the version in force (its path is its name) and of the file "loaded", or nothing when there is no version yet.
+/// DIRECTORY -> a line "@stale" if what HAProxy loads is not what the fragments say, or may be read by all; a line ".";
+/// and a tar stream of the version in force (its path is its name) and of the file "loaded", or nothing when there is
+/// no version yet.
 extern const char* const read_script;
 
-/// DIRECTORY SOCKET -> 0 when the directory can be written and the master answers.
+/// DIRECTORY SOCKET -> 0 when the directory can be written, the programs are there and the master answers.
 extern const char* const probe_script;
 
 /// DIRECTORY SOCKET READ_SCRIPT -> "backend,server,status,weight,check,code" a line for each server of the worker that

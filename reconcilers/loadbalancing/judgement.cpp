@@ -52,13 +52,17 @@ std::string owner_of(const Thing& thing) {
                       : "carries no mark of ours";
 }
 
+/// A host of which it is known that nothing is known.
+std::optional<std::string> unknown(const std::string& host, const Snapshot& seen) {
+    const auto found = seen.find(unknown_host_key(host));
+    if (found == seen.end()) return std::nullopt;
+    return found->second.trouble;
+}
+
 OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object, const Surroundings& around,
                 const Rendered& rendered, const std::string& installation, const Snapshot& seen) {
-    OnHost out{host};
-    if (const auto unknown = seen.find(unknown_host_key(host)); unknown != seen.end()) {
-        out.unknown = unknown->second.trouble;
-        return out;
-    }
+    OnHost out{host, unknown(host, seen)};
+    if (out.unknown) return out;
     const auto found = seen.find(fragment_key(around.name, host));
     const bool exists = found != seen.end();
     const bool adopt = object.spec.adoption_policy == Spec::AdoptionPolicy::adopt;
@@ -105,7 +109,7 @@ Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, c
     const auto rendered = render(object.spec, *around);
     if (!rendered) {
         auto out = blocked(State::stalled, "Invalid", rendered.error().message, around->name);
-        for (const auto& host : hosts_of(*balancer)) out.hosts.push_back({host});
+        for (const auto& host : hosts_of(*balancer)) out.hosts.push_back({host, unknown(host, seen)});
         return out;
     }
     Judgement out{std::nullopt, around->name};

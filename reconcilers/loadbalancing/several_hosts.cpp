@@ -37,6 +37,27 @@ private:
     std::vector<std::size_t> indexes_;
 };
 
+/// What is wrong with each host, when it is with all of them.
+class Troubles {
+public:
+    void add(const std::string& host, const Error& error) {
+        if (!all_)
+            all_ = error;
+        else if (all_->error_class != error.error_class)
+            all_->error_class = ErrorClass::unreachable;  // as a whole it is
+        said_ += (said_.empty() ? "" : "; ") + host + ": " + error.message;
+    }
+    Error together(const std::string& what) && {
+        auto out = all_.value_or(Error{ErrorClass::invalid, "it has no hosts"});
+        if (!said_.empty()) out.message = std::move(said_);
+        return std::move(out).within(what);
+    }
+
+private:
+    std::optional<Error> all_;
+    std::string said_;
+};
+
 class SeveralHosts final : public System {
 public:
     SeveralHosts(std::vector<Member> members, boost::asio::any_io_executor loop, Clock& clock)
@@ -49,10 +70,14 @@ public:
         co_await all_of(group);
         Snapshot out;
         bool known = false;
+        Troubles troubles;
         for (std::size_t i = 0; i < members_.size(); ++i) {
             const auto& host = members_[i].name;
             if (!looks[i] || !*looks[i]) {
-                out[unknown_host_key(host)].trouble = looks[i] ? looks[i]->error().message : "the look was broken off";
+                const Error broken{ErrorClass::transient, "the look was broken off"};
+                const auto& error = looks[i] ? looks[i]->error() : broken;
+                out[unknown_host_key(host)].trouble = error.message;
+                troubles.add(host, error);
                 continue;
             }
             known = true;
@@ -62,10 +87,7 @@ public:
                 out[std::move(there)] = std::move(thing);
             }
         }
-        if (!known && looks[0] && !*looks[0]) {
-            auto error = looks[0]->error();
-            co_return std::move(error).within("no host of the load balancer can be looked at; " + members_[0].name);
-        }
+        if (!known) co_return std::move(troubles).together("no host of the load balancer can be looked at");
         co_return out;
     }
 
@@ -74,11 +96,13 @@ public:
         TaskGroup group(loop_);
         for (std::size_t i = 0; i < members_.size(); ++i) group.spawn("a probe of a host", ask(i, answers[i]));
         co_await all_of(group);
-        for (const auto& answer : answers)
-            if (answer && *answer) co_return Result<void>();
-        if (!answers[0]) co_return Error{ErrorClass::transient, "the probe was broken off"};
-        auto error = answers[0]->error();
-        co_return std::move(error).within("no host of the load balancer answers; " + members_[0].name);
+        Troubles troubles;
+        for (std::size_t i = 0; i < answers.size(); ++i) {
+            if (answers[i] && *answers[i]) co_return Result<void>();
+            const Error broken{ErrorClass::transient, "the probe was broken off"};
+            troubles.add(members_[i].name, answers[i] ? answers[i]->error() : broken);
+        }
+        co_return std::move(troubles).together("no host of the load balancer answers");
     }
 
     awaitable<void> act(std::vector<Action> actions, Results& results) override {

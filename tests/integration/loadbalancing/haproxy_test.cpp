@@ -167,6 +167,12 @@ TEST_P(RealHaproxy, ChangesBehindOurBackAreSeenAndPutRight) {
          }},
         {"what HAProxy loads was edited",
          [&] { write_file(server.directory() + "/current/haproxy.cfg", text + "  # by hand\n"); }},
+        {"what HAProxy loads may be read by all",
+         [&] {
+             std::filesystem::permissions(server.directory() + "/current/haproxy.cfg",
+                                          std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+         }},
+        {"a person's own fragment was edited", [&] { write_file(server.fragment_file("person"), "# nothing\n"); }},
         {"a former version is loaded", [&] { write_file(server.directory() + "/loaded", "v0\n"); }},
     };
     for (const auto& row : rows) {
@@ -176,6 +182,10 @@ TEST_P(RealHaproxy, ChangesBehindOurBackAreSeenAndPutRight) {
         EXPECT_TRUE(visitor.ready(object)) << row.reason;
         EXPECT_EQ(read_file(file()), text) << row.reason;
         EXPECT_TRUE(server.get("site1.example.org").ends_with(" 200")) << row.reason;
+        EXPECT_EQ(std::filesystem::status(server.directory() + "/current/haproxy.cfg").permissions() &
+                      std::filesystem::perms::others_all,
+                  std::filesystem::perms::none)
+            << row.reason;
     }
     // what is not ours stays: a file that HAProxy does not load, and a line of the map
     write_file(server.directory() + "/current/conf.d/notes.txt", "a person's");
@@ -237,6 +247,34 @@ TEST_P(RealHaproxy, FailuresHaveTheirClass) {
     EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << probed.error().message;
     sshd->start();
     EXPECT_TRUE(loop.run(system->probe())) << "it is found again without being opened anew";
+}
+
+TEST(HaproxyScripts, SayWhichProgramIsMissing) {
+    ocim::test::HaproxyService server;
+    const auto run = [](const std::string& path, const char* script, std::vector<std::string> arguments) {
+        std::vector<std::string> command{"env", "PATH=" + path, "/bin/sh", "-c", script, "ocim"};
+        command.insert(command.end(), arguments.begin(), arguments.end());
+        return ocim::test::run_program(command, write_tar({{"domains.map", "", 0640}, {".delete", "", 0600}}));
+    };
+    for (const auto* missing : {"flock", "awk", "cmp"}) {
+        ocim::test::TempDir programs;
+        const auto linked = ocim::test::run_program(
+            {"sh", "-c", "ln -s /usr/bin/* \"$1\" && rm \"$1/$2\"", "sh", programs.path(), missing});
+        ASSERT_EQ(linked.exit_code, 0) << linked.output;
+        const bool needed = std::string_view(missing) != "cmp";
+        const auto probed = run(programs.path(), probe_script, {server.directory(), server.master_socket()});
+        EXPECT_EQ(probed.exit_code, needed ? exit_no_tool : 0) << missing << probed.output;
+        if (needed) EXPECT_EQ(probed.output, missing + std::string("\n"));
+        if (std::string_view(missing) == "awk") continue;
+        const auto before = server.reloads();
+        const auto written = run(programs.path(), write_script,
+                                 {"apply", server.directory(), "v0", server.master_socket(), server.base_config()});
+        EXPECT_EQ(written.exit_code, needed ? exit_no_tool : 0) << missing << written.output;
+        EXPECT_EQ(server.reloads(), needed ? before : before + 1);
+        if (needed) continue;
+        const auto read = run(programs.path(), read_script, {server.directory()});
+        EXPECT_EQ(read.output.substr(0, 2), ".\n") << "nothing is stale without " << missing;
+    }
 }
 
 TEST(HaproxyScripts, SpeakByPerlWhereThereIsNoSocat) {

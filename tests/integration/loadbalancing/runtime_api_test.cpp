@@ -1,3 +1,5 @@
+#include "loadbalancing/haproxy_scripts.hpp"
+#include "loadbalancing/tar.hpp"
 #include "real_haproxy.hpp"
 
 #include <gtest/gtest.h>
@@ -8,6 +10,7 @@ namespace {
 
 using namespace test;
 using ocim::test::read_file;
+using ocim::test::write_file;
 
 class HaproxyRuntime : public RealHaproxyOf<testing::Test> {
 protected:
@@ -124,6 +127,51 @@ TEST_F(HaproxyRuntime, IsReadBackAndReloadedWhenItDidNotFollow) {
     EXPECT_EQ(server.reloads(), before + 1);
     EXPECT_EQ(runs("a0"), origin(1) + " 1 0");
     EXPECT_EQ(visit(), "origin 1");
+}
+
+TEST_F(HaproxyRuntime, IsReloadedWhereItsMapIsNotAsItShouldBe) {
+    auto object = fragment(1);
+    visitor.must(visitor.wanted(object));
+    // somebody doubled the line: the first counts, and after that went, the other
+    ask("add map " + server.map_file() + " new.example.org unknown");
+    object.spec.domains.push_back("new.example.org");
+    const auto before = server.reloads();
+    visitor.must(visitor.wanted(object));
+    EXPECT_EQ(server.reloads(), before + 1);
+    EXPECT_EQ(visit("new.example.org"), "origin 0");
+}
+
+/// A master whose answers are cut after so many bytes; it still reloads and tells of its workers.
+TEST_F(HaproxyRuntime, TakesNoAnswerThatIsCutForProof) {
+    auto object = fragment(1);
+    object.spec.domains.push_back("more.example.org");
+    visitor.must(visitor.wanted(object));
+    ocim::test::TempDir programs;
+    // what is asked about the worker is cut short; the rest goes through
+    write_file(programs.file("socat"),
+               "#!/bin/sh\ninput=$(cat)\ncase $input in *'show servers'*) "
+               "printf '%s\\n' \"$input\" | /usr/bin/socat \"$@\" | head -n \"$CUT\";;\n"
+               "*) printf '%s\\n' \"$input\" | /usr/bin/socat \"$@\";; esac\n");
+    std::filesystem::permissions(programs.file("socat"), std::filesystem::perms::owner_all);
+    const struct {
+        const char* reason;
+        const char* lines;
+        int reloads;
+    } rows[] = {{"nothing", "0", 1}, {"before the maps", "4", 1}, {"all of it", "100000", 0}};
+    for (const auto& row : rows) {
+        const auto before = server.reloads();
+        const auto version = std::filesystem::read_symlink(server.directory() + "/current").string();
+        const auto written = ocim::test::run_program(
+            {"env", std::string("CUT=") + row.lines, "PATH=" + programs.path() + ":/usr/sbin:/usr/bin:/bin", "/bin/sh",
+             "-c", write_script, "ocim", "apply", server.directory(), version, server.master_socket(),
+             server.base_config()},
+            write_tar({{"domains.map", "site1.example.org " + name_of(1) + "\n", 0640},
+                       {".delete", "", 0600},
+                       {".runtime", "del map " + server.map_file() + " more.example.org\n", 0600},
+                       {".expected", "unmapped more.example.org\n", 0600}}));
+        EXPECT_EQ(written.exit_code, 0) << written.output;
+        EXPECT_EQ(server.reloads(), before + row.reloads) << row.reason;
+    }
 }
 
 }  // namespace

@@ -23,6 +23,7 @@ struct Machine {
     std::set<std::string> needed;  ///< files whose absence the check refuses, naming none of ours
     std::set<std::string> down;    ///< servers that fail their checks
     bool reload_fails = false;
+    std::string said = "HAProxy did not take it";  ///< why a reload fails
     int calls = 0, checks = 0, reloads = 0;
     int tellings = 0;  ///< writes that the running process followed without a reload
     enum class Fault { none, lost_before, lost_after, dies_before_reload };
@@ -97,7 +98,7 @@ private:
         for (const auto& path : needed)
             if (!next.contains(path)) return {exit_refused, "", "[ALERT]    (1) : something is missing\n"};
         if (command.at(4) == "check") return {};
-        if (reload_fails) return {exit_not_reloaded, "", "HAProxy did not take it"};
+        if (reload_fails) return {exit_not_reloaded, "", said};
         files = std::move(next);
         ++version;
         if (dies) return {};

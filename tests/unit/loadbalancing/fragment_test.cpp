@@ -281,5 +281,36 @@ TEST(SeveralHosts, WhatIsUnknownIsNeitherPutNorGone) {
     for (const auto& action : Fragment::remove(object, "prod", seen)) EXPECT_EQ(action.verb, Action::Verb::update);
 }
 
+TEST(SeveralHosts, WhatTheOthersSayOfAServerIsNotHeldByWhatWasUnknown) {
+    using Check_ = decltype(crd::LoadBalancerFragment::Status{}.servers)::value_type::Check;
+    const auto given = inputs(two_hosts());
+    auto object = fragment();
+    auto seen = after(Fragment::diff(object, given, {}));
+    object.status = Fragment::report(object, given, seen).status;
+    ASSERT_EQ(object.status.servers.at(0).check, Check_::unknown);
+    std::erase_if(seen, [](const auto& item) { return item.first.host == "west"; });
+    seen[unknown_host_key("west")].trouble = "no route to host";
+    auto& checks = seen[checks_key(name_of(), "east")];
+    checks.text = seen.at(fragment_key(name_of(), "east")).text;
+    checks.checks["a1"] = {Check::State::passed, {}};
+    EXPECT_EQ(Fragment::report(object, given, seen).status.servers.at(0).check, Check_::passed);
+}
+
+TEST(SeveralHosts, ARefusedSpecForgetsNothingOfASilentHost) {
+    const auto given = inputs(two_hosts());
+    auto object = fragment();
+    auto seen = after(Fragment::diff(object, given, {}));
+    object.status = Fragment::report(object, given, seen).status;
+    std::erase_if(seen, [](const auto& item) { return item.first.host == "west"; });
+    seen[unknown_host_key("west")].trouble = "no route to host";
+    seen.erase(fragment_key(name_of(), "east"));
+    object.spec.servers[0].address = "nonsense";
+    const auto said = Fragment::report(object, given, seen);
+    EXPECT_EQ(said.verdict.reason, "Invalid");
+    EXPECT_EQ(said.status.backend, object.status.backend);
+    EXPECT_EQ(said.status.active_servers, object.status.active_servers) << "visitors may still come by it";
+    EXPECT_TRUE(said.look_again);
+}
+
 }  // namespace
 }  // namespace ocim::loadbalancing

@@ -100,6 +100,17 @@ TEST_F(HaproxyTest, FailuresHaveTheirClass) {
     for (const auto& answer : visitor.act(actions)) EXPECT_TRUE(answer->error().outcome_unknown);
 }
 
+TEST_F(HaproxyTest, ACredentialIsNotToldWhereverAMessageIsCut) {
+    const auto actions = visitor.wanted(fragments(1));
+    machine.reload_fails = true;
+    const std::string credential(40, 'Q');
+    for (std::size_t after = 440; after < 520; ++after) {
+        machine.said = "set-header Authorization \"Basic " + credential + "\" " + std::string(after, '.');
+        const auto answers = visitor.act(actions);
+        EXPECT_EQ(answers.at(0)->error().message.find('Q'), std::string::npos) << after;
+    }
+}
+
 TEST_F(HaproxyTest, ConvergesWhicheverCallIsLost) {
     using Fault = Machine::Fault;
     for (const auto fault : {Fault::lost_before, Fault::lost_after, Fault::dies_before_reload}) {
