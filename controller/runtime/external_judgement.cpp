@@ -310,7 +310,16 @@ ExternalController::Decision ExternalController::differs(Case& at, std::vector<P
     if (drift && !at.tracked.drifted) note_drift(at, plan);
     auto held = held_back(at, plan, declared);
     // one that was asked for before and comes late would be the second
-    if (!held && at.backend.settings().creates_twice && begins_something(plan)) held = wait_for_late_calls(at);
+    if (!held && at.backend.settings().creates_twice && begins_something(plan)) {
+        held = wait_for_late_calls(at);
+        if (held) {
+            held->what = Decision::What::report;
+            held->standing.verdict =
+                progressing("EarlierCallsMayLand",
+                            "What was asked for before, by an earlier run or without an answer, may still come; "
+                            "nothing more is made before a look has shown what came of it.");
+        }
+    }
     if (!held)
         held = wait_for_turn(at, plan);
     else if (at.turn && !at.turn->under_way)

@@ -193,6 +193,7 @@ struct BookKind {
     static runtime::BackendSettings settings(const Shelf& shelf) {
         runtime::BackendSettings out;
         out.repair = shelf.spec.drift_policy != "Report";
+        out.creates_twice = shelf.metadata.labels.contains("creates-twice");
         out.allowed_namespaces = shelf.spec.allowed_namespaces;
         if (shelf.spec.drift_interval_seconds)
             out.drift_interval = std::chrono::seconds(*shelf.spec.drift_interval_seconds);

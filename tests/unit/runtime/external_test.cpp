@@ -370,6 +370,29 @@ TEST_F(ExternalTest, ALostAnswerOfACreateIsNotRepeatedBlindly) {
     EXPECT_EQ(oak().calls["action"], 1) << "the fresh look has found it";
 }
 
+TEST_F(ExternalTest, WhereAskingTwiceMakesTwoWhatAnEarlierRunAskedForIsWaitedFor) {
+    shelf();
+    server_.merge("Shelf", "", "oak", "{'metadata':{'labels':{'creates-twice':'yes'}}}");
+    start();
+    wait(5s);
+    oak().faults.late_landing = 1'000;
+    book("dune");
+    wait(1s);
+    ASSERT_EQ(oak().landing(), 1U);
+    stop();
+    oak().faults = {};
+    oak().calls.clear();
+    start();
+    wait(2s);
+    EXPECT_EQ(stands("dune"), "False Reconciling EarlierCallsMayLand");
+    wait(30s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_EQ(oak().calls["action"], 0) << "it came without being asked for again";
+    book("emma");
+    wait(1s);
+    EXPECT_EQ(stands("emma"), "True Shelved") << "of what is new no earlier run can have asked";
+}
+
 TEST_F(ExternalTest, DeletionWaitsForACreateThatMayStillLand) {
     shelf();
     start();
