@@ -19,6 +19,8 @@
 #include "openedx/site.hpp"
 #include "openedx/traffic.hpp"
 
+#include <boost/algorithm/string/join.hpp>
+
 #include <algorithm>
 
 namespace ocim::openedx {
@@ -341,7 +343,8 @@ private:
         if (rotation().empty()) return {"Available", "False", "NoActiveAppServer", why_not_serving()};
         if (!state.ready && state.reason.starts_with("Backend"))
             return {"Available", "Unknown", state.reason, "LoadBalancerFragment " + fragment + ": " + state.message};
-        return {"Available", "True", "Serving", std::to_string(rotation().size()) + " active: " + rotation().front()};
+        return {"Available", "True", "Serving",
+                std::to_string(rotation().size()) + " active: " + boost::algorithm::join(rotation(), ", ")};
     }
     void conclude(const InstanceView& view) {
         runs_ = view.serving.empty() ? "" : view.serving.front().metadata.name;

@@ -1,6 +1,7 @@
 #include "openedx/rollout_attempts.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace ocim::openedx {
 namespace {
@@ -21,12 +22,15 @@ void remember(std::vector<std::string>& names, const std::string& name) {
     if (names.size() > remembered_max) names.erase(names.begin());
 }
 
-void note(Attempts& out, const AppServer& appserver, WallTime when, std::string message, bool counts) {
-    out.failures = out.failures.value_or(0) + 1;
-    if (counts) out.attempts = out.attempts.value_or(0) + 1;
+void note(Attempts& out, const AppServer& appserver, WallTime when, std::string message) {
     out.last_failed = appserver.metadata.name;
     out.failed_at = rfc3339(when);
     out.message = std::move(message);
+}
+
+void count(Attempts& out, bool attempt) {
+    out.failures = out.failures.value_or(0) + 1;
+    if (attempt) out.attempts = out.attempts.value_or(0) + 1;
 }
 
 /// Others serve visitors, with another configuration: what does not answer as it should need not.
@@ -99,13 +103,15 @@ Attempts counted(const crd::Instance& instance, const std::vector<AppServer>& mi
                 configured && (configured->reason == fetch_failed || configured->reason == download_failed);
             const auto* ready = condition_of(*it, "Ready");
             remember(out.counted, name);
-            note(out, *it, failed_at(*it, now), ready && !ready->message.empty() ? ready->message : "failed",
-                 !unreached);
+            note(out, *it, failed_at(*it, now), ready && !ready->message.empty() ? ready->message : "failed");
+            count(out, !unreached);
         } else if (can_serve(*it)) {
             auto why = rejection(*it, others, wanted, now);
             if (why.empty()) continue;
             remember(out.rejected, name);
-            note(out, *it, now, std::move(why), true);
+            note(out, *it, now, std::move(why));
+            // the further try that a person asked for is a new one
+            if (!contains(out.counted, name)) count(out, true);
         }
     }
     // a person asks for another try
@@ -114,7 +120,7 @@ Attempts counted(const crd::Instance& instance, const std::vector<AppServer>& mi
     if (asked != instance.metadata.annotations.end() && failed)
         if (const auto when = parse_rfc3339(asked->second); when && *when > *failed) {
             out.failures = out.attempts = 0;
-            out.rejected.clear();
+            for (const auto& name : std::exchange(out.rejected, {})) remember(out.counted, name);
         }
     return out;
 }

@@ -52,10 +52,8 @@ class PullRequest(Scenario):
         stage.start_powerdns("example.test")
         stage.start_haproxy()
         stage.start_git(stage.facts["GATEWAY"], ROOT / "manifests/samples/demo/playbook")
-        cls.github_port = free_port()
-        stage.start("github", ["/usr/bin/python3", ROOT / "tests/support/github_server.py", "--port", cls.github_port,
-                               "--description", ROOT / ".deps/github/api.github.com.json"])
-        wait_for("GitHub answers", cls.github, 60)
+        cls.github_port, cls.people_port = cls.start_github("github"), cls.start_github("people")
+        cls.ask(cls.people_port, organizations={"acme": {"teams": {"Operators": ["olga"]}}}, people={"olga": 9})
         cls.github(organizations={"acme": {"teams": {"Sandbox": ["ada"]}}}, people={"ada": 7, "eve": 8}, pulls={
             "acme/site#7": {"author": "ada", "sha": FIRST, "title": "A better front page for everybody", "fork": "ada/site",
                             "body": TEXT.format(repository=stage.facts["REPOSITORY"])},
@@ -65,9 +63,15 @@ class PullRequest(Scenario):
         del demo["placement"]["mysql"], demo["placement"]["rabbitmq"]
         stage.apply(
             stage.secret("powerdns", {"apiKey": stage.facts["POWERDNS_KEY"]}),
+            stage.secret("github", {"token": "token"}),
+            {"apiVersion": API, "kind": "GitHubOrganization", "metadata": {"name": "acme"}, "spec": {
+                "team": "Operators", "credentialsRef": {"name": "github"}, "interval": "5s",
+                "apiURL": f"http://127.0.0.1:{cls.people_port}"}},
             *[m for m in backends if m["kind"] in ("DNSZone", "LoadBalancer", "MonitoringService")],
             {"apiVersion": API, "kind": "InstanceClass", "metadata": {"name": "sandbox"}, "spec": {
-                **demo, "databases": {"mode": "Persistent"}, "broker": {"mode": "OnMachine"}, "pullRequests": {
+                **demo, "databases": {"mode": "Persistent"}, "broker": {"mode": "OnMachine"},
+                "admins": {"githubOrganizations": ["acme"]},
+                "configuration": {**demo["configuration"], "extraVars": {"DEMO_SHOW": ["COMMON_USER_INFO"]}}, "pullRequests": {
                     "variables": ["DEMO_EXTRA"], "configurationRepositories": [stage.facts["REPOSITORY"]]}}},
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "campus"}},
             stage.secret("github", {"token": "token"}, namespace="campus"),
@@ -85,8 +89,20 @@ class PullRequest(Scenario):
     # --- GitHub, as people and as its operators see it
 
     @classmethod
+    def start_github(cls, name):
+        port = free_port()
+        cls.stage.start(name, ["/usr/bin/python3", ROOT / "tests/support/github_server.py", "--port", port,
+                               "--description", ROOT / ".deps/github/api.github.com.json"])
+        wait_for("GitHub answers", lambda: cls.ask(port), 60)
+        return port
+
+    @classmethod
     def github(cls, **said):
-        request = urllib.request.Request(f"http://127.0.0.1:{cls.github_port}/_test", json.dumps({"set": said}).encode())
+        return cls.ask(cls.github_port, **said)
+
+    @staticmethod
+    def ask(port, **said):
+        request = urllib.request.Request(f"http://127.0.0.1:{port}/_test", json.dumps({"set": said}).encode())
         try:
             with urllib.request.urlopen(request, timeout=10) as reply:
                 return json.load(reply)
@@ -169,6 +185,10 @@ class PullRequest(Scenario):
                          ["pr7-acme-site"], "eve is no member")
         spec = self.site()["spec"]
         self.assertEqual(spec["displayName"], "PR#7: A better front page ... (ada) - ada/work (aaaaaaa)")
+        address, = self.stage.get("appserver", "pr7-acme-site-1", "-n", "campus")["status"]["addresses"]
+        shown = json.loads(self.ssh(address, "cat", "/opt/site/variables.json").stdout)
+        self.assertEqual(shown["COMMON_USER_INFO"], [{"name": "olga", "github": True, "type": "admin"}],
+                         "who belongs to the organization that the class names may log in there, and nobody else")
         self.assertEqual(spec["databases"], {"mode": "Ephemeral"}, "as its text says, not as the class does")
         self.assertEqual(spec["configuration"], {
             "repository": self.stage.facts["REPOSITORY"], "version": "main",

@@ -275,6 +275,11 @@ TEST(RolloutRules, WhatNeverPassesACheckIsNotShown) {
     site.metadata.annotations["ocim.opencraft.com/reconcile-at"] = "2026-11-22T12:01:00Z";
     plan = plan_rollout(site, {checked_as(mute, "True"), old}, wanted("a"), now + 1min);
     EXPECT_EQ(active(plan), (Names{"demo-2", "demo-1"})) << "a person asks for another try";
+    site.status.rollout = plan_rollout(site, {mute, old}, wanted("a"), now + 1min).attempts;
+    site.spec.rollout.attempts = 1;
+    plan = plan_rollout(site, {mute, old}, wanted("a"), now + 2min);
+    EXPECT_EQ(plan.attempts.rejected, Names{"demo-2"}) << "it still gives no proper answer";
+    EXPECT_EQ(plan.fresh, Names{"demo-3"}) << "and what was asked for is a new one";
     EXPECT_EQ(plan_rollout(instance(2), {checked_as(mute, "Unknown"), old}, wanted("a"), now + 24h).attempts.rejected,
               Names{})
         << "what nobody could say is no failure";
