@@ -1,5 +1,7 @@
 #include "loadbalancing/balancer.hpp"
 
+#include "loadbalancing/rendering.hpp"
+
 namespace ocim::loadbalancing {
 
 std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
@@ -28,8 +30,9 @@ Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
             return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
     if (!exists) return true;
     const auto& there = found->second;
-    return there.mark != action.mark || there.text != action.text || there.domains != action.domains || !there.live ||
-           there.readable_by_all;
+    const auto note = certificate_of(action.text.reveal());
+    return (note ? note->file : "") != there.certificate || there.mark != action.mark || there.text != action.text ||
+           there.domains != action.domains || !there.live || there.readable_by_all;
 }
 
 }  // namespace ocim::loadbalancing

@@ -4,6 +4,7 @@
 #include "runtime/kinds.hpp"
 
 #include <compare>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -14,10 +15,10 @@ namespace ocim::loadbalancing {
 
 using runtime::Mark;
 
-/// A fragment, or what is known of its servers, by the name of its file and backend; a host name by itself; or a host
-/// that cannot be looked at now.
+/// A fragment, or what is known of its servers or its traffic, by the name of its file and backend; a host name by
+/// itself; the file of a certificate that is no fragment's, by its name; or a host that cannot be looked at now.
 struct Key {
-    enum class Part { fragment, domain, checks, unknown_host };
+    enum class Part { fragment, domain, checks, unknown_host, certificate, traffic };
     Part part{};
     std::string name;    ///< of an unknown host ""
     std::string host{};  ///< of a load balancer with several, by its name; of one with one ""
@@ -32,6 +33,14 @@ struct Check {
     bool operator==(const Check&) const = default;
 };
 
+/// What a site's visitors did since the process was last reloaded.
+struct Traffic {
+    std::uint64_t requests = 0, failures = 0;  ///< answers, and those of them with a status of 500 and more
+    std::uint64_t bytes_in = 0, bytes_out = 0;
+    std::uint64_t sessions = 0;  ///< at this moment
+    bool operator==(const Traffic&) const = default;
+};
+
 /// What a load balancer holds under a key.
 struct Thing {
     // of a fragment
@@ -39,7 +48,7 @@ struct Thing {
     Secret text;                       ///< the whole file; it may hold a credential
     std::vector<std::string> domains;  ///< that lead to its backend, sorted
     bool live = false;                 ///< what runs is what the files say
-    bool readable_by_all = false;      ///< its file shows the credential to everybody on that host
+    bool readable_by_all = false;      ///< one of its files shows a secret to everybody on that host
     // of a domain
     std::string backend;  ///< where it leads
     // of checks: by server, and `text` is what was in force then. Who is not in it was not checked yet, or nobody
@@ -47,6 +56,11 @@ struct Thing {
     std::map<std::string, Check> checks;
     // of an unknown host
     std::string trouble;  ///< why nothing is known
+    // of traffic
+    Traffic traffic{};
+    // of a fragment, besides
+    std::string certificate{};  ///< SHA-256 of the file that its text speaks of; "" when there is none
+    bool unlisted = false;      ///< the process that runs does not read our list of certificates
     bool operator==(const Thing&) const = default;
 };
 
@@ -63,6 +77,8 @@ struct Action {
     Mark mark;                         ///< of delete: whose fragment may be deleted
     bool adopt = false;                ///< may replace what carries no mark
     std::string host{};                ///< where, on a load balancer with several
+    /// The file of the certificate that `text` speaks of; empty: the one that is there stays.
+    Secret certificate{};
     bool operator==(const Action&) const = default;
 };
 
@@ -76,6 +92,12 @@ inline Key fragment_key(std::string name, std::string host = {}) {
 }
 inline Key checks_key(std::string name, std::string host = {}) {
     return Key{Key::Part::checks, std::move(name), std::move(host)};
+}
+inline Key traffic_key(std::string name, std::string host = {}) {
+    return Key{Key::Part::traffic, std::move(name), std::move(host)};
+}
+inline Key certificate_key(std::string name, std::string host = {}) {
+    return Key{Key::Part::certificate, std::move(name), std::move(host)};
 }
 inline Key domain_key(std::string name, std::string host = {}) {
     return Key{Key::Part::domain, std::move(name), std::move(host)};

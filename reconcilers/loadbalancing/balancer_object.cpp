@@ -56,7 +56,8 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
                                                const runtime::Services& services) {
     if (!balancer.spec.haproxy) return Error{ErrorClass::invalid, "spec.haproxy: a provider is needed"};
     const auto& haproxy = *balancer.spec.haproxy;
-    const HaproxySettings settings{haproxy.directory, haproxy.config_files, haproxy.master_socket};
+    const HaproxySettings settings{haproxy.directory, haproxy.config_files, haproxy.master_socket,
+                                   balancer.metadata.name};
     if (haproxy.hosts.empty()) {
         auto host = host_of(haproxy, "spec.haproxy", inputs, services);
         if (!host) return std::move(host).error();
@@ -69,6 +70,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
         auto host = host_of(given, "spec.haproxy.hosts[" + given.name + "]", inputs, services);
         if (!host) return std::move(host).error();
         auto there = settings;
+        there.name += "/" + given.name;
         if (given.directory) there.directory = *given.directory;
         if (!given.config_files.empty()) there.config_files = given.config_files;
         if (given.master_socket) there.master_socket = *given.master_socket;

@@ -1,5 +1,6 @@
 #include "loadbalancing/change.hpp"
 
+#include "loadbalancing/rendering.hpp"
 #include "loadbalancing/tar.hpp"
 
 #include <algorithm>
@@ -11,6 +12,15 @@ namespace ocim::loadbalancing {
 Leads::Leads(const DomainMap& map) : backend_of(map.leads()) {
     for (const auto& [host, backend] : backend_of) hosts_of[backend].push_back(host);
 }
+
+namespace {
+
+bool has_note(const Version& version, const std::string& fragment) {
+    const auto found = version.fragments.find(fragment);
+    return found != version.fragments.end() && certificate_of(found->second.content);
+}
+
+}  // namespace
 
 Change::Change(const Version& now, const std::vector<Action>& actions, const std::vector<std::size_t>& indexes)
     : domains(now.domains) {
@@ -24,9 +34,15 @@ Change::Change(const Version& now, const std::vector<Action>& actions, const std
         backends.insert(action.fragment);
         if (action.verb == Action::Verb::delete_) {
             deleted.push_back(action.fragment);
+            if (has_note(now, action.fragment)) certificates_gone.insert(action.fragment);
             continue;
         }
         put[action.fragment] = action.text;
+        if (!certificate_of(action.text.reveal())) {
+            if (has_note(now, action.fragment)) certificates_gone.insert(action.fragment);
+        } else if (!action.certificate.empty()) {
+            certificates[action.fragment] = action.certificate;
+        }
         for (const auto& domain : action.domains) {
             if (action.adopt) hosts.insert(domain);
             if (action.adopt || !leads.contains(domain)) leads[domain] = action.fragment;
@@ -40,6 +56,18 @@ Change::Change(const Version& now, const std::vector<Action>& actions, const std
         for (const auto& domain : action.domains)
             if (leads.at(domain) == action.fragment) domains.add(domain, action.fragment);
     }
+    // what comes of it, as far as certificates go
+    Version then;
+    for (const auto& [name, certificate] : now.certificates)
+        if (!certificates_gone.contains(name) && (put.contains(name) || has_note(now, name)))
+            then.certificates[name] = certificate;
+    for (const auto& [name, pem] : certificates) then.certificates[name];
+    for (const auto& [name, certificate] : then.certificates) {
+        const auto text = put.find(name);
+        then.fragments[name].content = text != put.end() ? text->second.reveal() : now.fragments.at(name).content;
+    }
+    then.domains = domains;
+    entries = certificate_entries(then);
 }
 
 Done done(const Action& action, const Leads& before, const Leads& after) {
@@ -48,7 +76,16 @@ Done done(const Action& action, const Leads& before, const Leads& after) {
     if (const auto had = before.hosts_of.find(action.fragment); had != before.hosts_of.end())
         hosts.insert(had->second.begin(), had->second.end());
     std::optional<Thing> fragment;
-    if (action.verb != Action::Verb::delete_) fragment = Thing{action.mark, action.text, {}, true, false, {}, {}, {}};
+    if (action.verb != Action::Verb::delete_) {
+        auto& thing = fragment.emplace();
+        thing.mark = action.mark;
+        thing.text = action.text;
+        thing.live = true;
+        if (const auto note = certificate_of(action.text.reveal())) {
+            thing.certificate = note->file;
+            out.now.emplace_back(certificate_key(action.fragment), std::nullopt);  // it is a fragment's
+        }
+    }
     for (const auto& host : hosts) {
         const auto found = after.backend_of.find(host);
         if (found == after.backend_of.end()) {
@@ -64,12 +101,15 @@ Done done(const Action& action, const Leads& before, const Leads& after) {
     return out;
 }
 
-std::string input_for(const Change& change, const std::optional<RuntimePlan>& plan) {
+std::string input_for(const Change& change, const std::optional<RuntimePlan>& plan, const std::string& directory) {
     std::vector<TarFile> files;
     for (const auto& [name, text] : change.put) files.push_back({"conf.d/" + name + ".cfg", text.reveal(), 0640});
     files.push_back({"domains.map", change.domains.text(), 0640});
+    files.push_back({"certs.list", certificate_list(change.entries, directory), 0640});
+    for (const auto& [name, pem] : change.certificates) files.push_back({"certs/" + name + ".pem", pem.reveal(), 0600});
     std::string names;
     for (const auto& name : change.deleted) names += "conf.d/" + name + ".cfg\n";
+    for (const auto& name : change.certificates_gone) names += "certs/" + name + ".pem\n";
     files.push_back({".delete", std::move(names), 0600});
     if (plan) {
         std::string commands, expected;

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -24,6 +25,10 @@ struct Change {
     std::map<std::string, Secret> put;
     std::vector<std::string> deleted;
     DomainMap domains;
+    std::map<std::string, Secret> certificates;  ///< the files that come, by fragment
+    std::set<std::string> certificates_gone;     ///< those that go
+    /// certificate_entries() of what comes of it.
+    std::map<std::string, std::vector<std::string>> entries;
 
     Change(const Version& now, const std::vector<Action>& actions, const std::vector<std::size_t>& indexes);
 };
@@ -42,6 +47,6 @@ struct RuntimePlan {
 std::optional<RuntimePlan> runtime_plan(const Version& now, const Change& change, const std::string& directory);
 
 /// For write_script's standard input. Without a plan it reloads.
-std::string input_for(const Change& change, const std::optional<RuntimePlan>& plan);
+std::string input_for(const Change& change, const std::optional<RuntimePlan>& plan, const std::string& directory);
 
 }  // namespace ocim::loadbalancing

@@ -20,6 +20,8 @@ std::vector<runtime::Reference> Fragment::needs(const Object& object) {
     std::vector<runtime::Reference> out{{crd::LoadBalancer::kind, "", object.spec.load_balancer_ref.name}};
     if (const auto& ref = object.spec.basic_auth_secret_ref)
         out.push_back({api::secret_kind, object.metadata.namespace_, ref->name});
+    if (const auto& ref = object.spec.certificate_secret_ref)  // without it the site stays as it is otherwise
+        out.push_back({api::secret_kind, object.metadata.namespace_, ref->name, true});
     return out;
 }
 

@@ -1,6 +1,7 @@
 #include "loadbalancing/haproxy.hpp"
 
 #include "base/utf8.hpp"
+#include "loadbalancing/certificate_metrics.hpp"
 #include "loadbalancing/change.hpp"
 #include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/rendering.hpp"
@@ -18,6 +19,7 @@ constexpr Duration probe_limit{5'000};
 constexpr Duration write_limit{60'000};      // 20 s for the lock, 15 s for the reload, the rest for haproxy -c
 constexpr Duration write_limit_of_each{20};  // 10 ms for the reload, as much for the check
 constexpr std::size_t message_bytes_max = 500;
+constexpr Duration traffic_interval{60'000};
 
 using Indexes = std::vector<std::size_t>;
 
@@ -48,19 +50,33 @@ Error failure(const net::CommandResult& result, const HaproxySettings& settings)
                  "the load balancer's host: exit " + std::to_string(result.exit_code) + ": " + said};
 }
 
+/// Thousands of fragments take longer to read than the loop may be held.
+Result<Version> understood(const std::string& said, const std::string& directory) {
+    auto out = Version::observed(said);
+    if (out && out->list != certificate_list(certificate_entries(*out), directory)) out->loaded.clear();
+    return out;
+}
+
 class Haproxy final : public System {
 public:
-    Haproxy(std::unique_ptr<Host> host, BlockingPool& blocking, HaproxySettings settings)
-        : host_(std::move(host)), blocking_(blocking), settings_(std::move(settings)) {}
+    Haproxy(std::unique_ptr<Host> host, const runtime::Services& services, HaproxySettings settings)
+        : host_(std::move(host)),
+          blocking_(services.blocking),
+          clock_(services.clock),
+          settings_(std::move(settings)),
+          ends_(services.metrics, services.installation, settings_.name) {}
 
     awaitable<Result<Snapshot>> observe() override {
         std::vector<std::string> command{
             "/bin/sh", "-c", observe_script, "ocim", settings_.directory, settings_.master_socket, read_script};
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
-        // thousands of fragments take longer to read than the loop may be held
-        auto work = [said = std::move(result.output)] { return Version::observed(said); };
-        CO_TRY(const auto version, co_await blocking_.call(std::move(work)));
+        auto work = [said = std::move(result.output), directory = settings_.directory] {
+            return understood(said, directory);
+        };
+        CO_TRY(auto version, co_await blocking_.call(std::move(work)));
+        ends_.show(version);
+        tell_seldom(version);
         co_return version.snapshot();
     }
 
@@ -105,6 +121,16 @@ public:
     }
 
 private:
+    /// Numbers that always change are new once a minute, however often it is looked: each is a write of a status.
+    void tell_seldom(Version& version) {
+        const auto now = clock_.now();
+        if (told_at_ && now - *told_at_ < traffic_interval) {
+            version.traffic = traffic_;
+            return;
+        }
+        traffic_ = version.traffic;
+        told_at_ = now;
+    }
     struct Batch {
         const std::vector<Action>& actions;
         Results& results;
@@ -136,8 +162,9 @@ private:
         std::vector<std::string> command{"/bin/sh", "-c", read_script, "ocim", settings_.directory};
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
-        // thousands of fragments take longer to read than the loop may be held
-        auto work = [said = std::move(result.output)] { return Version::observed(said); };
+        auto work = [said = std::move(result.output), directory = settings_.directory] {
+            return understood(said, directory);
+        };
         co_return co_await blocking_.call(std::move(work));
     }
 
@@ -145,7 +172,7 @@ private:
         std::vector<std::string> command{"/bin/sh",           "-c",           write_script,           "ocim", mode,
                                          settings_.directory, batch.now.name, settings_.master_socket};
         command.insert(command.end(), settings_.config_files.begin(), settings_.config_files.end());
-        auto input = input_for(change, runtime_plan(batch.now, change, settings_.directory));
+        auto input = input_for(change, runtime_plan(batch.now, change, settings_.directory), settings_.directory);
         const auto limit = write_limit + write_limit_of_each * (batch.now.fragments.size() + change.put.size());
         co_return co_await host_->run(std::move(command), std::move(input), limit);
     }
@@ -243,14 +270,18 @@ private:
 
     std::unique_ptr<Host> host_;
     BlockingPool& blocking_;
+    Clock& clock_;
     HaproxySettings settings_;
+    std::map<std::string, Traffic> traffic_;  ///< as it was told last
+    std::optional<Instant> told_at_;
+    CertificateMetrics ends_;
 };
 
 }  // namespace
 
 std::unique_ptr<System> open_haproxy(std::unique_ptr<Host> host, const runtime::Services& services,
                                      HaproxySettings settings) {
-    return std::make_unique<Haproxy>(std::move(host), services.blocking, std::move(settings));
+    return std::make_unique<Haproxy>(std::move(host), services, std::move(settings));
 }
 
 }  // namespace ocim::loadbalancing

@@ -13,6 +13,7 @@ struct HaproxySettings {
     std::string directory;                  ///< ours; README.md shows what is in it
     std::vector<std::string> config_files;  ///< what HAProxy is started with, except ours
     std::string master_socket;
+    std::string name{};  ///< what metrics call it: the LoadBalancer's name, and the host's if there are several
 };
 
 /// Fragments in an HAProxy that runs in master-worker mode on `host`.

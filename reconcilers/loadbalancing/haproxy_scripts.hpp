@@ -16,16 +16,20 @@ enum ScriptExit : int {
 };
 
 /// DIRECTORY -> a line "@stale" if what HAProxy loads is not what the fragments say, or may be read by all; a line ".";
-/// and a tar stream of the version in force (its path is its name) and of the file "loaded", or nothing when there is
-/// no version yet.
+/// and a tar stream of
+/// "@certificate FILE SHA256" and "@exposed FILE" (others may read it) for each file of certs; a line "."; and a tar
+/// stream of the version in force (its path is its name) and of the file "loaded", or nothing when there is no version
+/// yet.
 extern const char* const read_script;
 
 /// DIRECTORY SOCKET -> 0 when the directory can be written, the programs are there and the master answers.
 extern const char* const probe_script;
 
 /// DIRECTORY SOCKET READ_SCRIPT -> "backend,server,status,weight,check,code" a line for each server of the worker that
-/// was started last (columns of HAProxy's "show stat"; none when the master does not answer), and then what read_script
-/// prints: one command, because each costs a session where the host is another one.
+/// was started last, "backend,BACKEND,sessions,bytes in,bytes out,1xx,2xx,3xx,4xx,5xx" a line for each backend (columns
+/// of HAProxy's "show stat"; none when the master does not answer), and then what read_script
+/// prints, and a line "@unlisted" if that worker is known not to read our list of certificates: one command, because
+/// each costs a session where the host is another one.
 extern const char* const observe_script;
 
 /// check|apply DIRECTORY EXPECTED SOCKET FILE...
@@ -33,7 +37,9 @@ extern const char* const observe_script;
 /// ".delete" with the paths that go, one a line. Makes the next version, checks it together with FILEs, and, for
 /// apply, puts it in force in one step. Then the process follows: by the commands of a file ".runtime", if there is
 /// one and the worker is then found to be as ".expected" says ("server BACKEND/SERVER ADDRESS PORT WEIGHT",
-/// "gone BACKEND/SERVER", "map HOST BACKEND", "unmapped HOST"); else by a reload, until a new worker has taken it.
+/// "gone BACKEND/SERVER", "map HOST BACKEND", "unmapped HOST", "certificate FILE SHA1", "listed FILE HOST...",
+/// "unlisted FILE"); a line "<FILE" of the commands stands for what is in that file of the version. Else by a reload,
+/// until a new worker has taken it.
 extern const char* const write_script;
 
 }  // namespace ocim::loadbalancing

@@ -59,8 +59,43 @@ std::optional<std::string> unknown(const std::string& host, const Snapshot& seen
     return found->second.trouble;
 }
 
-OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object, const Surroundings& around,
-                const Rendered& rendered, const std::string& installation, const Snapshot& seen) {
+JudgedCertificate certificate_of_secret(const crd::LoadBalancerFragment& object, const Inputs& inputs,
+                                        const Rendered& rendered) {
+    const auto& ref = *object.spec.certificate_secret_ref;
+    const auto& namespace_ = object.metadata.namespace_;
+    if (!inputs.find(api::secret_kind, namespace_, ref.name))
+        return {{}, {}, "SecretNotFound", "there is no Secret " + ref.name};
+    const auto chain = inputs.secret(namespace_, ref.name, ref.certificate_key);
+    const auto key = inputs.secret(namespace_, ref.name, ref.private_key_key);
+    if (!chain || !key)
+        return {
+            {},
+            {},
+            "SecretIncomplete",
+            "the Secret " + ref.name + " has no key \"" + (chain ? ref.private_key_key : ref.certificate_key) + "\""};
+    auto out = judge_certificate(*chain, *key, rendered.domains, inputs.now);
+    if (!out.note) out.message = "the Secret " + ref.name + ": " + out.message;
+    return out;
+}
+
+/// What a fragment is to be on every host.
+struct Wanted {
+    const Surroundings& around;
+    const Rendered& rendered;
+    std::optional<JudgedCertificate> certificate{};
+};
+
+/// A certificate that is in force stays when there is no better one, as long as it is what was put there.
+std::optional<CertificateNote> kept(const Thing* there) {
+    if (!there) return std::nullopt;
+    auto note = certificate_of(there->text.reveal());
+    if (note && note->file != there->certificate) note.reset();
+    return note;
+}
+
+OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object, const Wanted& wanted,
+                const std::string& installation, const Snapshot& seen) {
+    const auto& [around, rendered, certificate] = wanted;
     OnHost out{host, unknown(host, seen)};
     if (out.unknown) return out;
     const auto found = seen.find(fragment_key(around.name, host));
@@ -87,15 +122,28 @@ OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object
                                   "adoptionPolicy: Adopt"};
         return out;
     }
+    std::optional<CertificateNote> note;
+    Secret pem;
+    if (certificate) {
+        note = certificate->note ? certificate->note : kept(exists ? &found->second : nullptr);
+        pem = certificate->pem;
+    }
+    if (note && !adopt && seen.contains(certificate_key(around.name, host))) {
+        out.blocked = Verdict{State::stalled, "NotOwned",
+                              on(host) + "the file " + around.name +
+                                  ".pem of certs is not ours; remove it, or set adoptionPolicy: Adopt"};
+        return out;
+    }
     Action action{exists ? Action::Verb::update : Action::Verb::create,
                   around.name,
-                  rendered.text,
+                  Secret(with_certificate(rendered.text.reveal(), note)),
                   rendered.domains,
                   around.mark,
                   foreign || other,
-                  host};
-    const auto wanted = still_wanted(action, seen);
-    if (!wanted || *wanted) out.action = std::move(action);
+                  host,
+                  std::move(pem)};
+    const auto differs = still_wanted(action, seen);
+    if (!differs || *differs) out.action = std::move(action);
     return out;
 }
 
@@ -113,8 +161,12 @@ Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, c
         return out;
     }
     Judgement out{std::nullopt, around->name};
+    Wanted wanted{*around, *rendered};
+    if (object.spec.certificate_secret_ref) wanted.certificate = certificate_of_secret(object, inputs, *rendered);
+    if (wanted.certificate && !wanted.certificate->note)
+        out.certificate_refused = {wanted.certificate->reason, wanted.certificate->message};
     for (const auto& host : hosts_of(*balancer))
-        out.hosts.push_back(judge_on(host, object, *around, *rendered, inputs.installation, seen));
+        out.hosts.push_back(judge_on(host, object, wanted, inputs.installation, seen));
     return out;
 }
 

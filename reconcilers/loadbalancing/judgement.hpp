@@ -24,6 +24,11 @@ struct Judgement {
     std::optional<runtime::Verdict> blocked;  ///< everywhere
     std::string name{};                       ///< of the fragment; "" when it cannot be told
     std::vector<OnHost> hosts{};
+    /// Why the certificate of the Secret does not go live. One that is in force stays.
+    struct Refused {
+        std::string reason, message;
+    };
+    std::optional<Refused> certificate_refused{};
 };
 
 Judgement judge(const crd::LoadBalancerFragment& object, const runtime::Inputs& inputs, const Snapshot& seen);

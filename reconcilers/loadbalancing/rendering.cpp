@@ -319,6 +319,20 @@ std::string with_mark(std::string_view text, const runtime::Mark& mark) {
            std::string(end == std::string_view::npos ? "\n" : text.substr(end));
 }
 
+std::optional<CertificateNote> certificate_of(std::string_view text) {
+    const auto first = text.find('\n');
+    if (first == std::string_view::npos || !text.starts_with(mark_prefix)) return std::nullopt;
+    text.remove_prefix(first + 1);
+    return CertificateNote::parse(text.substr(0, text.find('\n')));
+}
+
+std::string with_certificate(std::string_view text, const std::optional<CertificateNote>& note) {
+    const auto first = std::min(text.find('\n'), text.size());
+    auto rest = text.substr(std::min(first + 1, text.size()));
+    if (certificate_of(text)) rest.remove_prefix(std::min(rest.find('\n') + 1, rest.size()));
+    return std::string(text.substr(0, first)) + "\n" + (note ? note->line() + "\n" : "") + std::string(rest);
+}
+
 std::vector<RenderedServer> servers_of(std::string_view text) {
     std::vector<RenderedServer> out;
     while (!text.empty()) {

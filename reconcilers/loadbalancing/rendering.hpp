@@ -3,6 +3,7 @@
 #include "api/status.hpp"
 #include "base/result.hpp"
 #include "base/secret.hpp"
+#include "loadbalancing/certificate.hpp"
 #include "runtime/mark.hpp"
 
 #include "crd/loadbalancerfragments.hpp"
@@ -54,6 +55,10 @@ Result<Rendered> render(const crd::LoadBalancerFragment::Spec& spec, const Surro
 std::optional<runtime::Mark> mark_of(std::string_view text);
 /// The same text with another mark.
 std::string with_mark(std::string_view text, const runtime::Mark& mark);
+/// What the line after that says of a certificate.
+std::optional<CertificateNote> certificate_of(std::string_view text);
+/// The same text with another such line, or with none.
+std::string with_certificate(std::string_view text, const std::optional<CertificateNote>& note);
 struct RenderedServer {
     std::string name;
     bool standby = false;

@@ -39,11 +39,12 @@ ServerLine server_line(std::string_view words) {
 Parts parts_of(std::string_view text) {
     Parts out;
     const bool marked = mark_of(text).has_value();
-    for (bool first = true; !text.empty(); first = false) {
+    for (std::size_t number = 0; !text.empty(); ++number) {
         const auto end = std::min(text.find('\n'), text.size());
         auto line = text.substr(0, end);
         text.remove_prefix(std::min(end + 1, text.size()));
-        if (first && marked) continue;  // a remark: HAProxy need not hear of it
+        // remarks: HAProxy need not hear of them
+        if (marked && (number == 0 || (number == 1 && CertificateNote::parse(line)))) continue;
         if (!line.starts_with(server_word)) {
             out.lines.push_back(line);
             continue;
@@ -101,6 +102,30 @@ public:
         }
         return true;
     }
+    bool certificates(const Version& before, const Change& change, const std::string& directory) {
+        const auto were = certificate_entries(before);
+        const auto list = directory + "/current/certs.list";
+        for (const auto& [name, hosts] : change.entries) {
+            const auto found = were.find(name);
+            if (found != were.end() && found->second != hosts) return false;  // it would be away for a moment
+            const auto text = change.put.find(name);
+            if (text == change.put.end() || !change.certificates.contains(name)) {
+                if (found == were.end()) return false;
+                continue;
+            }
+            const auto note = certificate_of(text->second.reveal());
+            if (found != were.end() && note && note->file == before.certificates.at(name).hash) continue;
+            serve(name, note, found == were.end(), hosts, directory);
+        }
+        for (const auto& [name, hosts] : were) {
+            if (change.entries.contains(name)) continue;
+            const auto path = certificate_path(directory, name);
+            last_.push_back("del ssl crt-list " + list + " " + path);
+            last_.push_back("del ssl cert " + path);
+            expected_.push_back("unlisted " + path);
+        }
+        return true;
+    }
     RuntimePlan plan() && {
         RuntimePlan out{std::move(first_), std::move(expected_)};
         std::ranges::move(then_, std::back_inserter(out.commands));
@@ -112,6 +137,23 @@ private:
     void expect(const std::string& id, const ServerLine& line) {
         const auto [address, port] = address_and_port(line.address);
         expected_.push_back("server " + id + " " + address + " " + port + " " + line.weight());
+    }
+    void serve(const std::string& name, const std::optional<CertificateNote>& note, bool fresh,
+               const std::vector<std::string>& hosts, const std::string& directory) {
+        const auto path = certificate_path(directory, name);
+        if (fresh) first_.push_back("new ssl cert " + path);
+        first_.push_back("set ssl cert " + path + " <<");
+        first_.push_back("<certs/" + name + ".pem");  // the host reads it from the file: a plan holds no key
+        first_.push_back("");
+        first_.push_back("commit ssl cert " + path);
+        expected_.push_back("certificate " + path + " " + (note ? note->short_print : "unknown"));
+        if (!fresh) return;
+        std::string entry = path;
+        for (const auto& host : hosts) entry += " " + host;
+        first_.push_back("add ssl crt-list " + directory + "/current/certs.list <<");
+        first_.push_back(entry);
+        first_.push_back("");
+        expected_.push_back("listed " + entry);
     }
     bool add(const std::string& id, const ServerLine& line) {
         if (line.rest.find(cookie_word) != std::string::npos) return false;
@@ -155,6 +197,7 @@ std::optional<RuntimePlan> runtime_plan(const Version& now, const Change& change
     for (const auto& name : change.deleted)
         if (const auto found = now.fragments.find(name); found != now.fragments.end())
             planning.gone(name, found->second.content);
+    if (!planning.certificates(now, change, directory)) return std::nullopt;
     if (!planning.domains(now.domains, change.domains, directory + "/current/domains.map")) return std::nullopt;
     return std::move(planning).plan();
 }

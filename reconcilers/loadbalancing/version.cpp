@@ -5,6 +5,8 @@
 #include "loadbalancing/tar.hpp"
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 #include <optional>
 #include <utility>
 
@@ -15,6 +17,7 @@ namespace {
 constexpr std::string_view extension = ".cfg";
 constexpr std::string_view folder = "conf.d/";
 constexpr std::string_view blank = " \t\r";
+constexpr std::string_view certificates_folder = "certs/", certificate_extension = ".pem";
 constexpr std::size_t message_bytes_max = 500;
 
 /// The next line of `text`, without its end.
@@ -32,14 +35,31 @@ std::string_view take_word(std::string_view& line) {
     return word;
 }
 
-/// "x" of "…/conf.d/x.cfg"; nothing for what HAProxy would not load.
-std::optional<std::string> fragment_of(std::string_view path) {
-    const auto at = path.rfind(folder);
-    if (at == std::string_view::npos || !path.ends_with(extension)) return std::nullopt;
-    const auto name = path.substr(at + folder.size());
-    if (name.starts_with('.') || name.find('/') != std::string_view::npos || name.size() == extension.size())
+/// "x" of "…/FOLDER/x.EXTENSION"; nothing for what HAProxy would not load.
+std::optional<std::string> name_in(std::string_view path, std::string_view of, std::string_view ending) {
+    const auto at = path.rfind(of);
+    if (at == std::string_view::npos || !path.ends_with(ending)) return std::nullopt;
+    const auto name = path.substr(at + of.size());
+    if (name.starts_with('.') || name.find('/') != std::string_view::npos || name.size() <= ending.size())
         return std::nullopt;
-    return std::string(name.substr(0, name.size() - extension.size()));
+    return std::string(name.substr(0, name.size() - ending.size()));
+}
+std::optional<std::string> fragment_of(std::string_view path) { return name_in(path, folder, extension); }
+
+/// What read_script says before the stream.
+void read_remarks(std::string_view text, Version& version) {
+    while (!text.empty()) {
+        auto line = take_line(text);
+        if (!line.starts_with('@')) continue;
+        const auto what = take_word(line);
+        if (what == "@stale") version.loaded.clear();
+        if (what == "@unlisted") version.unlisted = true;
+        const auto name = name_in(std::string(certificates_folder).append(take_word(line)), certificates_folder,
+                                  certificate_extension);
+        if (!name) continue;
+        if (what == "@certificate") version.certificates[*name].hash = take_word(line);
+        if (what == "@exposed") version.certificates[*name].readable_by_others = true;
+    }
 }
 
 }  // namespace
@@ -102,6 +122,8 @@ Result<Version> Version::read(std::string_view tar) {
         out.name = file.path.substr(0, file.path.find('/'));
         if (file.path == out.name + "/domains.map")
             map = std::move(file.content);
+        else if (file.path == out.name + "/certs.list")
+            out.list = std::move(file.content);
         else if (auto name = fragment_of(file.path))
             out.fragments[*std::move(name)] = {std::move(file.content), (file.mode & 07U) != 0};
     }
@@ -119,7 +141,8 @@ Result<Version> Version::observed(std::string_view text) {
     if (!out) return out;
     const auto lines = text.substr(0, none ? 0 : at + 1);
     out->checks = read_checks(lines, *out);
-    if (lines.starts_with("@stale\n") || lines.find("\n@stale\n") != std::string_view::npos) out->loaded.clear();
+    out->traffic = read_traffic(lines, *out);
+    read_remarks(lines, *out);
     return out;
 }
 
@@ -157,6 +180,34 @@ std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view
     return out;
 }
 
+std::map<std::string, Traffic> read_traffic(std::string_view text, const Version& version) {
+    std::map<std::string, Traffic> out;
+    while (!text.empty()) {
+        auto line = take_line(text);
+        std::array<std::string_view, 10> field{};  // name, "BACKEND", sessions, bytes in and out, answers by status
+        for (auto& one : field) {
+            const auto end = std::min(line.find(','), line.size());
+            one = line.substr(0, end);
+            line.remove_prefix(std::min(end + 1, line.size()));
+        }
+        if (field[1] != "BACKEND") continue;
+        const auto fragment = version.fragments.find(std::string(field[0]));
+        if (fragment == version.fragments.end() || !mark_of(fragment->second.content)) continue;
+        const auto number = [&field](std::size_t index) {
+            std::uint64_t value = 0;
+            std::from_chars(field[index].data(), field[index].data() + field[index].size(), value);
+            return value;
+        };
+        Traffic& traffic = out[fragment->first];
+        traffic.sessions = number(2);
+        traffic.bytes_in = number(3);
+        traffic.bytes_out = number(4);
+        for (std::size_t index = 5; index < field.size(); ++index) traffic.requests += number(index);
+        traffic.failures = number(9);
+    }
+    return out;
+}
+
 Snapshot Version::snapshot() const {
     Snapshot out;
     for (const auto& [name, file] : fragments) {
@@ -166,11 +217,23 @@ Snapshot Version::snapshot() const {
         // of a stranger's file neither is ours to judge
         thing.live = !thing.mark || loaded == this->name;
         thing.readable_by_all = thing.mark && file.readable_by_all;
+        const auto note = certificate_of(file.content);
+        if (const auto found = certificates.find(name); thing.mark && note && found != certificates.end()) {
+            thing.certificate = found->second.hash;
+            thing.readable_by_all = thing.readable_by_all || found->second.readable_by_others;
+            thing.unlisted = unlisted;
+        }
         if (const auto found = checks.find(name); found != checks.end()) {
             auto& known = out[checks_key(name)];
             known.text = thing.text;
             known.checks = found->second;
         }
+    }
+    for (const auto& [name, one] : traffic)
+        if (fragments.contains(name)) out[traffic_key(name)].traffic = one;
+    for (const auto& [name, file] : certificates) {
+        const auto found = fragments.find(name);
+        if (found == fragments.end() || !certificate_of(found->second.content)) out[certificate_key(name)];
     }
     for (const auto& [host, backend] : domains.leads()) {
         out[domain_key(host)].backend = backend;
@@ -180,11 +243,43 @@ Snapshot Version::snapshot() const {
     return out;
 }
 
+std::string certificate_path(const std::string& directory, const std::string& name) {
+    return directory + "/current/" + std::string(certificates_folder) + name + std::string(certificate_extension);
+}
+
+std::map<std::string, std::vector<std::string>> certificate_entries(const Version& version) {
+    std::map<std::string, std::vector<std::string>> out;
+    for (const auto& [name, file] : version.fragments)
+        if (version.certificates.contains(name) && certificate_of(file.content)) out[name];
+    for (const auto& [host, backend] : version.domains.leads())
+        if (const auto found = out.find(backend); found != out.end()) found->second.push_back(host);
+    std::erase_if(out, [](const auto& entry) { return entry.second.empty(); });
+    return out;
+}
+
+std::string certificate_list(const std::map<std::string, std::vector<std::string>>& entries,
+                             const std::string& directory) {
+    std::string out;
+    for (const auto& [name, hosts] : entries) {
+        out += certificate_path(directory, name);
+        for (const auto& host : hosts) out += " " + host;
+        out += "\n";
+    }
+    return out;
+}
+
 std::map<std::string, std::string> blamed(std::string_view messages) {
     std::map<std::string, std::string> out;
     while (!messages.empty()) {
         const auto line = take_line(messages);
         if (!line.starts_with("[ALERT]")) continue;
+        // [ALERT] (pid) : config : parsing [/…/check.cfg:4] : … '/…/certs/x.pem'
+        if (const auto at = line.rfind(certificates_folder); at != std::string_view::npos) {
+            const auto file = line.substr(at, line.find('\'', at) - at);
+            if (const auto name = name_in(file, certificates_folder, certificate_extension))
+                out.try_emplace(*name,
+                                "its certificate: " + one_line(line.substr(line.rfind(" : ") + 3), message_bytes_max));
+        }
         // [ALERT] (pid) : config : parsing [/…/conf.d/x.cfg:3] : why
         const auto open = line.find('[', 1), close = line.find(']', open);
         if (open == std::string_view::npos || close == std::string_view::npos) continue;

@@ -44,6 +44,14 @@ struct Version {
     std::map<std::string, File> fragments;
     DomainMap domains;
     std::map<std::string, std::map<std::string, Check>> checks;  ///< by fragment and server
+    std::map<std::string, Traffic> traffic;                      ///< by fragment
+    struct Certificate {
+        std::string hash;
+        bool readable_by_others = false;
+    };
+    std::map<std::string, Certificate> certificates;  ///< by fragment; only the host knows what is in the files
+    std::string list;                                 ///< certs.list
+    bool unlisted = false;                            ///< the process that runs does not read that list
 
     /// From the stream that is the last part of what read_script prints. Error: transient, when it cannot be read.
     static Result<Version> read(std::string_view tar);
@@ -55,6 +63,17 @@ struct Version {
 /// From the first part of what observe_script printed. Standby servers count by that, so that what is said of the
 /// former version is not taken for the next one's.
 std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view text, const Version& version);
+
+/// From the same lines: those of whole backends.
+std::map<std::string, Traffic> read_traffic(std::string_view text, const Version& version);
+
+/// Which certificates HAProxy is to read, and the host names that each may answer for: whatever else one says it is
+/// good for, nobody else's visitors get it.
+std::map<std::string, std::vector<std::string>> certificate_entries(const Version& version);
+/// certs.list: "FILE NAME..." a line.
+std::string certificate_list(const std::map<std::string, std::vector<std::string>>& entries,
+                             const std::string& directory);
+std::string certificate_path(const std::string& directory, const std::string& name);
 
 /// Which fragments HAProxy's messages find fault with, and what it said of each, without credentials.
 std::map<std::string, std::string> blamed(std::string_view messages);

@@ -41,6 +41,11 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
 
     if (const auto mark = mark_of(text))
         fuzz::expect(mark_of(with_mark(text, *mark)) == mark, "a mark that is written is read", std::string(text));
+    if (const auto note = CertificateNote::parse(text)) {
+        const auto written = with_certificate("# ocim i=a o=b/c u=d\nbackend x\n", note);
+        fuzz::expect(certificate_of(written) == note, "a certificate that is written is read", written);
+        fuzz::expect(!certificate_of(with_certificate(written, std::nullopt)), "and taken out", written);
+    }
     (void)servers_of(text);
     (void)hash_of(text, {"a.example.org"});
     (void)redacted(std::string(text));

@@ -2,6 +2,8 @@
 
 #include "support/service.hpp"
 
+#include <stdexcept>
+
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,18 +14,31 @@ namespace ocim::test {
 /// origins that answer with their number, the host they were asked for and the Authorization header they got.
 class HaproxyService {
 public:
-    explicit HaproxyService(const std::string& more_configuration = {}) {
+    enum class Tls { none, by_our_list };
+    explicit HaproxyService(const std::string& more_configuration = {}, Tls tls = Tls::none) {
+        std::string secure;
+        if (tls == Tls::by_our_list) {
+            const auto made = run_program(
+                {"openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                 "-keyout", files_.file("default.pem"), "-out", files_.file("default.crt"), "-subj", "/CN=default"});
+            if (made.exit_code != 0) throw std::runtime_error("openssl: " + made.output);
+            write_file(files_.file("default.pem"),
+                       read_file(files_.file("default.pem")) + read_file(files_.file("default.crt")));
+            secure = "  bind 127.0.0.1:" + std::to_string(tls_port) + " ssl crt " + files_.file("default.pem") +
+                     " crt-list " + directory() + "/current/certs.list\n";
+        }
         write_file(base_config(),
                    "global\n  hard-stop-after 10s\ndefaults\n  mode http\n  timeout connect 5s\n"
                    "  timeout client 30s\n  timeout server 30s\n"
                    "frontend sites\n  option idle-close-on-response\n  bind 127.0.0.1:" +
-                       std::to_string(port) + "\n  use_backend %[req.hdr(host),field(1,:),lower,map_str(" +
-                       directory() +
+                       std::to_string(port) + "\n" + secure +
+                       "  use_backend %[req.hdr(host),field(1,:),lower,map_str(" + directory() +
                        "/current/domains.map)]\n  default_backend unknown\n"
                        "backend unknown\n  http-request return status 404\n" +
                        more_configuration);
         std::filesystem::create_directories(directory() + "/v0/conf.d");
         write_file(directory() + "/v0/domains.map", "");
+        write_file(directory() + "/v0/certs.list", "");
         write_file(directory() + "/v0/haproxy.cfg", "");
         std::filesystem::create_symlink("v0", directory() + "/current");
         origins_.emplace(Service::Settings{
@@ -55,6 +70,21 @@ public:
         command.push_back("http://127.0.0.1:" + std::to_string(port) + "/");
         return run_program(command).output;
     }
+    /// The same by TLS, whoever it says it is.
+    std::string get_secure(const std::string& host) const {
+        return run_program({"curl", "-sSk", "-m", "20", "-w", " %{http_code}", "--connect-to",
+                            host + ":443:127.0.0.1:" + std::to_string(tls_port), "https://" + host + "/"})
+            .output;
+    }
+    /// The SHA-256 of the certificate that a browser is shown for a host: lower-case digits.
+    std::string shown_to(const std::string& host) const {
+        const auto said =
+            run_program({"sh", "-c",
+                         "openssl s_client -connect \"$1\" -servername \"$2\" </dev/null 2>/dev/null | "
+                         "openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f | tr -d '\\n'",
+                         "sh", "127.0.0.1:" + std::to_string(tls_port), host});
+        return said.output;
+    }
     /// How often the master has reloaded; -1 when it does not answer.
     int reloads() const {
         const auto said = run_program({"socat", "-t", "5", "-", "UNIX-CONNECT:" + master_socket()}, "show proc\n");
@@ -62,7 +92,7 @@ public:
         return at == std::string::npos ? -1 : std::atoi(said.output.c_str() + at + 6);
     }
 
-    const std::uint16_t port = free_port();
+    const std::uint16_t port = free_port(), tls_port = free_port();
     const std::vector<std::uint16_t> origin_ports{free_port(), free_port()};
 
 private:

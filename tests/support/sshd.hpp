@@ -46,6 +46,11 @@ public:
 
     /// Who logs in from now on; sessions that there are go on.
     void admit_user() const { write_file(directory_.file("authorized_keys"), read_file(directory_.file("user.pub"))); }
+    /// Another key for the user; whoever has the former one is let in until admit_user().
+    void new_user_key() {
+        for (const auto* name : {"user", "user.pub"}) std::filesystem::remove(directory_.file(name));
+        make_key("user");
+    }
     void admit_nobody() const { write_file(directory_.file("authorized_keys"), ""); }
 
     /// Ends every connection as if the network had; new ones are welcome.

@@ -97,6 +97,20 @@ TEST_P(RealHaproxy, AServerOnStandbyIsCheckedAndGetsNoVisitors) {
     for (int n = 0; n < 10; ++n) EXPECT_EQ(server.get("site1.example.org").substr(0, 8), "origin 1");
 }
 
+TEST_P(RealHaproxy, TrafficIsCounted) {
+    const auto object = fragment(1);
+    visitor.must(visitor.wanted(object));
+    for (int n = 0; n < 3; ++n) EXPECT_TRUE(server.get("site1.example.org").ends_with(" 200"));
+    const auto counted = open();  // numbers are told once a minute by each
+    const auto seen = loop.run(counted->observe());
+    ASSERT_TRUE(seen) << seen.error().message;
+    const auto said = Fragment::report(object, inputs(), *seen);
+    ASSERT_TRUE(said.status.traffic);
+    EXPECT_EQ(said.status.traffic->requests, 3);
+    EXPECT_EQ(said.status.traffic->failures, 0);
+    EXPECT_GT(said.status.traffic->bytes_out, 3 * 20);
+}
+
 TEST_P(RealHaproxy, EveryShapeOfFragmentIsTaken) {
     std::vector<crd::LoadBalancerFragment> objects;
     for (int n = 0; n < 5; ++n) objects.push_back(fragment(n));

@@ -71,7 +71,7 @@ protected:
     }
     static constexpr auto well = "True Applied east=InForce west=InForce";
     static constexpr auto half = "False HostUnreachable east=InForce west=Unknown";
-    static constexpr std::chrono::seconds limit{100};
+    static constexpr std::chrono::seconds limit{200};
 
     HostOfTest east, west;
     ocim::test::RealLoop loop;
@@ -105,6 +105,20 @@ TEST_F(SeveralHosts, HoldTheSameAndEachIsPutRightByItself) {
     EXPECT_TRUE(running.until([&] { return stands("one") == "gone"; }, limit));
     EXPECT_FALSE(std::filesystem::exists(east.file("one")));
     EXPECT_FALSE(std::filesystem::exists(west.file("one")));
+}
+
+TEST_F(SeveralHosts, AKeyIsRotatedWithoutARestart) {
+    running.start();
+    put("one");
+    ASSERT_TRUE(becomes("one", well)) << stands("one");
+    west.sshd.new_user_key();
+    west.sshd.admit_user();
+    west.sshd.drop_connections();
+    put("one", 1);
+    ASSERT_TRUE(becomes("one", half)) << stands("one") << ": the former key is refused";
+    running.put_secret("ocim-system", "key-west", "ssh-privatekey", runtime::base64(west.sshd.user_key()));
+    ASSERT_TRUE(becomes("one", well)) << stands("one") << ": the new one is used, and nothing was started anew";
+    EXPECT_EQ(read_file(west.file("one")), read_file(east.file("one")));
 }
 
 TEST_F(SeveralHosts, OneThatIsDownHoldsNoOtherUp) {

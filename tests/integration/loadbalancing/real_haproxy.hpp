@@ -32,7 +32,8 @@ inline api::Json secret(const std::string& namespace_, const std::string& name,
 template <class Base>
 class RealHaproxyOf : public Base {
 protected:
-    explicit RealHaproxyOf(Way chosen) : way(chosen) {}
+    explicit RealHaproxyOf(Way chosen, ocim::test::HaproxyService::Tls tls = ocim::test::HaproxyService::Tls::none)
+        : way(chosen), server({}, tls) {}
 
     crd::LoadBalancer balancer() {
         crd::LoadBalancer out;

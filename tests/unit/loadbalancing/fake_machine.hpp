@@ -22,6 +22,8 @@ struct Machine {
     std::set<std::string> faulty;  ///< texts that the check refuses, naming the file
     std::set<std::string> needed;  ///< files whose absence the check refuses, naming none of ours
     std::set<std::string> down;    ///< servers that fail their checks
+    int requests = 0;              ///< of each site
+    bool unlisted = false;         ///< the process does not read our list of certificates
     bool reload_fails = false;
     std::string said = "HAProxy did not take it";  ///< why a reload fails
     int calls = 0, checks = 0, reloads = 0;
@@ -48,10 +50,17 @@ private:
     net::CommandResult read() const {
         if (version == 0) return {0, ".\n", ""};
         std::vector<TarFile> out;
+        std::string remarks;
         const auto name = "v" + std::to_string(version);
-        for (const auto& [path, text] : files) out.push_back({name + "/" + path, text, 0640});
+        for (const auto& [path, text] : files) {
+            if (path.starts_with("certs/"))
+                remarks += "@certificate " + path.substr(6) + " " + sha256_hex(text) + "\n";
+            else
+                out.push_back({name + "/" + path, text, 0640});
+        }
+        if (unlisted) remarks += "@unlisted\n";
         out.push_back({"loaded", "v" + std::to_string(loaded) + "\n", 0640});
-        return {0, ".\n" + write_tar(out), ""};
+        return {0, remarks + ".\n" + write_tar(out), ""};
     }
 
     /// Each server is up, unless `down` names it.
@@ -59,6 +68,7 @@ private:
         std::string out;
         for (const auto& [path, text] : files) {
             if (!path.starts_with("conf.d/")) continue;
+            out += path.substr(7, path.size() - 11) + ",BACKEND,1,100,1000,0," + std::to_string(requests) + ",0,0,0\n";
             for (const auto& server : servers_of(text)) {
                 const bool fails = down.contains(server.name);
                 out += path.substr(7, path.size() - 11) + "," + server.name + (fails ? ",DOWN," : ",UP,") +

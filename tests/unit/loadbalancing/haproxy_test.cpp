@@ -73,7 +73,7 @@ TEST_F(HaproxyTest, ACulpritThatNoMessageNamesIsFoundByHalves) {
     const auto actions = visitor.wanted(fragments(20), true);
     const auto answers = visitor.act(actions);
     for (std::size_t i = 0; i < answers.size(); ++i) EXPECT_EQ(bool(*answers[i]), actions[i].fragment != name_of(5));
-    EXPECT_EQ(machine.files.size(), 2U) << "the one that is needed, and the map";
+    EXPECT_EQ(machine.files.size(), 3U) << "the one that is needed, the map and the list of certificates";
     EXPECT_LT(machine.checks, 16);
     EXPECT_EQ(machine.reloads, 1);
     EXPECT_EQ(machine.tellings, 1) << "what goes needs no reload";
@@ -100,6 +100,23 @@ TEST_F(HaproxyTest, FailuresHaveTheirClass) {
     for (const auto& answer : visitor.act(actions)) EXPECT_TRUE(answer->error().outcome_unknown);
 }
 
+TEST_F(HaproxyTest, TrafficIsToldSeldom) {
+    const auto object = fragment(1);
+    visitor.must(visitor.wanted(object));
+    const auto requests = [&](runtime::System<Key, Thing, Action>& of) {
+        const auto seen = loop.run(of.observe());
+        return seen ? seen->at(traffic_key(name_of(1))).traffic.requests : 0;
+    };
+    const auto other = open();
+    machine.requests = 5;
+    EXPECT_EQ(requests(*other), 5U);
+    machine.requests = 6;
+    EXPECT_EQ(requests(*other), 5U) << "no status is written for each look";
+    EXPECT_EQ(requests(*open()), 6U);
+    const auto said = Fragment::report(object, inputs(), *loop.run(other->observe()));
+    EXPECT_EQ(said.status.traffic->requests, 5);
+}
+
 TEST_F(HaproxyTest, ACredentialIsNotToldWhereverAMessageIsCut) {
     const auto actions = visitor.wanted(fragments(1));
     machine.reload_fails = true;
@@ -118,7 +135,8 @@ TEST_F(HaproxyTest, ConvergesWhicheverCallIsLost) {
             SCOPED_TRACE(testing::Message() << "fault " << int(fault) << " at " << at);
             machine = Machine();
             machine.version = machine.loaded = 1;
-            machine.files = {{"conf.d/person.cfg", "backend person\n"}, {"domains.map", "person.org person\n"}};
+            machine.files = {
+                {"certs.list", ""}, {"conf.d/person.cfg", "backend person\n"}, {"domains.map", "person.org person\n"}};
             const auto persons = machine.files;
             machine.faults[at] = fault;
             system = open();
@@ -141,7 +159,7 @@ TEST_F(HaproxyTest, ConvergesWhicheverCallIsLost) {
             const auto calls = machine.calls;
             for (const auto& object : objects) EXPECT_TRUE(swept.ready(object));
             EXPECT_EQ(machine.loaded, machine.version);
-            EXPECT_EQ(machine.files.size(), 5U) << "nothing doubled";
+            EXPECT_EQ(machine.files.size(), 6U) << "nothing doubled";
             machine.faults = faults;
             machine.calls = calls;
             visit(true);

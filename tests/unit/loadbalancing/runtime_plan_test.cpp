@@ -144,7 +144,7 @@ TEST_F(RuntimePlanTest, IsMadeInTimeThatGrowsWithWhatIsThere) {
     const auto out = runtime_plan(now, change, "/x");
     ASSERT_TRUE(out);
     EXPECT_EQ(out->commands.size(), actions.size());
-    EXPECT_FALSE(input_for(change, out).empty());
+    EXPECT_FALSE(input_for(change, out, "/x").empty());
     const Leads before(now.domains), after(change.domains);
     for (const auto& action : actions) EXPECT_EQ(done(action, before, after).now.size(), 2U);
 }

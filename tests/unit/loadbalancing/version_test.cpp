@@ -102,9 +102,9 @@ TEST(Change, HoldsTheDifferenceOfManyActions) {
     EXPECT_EQ(change.deleted, std::vector<std::string>{name_of(3)});
     EXPECT_EQ(change.domains.text(),
               "new.org " + name_of(1) + "\ntwo.org " + name_of(2) + "\nx.org " + name_of(4) + "\n");
-    const auto files = read_tar(input_for(change, std::nullopt));
+    const auto files = read_tar(input_for(change, std::nullopt, "/x"));
     ASSERT_TRUE(files);
-    ASSERT_EQ(files->size(), 5U) << "three fragments, the map, the names to delete";
+    ASSERT_EQ(files->size(), 6U) << "three fragments, the map, the list of certificates, the names to delete";
     for (const auto& file : *files) EXPECT_EQ(file.mode & 07U, 0U) << file.path << " must not be read by all";
 
     const Change half(now, actions, {1});
@@ -179,6 +179,19 @@ TEST(Checks, AreReadFromWhatHaproxyTells) {
     EXPECT_FALSE(Version::observed("")) << "not even that";
     version.checks = read_checks(name_of(1) + ",a1,DOWN,1,L4CON,\n", version);
     EXPECT_EQ(version.snapshot()[checks_key(name_of(1))].checks.at("a1").state, State::failed);
+}
+
+TEST(Version, TrafficIsReadOfOurOwnBackends) {
+    Version version;
+    version.fragments["ocim-a_b"] = {"# ocim " + mark().text() + "\nbackend ocim-a_b\n", false};
+    version.fragments["person"] = {"backend person\n", false};
+    const auto seen = read_traffic(
+        "ocim-a_b,BACKEND,3,1000,2000,0,10,2,1,4\nocim-a_b,a1,UP,1,L7OK,200\n"
+        "person,BACKEND,3,1000,2000,0,10,2,1,4\nocim-a_b,BACKEND\nnonsense\n",
+        version);
+    ASSERT_EQ(seen.size(), 1U);
+    EXPECT_EQ(read_traffic("ocim-a_b,BACKEND,3,1000,2000,0,10,2,1,4\n", version).at("ocim-a_b"),
+              (Traffic{17, 4, 1000, 2000, 3}));
 }
 
 }  // namespace
