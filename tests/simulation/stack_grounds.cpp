@@ -147,7 +147,8 @@ private:
                 auto reply = project_.answer(root, things, request);
                 if (request.method != "GET")
                     universe_.trace.add(request.method + " " + root + request.target + " " +
-                                        std::to_string(reply.status));
+                                        std::to_string(reply.status) + ", boundary " +
+                                        std::to_string(universe_.boundaries));
                 return reply;
             };
             std::unique_ptr<net::HttpClient> wire =
