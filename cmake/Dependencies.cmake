@@ -19,6 +19,7 @@ pkg_check_modules(re2 REQUIRED IMPORTED_TARGET re2)
 pkg_check_modules(jemalloc REQUIRED IMPORTED_TARGET jemalloc)
 find_package(PostgreSQL REQUIRED)
 pkg_check_modules(libmariadb REQUIRED IMPORTED_TARGET libmariadb)
+pkg_check_modules(libmongoc REQUIRED IMPORTED_TARGET libmongoc-1.0)
 pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
 

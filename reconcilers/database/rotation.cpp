@@ -44,7 +44,7 @@ public:
 
     std::optional<runtime::SecretEdit> step(Engine engine) const {
         if (!text("")) return std::nullopt;
-        const bool one_only = engine == Engine::postgresql;
+        const bool one_only = has_one_password(engine);
         runtime::SecretEdit edit;
         edit.name = ref_.name;
         if (text(".next")) return promoted(std::move(edit), one_only);
@@ -137,7 +137,7 @@ std::optional<Passwords> passwords_of(const Object& object, const User& user, co
     auto current = password_of(object, user, inputs);
     if (!current) return std::nullopt;
     Passwords out{*std::move(current), std::nullopt};
-    if (engine == Engine::postgresql) return out;
+    if (has_one_password(engine)) return out;
     const auto ref = password_ref(object, user);
     for (const auto& key : {next_key(ref.key), previous_key(ref.key)}) {
         auto other = inputs.secret(object.metadata.namespace_, ref.name, key);

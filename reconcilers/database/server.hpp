@@ -32,7 +32,9 @@ struct Key {
 inline constexpr std::string_view whole_server = "*";
 
 /// What a server understands.
-enum class Engine { mysql, postgresql };
+enum class Engine { mysql, postgresql, mongodb };
+/// Whether an account can have one password at a time only.
+inline bool has_one_password(Engine engine) { return engine != Engine::mysql; }
 
 struct Thing {
     // schema and user

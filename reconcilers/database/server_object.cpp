@@ -1,9 +1,11 @@
+#include "database/mongodb.hpp"
 #include "database/mysql.hpp"
 #include "database/postgresql.hpp"
 #include "database/script.hpp"
 #include "database/tenant.hpp"
 #include "runtime/backend_spec.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <fstream>
@@ -17,11 +19,11 @@ constexpr std::string_view secrets_namespace = "ocim-system";
 
 bool loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
 
-/// `Out` is the driver's word for what the spec of its provider says.
+/// `Out` is the driver's word for what the spec of its provider says; `nearby`: it does not leave this machine.
 template <class Out, class Provider>
-Out protection(const Provider& server) {
+Out protection(const Provider& server, bool nearby) {
     using Tls = typename Provider::Tls;
-    if (!server.tls.mode) return loopback(server.host) ? Out::disabled : Out::verify_identity;
+    if (!server.tls.mode) return nearby ? Out::disabled : Out::verify_identity;
     switch (*server.tls.mode) {
         case Tls::Mode::verify_identity: return Out::verify_identity;
         case Tls::Mode::required: return Out::required;
@@ -74,11 +76,34 @@ Result<std::unique_ptr<Server>> open_postgresql_server(const crd::DatabaseServer
     settings.host = server.host;
     settings.port = static_cast<std::uint16_t>(server.port);
     settings.database = server.database;
-    settings.tls = protection<postgresql::ConnectionSettings::Tls>(server);
+    settings.tls = protection<postgresql::ConnectionSettings::Tls>(server, loopback(server.host));
     settings.ca_file = *std::move(ca_file);
     settings.username = std::move(username);
     settings.password = std::move(password);
     return open_postgresql(std::move(settings), services);
+}
+
+Result<std::unique_ptr<Server>> open_mongodb_server(const crd::DatabaseServer& backend, const runtime::Inputs& inputs,
+                                                    const runtime::Services& services, std::string username,
+                                                    Secret password) {
+    const auto& server = *backend.spec.mongodb;
+    auto ca_file = authorities(server, backend.metadata.name, inputs, services.data_directory);
+    if (!ca_file) return std::move(ca_file).error();
+    const auto nearby = [](const std::string& host) {
+        return host.starts_with("[::1]") || loopback(host.substr(0, host.find(':')));
+    };
+    mongodb::ConnectionSettings settings;
+    settings.hosts = server.hosts;
+    settings.replica_set = server.replica_set.value_or("");
+    settings.auth_source = server.auth_source;
+    settings.tls = protection<mongodb::ConnectionSettings::Tls>(server, std::ranges::all_of(server.hosts, nearby));
+    settings.ca_file = *std::move(ca_file);
+    settings.username = std::move(username);
+    settings.password = std::move(password);
+    std::vector<std::string> mechanisms;
+    for (const auto mechanism : server.mechanisms) mechanisms.emplace_back(api::encode(mechanism).as_string());
+    if (mechanisms.empty()) mechanisms.emplace_back("SCRAM-SHA-256");
+    return open_mongodb(std::move(settings), server.meta_database, std::move(mechanisms), services);
 }
 
 }  // namespace
@@ -93,6 +118,7 @@ std::vector<runtime::Reference> authority_needs(const crd::DatabaseServer& serve
     };
     note(server.spec.mysql);
     note(server.spec.postgresql);
+    note(server.spec.mongodb);
     return out;
 }
 
@@ -106,7 +132,7 @@ Result<mysql::ConnectionSettings> server_settings(const crd::DatabaseServer& bac
     mysql::ConnectionSettings settings;
     settings.host = server.host;
     settings.port = static_cast<std::uint16_t>(server.port);
-    settings.tls = protection<mysql::ConnectionSettings::Tls>(server);
+    settings.tls = protection<mysql::ConnectionSettings::Tls>(server, loopback(server.host));
     settings.ca_file = *std::move(ca_file);
     return settings;
 }
@@ -128,7 +154,8 @@ Result<std::unique_ptr<Server>> Tenant::open(const Backend& backend, const runti
     if (backend.spec.mysql) return open_mysql_server(backend, inputs, services, username->reveal(), *password);
     if (backend.spec.postgresql)
         return open_postgresql_server(backend, inputs, services, username->reveal(), *password);
-    return Error{ErrorClass::invalid, "exactly one provider is needed: mysql or postgresql"};
+    if (backend.spec.mongodb) return open_mongodb_server(backend, inputs, services, username->reveal(), *password);
+    return Error{ErrorClass::invalid, "exactly one provider is needed: mysql, postgresql or mongodb"};
 }
 
 }  // namespace ocim::database

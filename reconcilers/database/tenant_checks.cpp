@@ -1,3 +1,4 @@
+#include "database/mongodb_commands.hpp"
 #include "database/postgresql_sql.hpp"
 #include "database/tenant.hpp"
 
@@ -23,7 +24,8 @@ bool of_server(Privilege privilege) {
         case Privilege::show_databases:
         case Privilege::createdb:
         case Privilege::createrole:
-        case Privilege::replication: return true;
+        case Privilege::replication:
+        case Privilege::cluster_monitor: return true;
         case Privilege::all:
         case Privilege::connect:
         case Privilege::temporary:
@@ -44,7 +46,11 @@ bool of_server(Privilege privilege) {
         case Privilege::create_routine:
         case Privilege::alter_routine:
         case Privilege::event:
-        case Privilege::trigger: break;
+        case Privilege::trigger:
+        case Privilege::read:
+        case Privilege::read_write:
+        case Privilege::db_admin:
+        case Privilege::db_owner: break;
     }
     return false;
 }
@@ -78,14 +84,14 @@ std::set<std::string> words_of(const User::Grant& grant) {
 }
 
 void check_for_mysql(const User& user, const std::string& at, std::vector<api::Cause>& out) {
-    static constexpr std::array others{std::string_view("CONNECT"), std::string_view("TEMPORARY"),
-                                       std::string_view("CREATEDB"), std::string_view("CREATEROLE"),
-                                       std::string_view("REPLICATION")};
+    using namespace std::string_view_literals;
+    static constexpr std::array others{"CONNECT"sv, "TEMPORARY"sv, "CREATEDB"sv, "CREATEROLE"sv, "REPLICATION"sv,
+                                       "read"sv,    "readWrite"sv, "dbAdmin"sv,  "dbOwner"sv,    "clusterMonitor"sv};
     for (std::size_t i = 0; i < user.grants.size(); ++i)
         for (const auto& word : words_of(user.grants[i]))
             if (std::ranges::find(others, word) != others.end())
                 out.push_back(
-                    cause(at + ".grants[" + std::to_string(i) + "].privileges", word, "is known to PostgreSQL only"));
+                    cause(at + ".grants[" + std::to_string(i) + "].privileges", word, "is not known to MySQL"));
 }
 
 void check_for_postgresql(const User& user, const std::string& at, std::vector<api::Cause>& out) {
@@ -99,6 +105,39 @@ void check_for_postgresql(const User& user, const std::string& at, std::vector<a
             out.push_back(cause(at + ".grants[" + std::to_string(i) + "].privileges", wrong,
                                 "PostgreSQL has ALL, SELECT, or SELECT with INSERT, UPDATE and DELETE, besides CONNECT "
                                 "and TEMPORARY; and of the server CREATEDB, CREATEROLE and REPLICATION"));
+    }
+}
+
+void check_for_mongodb(const crd::DatabaseTenant& object, std::vector<api::Cause>& out) {
+    constexpr std::size_t name_max = 63;
+    std::set<std::string> databases;
+    for (std::size_t i = 0; i < object.spec.databases.size(); ++i) {
+        const auto& database = object.spec.databases[i];
+        const auto at = "spec.databases[" + std::to_string(i) + "]";
+        databases.insert(database.name);
+        if (mongodb::reserved_database(database.name, {}))
+            out.push_back(cause(at + ".name", database.name, "is the server's own"));
+        if (database.name.size() > name_max)
+            out.push_back(cause(at + ".name", database.name, "has over 63 characters"));
+        if (database.character_set != "utf8mb4")
+            out.push_back(cause(at + ".characterSet", database.character_set, "MongoDB has utf8mb4 only"));
+        if (database.collation)
+            out.push_back(cause(at + ".collation", *database.collation, "on MongoDB a collection has one"));
+    }
+    for (std::size_t i = 0; i < object.spec.users.size(); ++i) {
+        const auto& user = object.spec.users[i];
+        const auto at = "spec.users[" + std::to_string(i) + "]";
+        if (user.host != "%" && !databases.contains(user.host))
+            out.push_back(cause(at + ".host", user.host,
+                                "on MongoDB the database that the user belongs to: one of spec.databases, or \"%\", "
+                                "which is admin"));
+        for (std::size_t j = 0; j < user.grants.size(); ++j) {
+            std::string wrong;
+            if (!mongodb::understood(words_of(user.grants[j]), user.grants[j].database == whole_server, wrong))
+                out.push_back(cause(at + ".grants[" + std::to_string(j) + "].privileges", wrong,
+                                    "MongoDB has read, readWrite, dbAdmin and dbOwner, and of the server "
+                                    "clusterMonitor"));
+        }
     }
 }
 
@@ -120,6 +159,7 @@ std::vector<api::Cause> problems_on(const crd::DatabaseTenant& object, Engine en
         if (engine == Engine::postgresql) check_for_postgresql(object.spec.users[i], at, out);
         if (engine == Engine::mysql) check_for_mysql(object.spec.users[i], at, out);
     }
+    if (engine == Engine::mongodb) check_for_mongodb(object, out);
     return out;
 }
 

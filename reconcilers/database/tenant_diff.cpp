@@ -29,6 +29,7 @@ bool ours(const Thing& thing, const Mark& self) { return ownership(thing.mark, s
 
 std::string collation_of(const Object::Spec::Database& database, Engine engine) {
     if (database.collation) return *database.collation;
+    if (engine == Engine::mongodb) return "";
     if (engine == Engine::postgresql)
         return postgresql::default_collation(postgresql::encoding(database.character_set));
     return database.character_set == "utf8mb4" ? "utf8mb4_unicode_ci" : "";
