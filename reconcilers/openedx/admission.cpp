@@ -1,4 +1,5 @@
 #include "crd/instanceclasses.hpp"
+#include "openedx/files.hpp"
 #include "openedx/instance.hpp"
 #include "openedx/names.hpp"
 #include "openedx/site.hpp"
@@ -94,10 +95,14 @@ std::vector<Cause> Instances::admit(const Object& object, const Object* old, con
     const auto of_class = inputs.get<crd::InstanceClass>("", object.spec.class_name);
     if (!of_class) return out;  // may be applied later; the object says so in its conditions
     if (!old || old->spec.adoption_policy != object.spec.adoption_policy) check_adoption(object, *of_class, out);
-    if (old)
-        check_mode(object, *old, *of_class, out);
-    else
+    if (!old) {
         check_subdomain(object, *of_class, inputs, out);
+        return out;
+    }
+    check_mode(object, *old, *of_class, out);
+    // what was let in before a site was placed stays as it is, and the object says what is wrong with it
+    if (object.spec.storage != old->spec.storage)
+        if (auto changed = storage_changed(object.spec, old->status)) out.push_back(*std::move(changed));
     return out;
 }
 

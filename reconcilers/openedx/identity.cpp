@@ -5,6 +5,7 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
+#include "crd/storagecontainers.hpp"
 #include "openedx/names.hpp"
 #include "runtime/base64.hpp"
 
@@ -65,6 +66,14 @@ void recall_broker(Status::Placement& placement, Status::Names& names, const Obj
     }
 }
 
+void recall_files(Status::Placement& placement, Status::Names& names, const ObjectNames& objects,
+                  const runtime::Children& children) {
+    const auto container = children.get<crd::StorageContainer>(objects.storage);
+    if (!container) return;
+    fill(placement.storage, container->spec.store_ref.name);
+    fill(names.container, container->spec.container);
+}
+
 /// What the configuration for new AppServers says; it stays while the site is archived.
 void recall_settings(Status::Placement& placement, Status::Domains& domains, const ObjectNames& objects,
                      const runtime::Children& children) {
@@ -75,6 +84,7 @@ void recall_settings(Status::Placement& placement, Status::Domains& domains, con
     if (!settings) return;
     fill(placement.cloud, api::find_text(settings->value, {"cloud"}));
     fill(placement.rabbitmq, api::find_text(settings->value, {"rabbitmq"}));
+    fill(placement.storage, api::find_text(settings->value, {"storage"}));
     for (const auto service : services)
         fill(domain_of(domains, service), api::find_text(settings->value, {"domains", short_name(service)}));
 }
@@ -89,6 +99,7 @@ void recall(Status& status, const crd::Instance& instance, const runtime::Childr
     auto domains = status.domains.value_or(Status::Domains{});
     recall_databases(placement, names, objects, children);
     recall_broker(placement, names, objects, children);
+    recall_files(placement, names, objects, children);
     if (const auto fragment = children.get<crd::LoadBalancerFragment>(objects.fragment))
         fill(placement.load_balancer, fragment->spec.load_balancer_ref.name);
     for (const auto service : services) {
@@ -126,6 +137,11 @@ void choose_scheme(Status& status, const crd::InstanceClass& of_class, const api
 void choose_names(Status& status, const crd::Instance& instance, const SiteSecrets& secrets) {
     auto& names = status.names ? *status.names : status.names.emplace();
     const auto lms = status.domains->lms.value_or("");
+    if (status.placement && status.placement->storage) {
+        if (instance.spec.storage) fill(names.container, instance.spec.storage->container.value_or(""));
+        const bool old = status.name_scheme == NameScheme::ocim_v1;
+        fill(names.container, old ? ocim_v1_database_prefix(lms) : container_name(instance.spec.subdomain, secrets.id));
+    }
     const bool brokered = status.placement && status.placement->rabbitmq;
     if (status.name_scheme == NameScheme::ocim_v1) {
         fill(names.database, ocim_v1_database_prefix(lms));

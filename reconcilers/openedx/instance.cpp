@@ -8,7 +8,9 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
+#include "crd/storagecontainers.hpp"
 #include "openedx/admins.hpp"
+#include "openedx/files.hpp"
 #include "openedx/identity.hpp"
 #include "openedx/lms_users.hpp"
 #include "openedx/parts.hpp"
@@ -22,6 +24,7 @@
 #include <boost/algorithm/string/join.hpp>
 
 #include <algorithm>
+#include <span>
 
 namespace ocim::openedx {
 namespace {
@@ -40,9 +43,11 @@ struct Part {
 };
 constexpr Part parts[] = {{"DatabasesReady", crd::DatabaseTenant::kind},
                           {"BrokerReady", crd::RabbitMQVhost::kind},
+                          {"StorageReady", crd::StorageContainer::kind},
                           {"LoadBalancerReady", crd::LoadBalancerFragment::kind},
                           {"DNSReady", crd::DNSRecord::kind},
                           {"MonitoringReady", crd::Monitor::kind}};
+constexpr std::size_t data_parts = 3;  // the first of them: no AppServer is made before they are ready
 
 struct Readiness {
     bool ready = false, stalled = false;
@@ -112,6 +117,8 @@ public:
         const auto secrets = read_secrets(*generated(), out_.status);
         if (const auto& mine = object_.spec.databases; mine && mine->mode)
             if (declared_persistent(object_, class_) != persistent(object_, class_)) return hold(mode_changed());
+        if (const auto changed = storage_changed(object_.spec, out_.status))
+            return hold(Error{ErrorClass::invalid, changed->field + ": " + changed->message});
         if (auto why = refused_on_controller(object_, class_); !why.empty())
             return hold(Verdict::State::stalled, refused_reason, std::move(why));
         const auto made = openedx::configuration(object_, class_, *secrets, inputs_);
@@ -172,6 +179,7 @@ private:
         // not even a status that was lost moves a site to a broker, or away from one
         const bool brokered = class_.spec.broker.mode == crd::InstanceClass::Spec::Broker::Mode::rabbit_mq;
         data.broker = before.rabbitmq || (!before.cloud && data.databases && brokered);
+        data.storage = before.storage || (!before.cloud && data.databases && declared_stored(object_, class_));
         auto placed = place(object_, class_, before, *out_.status.domains->lms, data, inputs_);
         if (placed) {
             out_.status.placement = *std::move(placed);
@@ -244,8 +252,9 @@ private:
     }
 
     void roll_out(const std::vector<crd::AppServer>& all, const std::string& hash) {
-        const bool data_ready = part_finding(parts[0], out_.children, children_).status == "True" &&
-                                part_finding(parts[1], out_.children, children_).status == "True";
+        const bool data_ready = std::ranges::all_of(std::span(parts).first(data_parts), [&](const Part& part) {
+            return part_finding(part, out_.children, children_).status == "True";
+        });
         const Duration patience = std::chrono::seconds(class_.spec.health_check.timeout_seconds);
         plan_ = plan_rollout(object_, all, {hash, data_ready, patience}, inputs_.now);
         // the count is stored before a new one is made, and a failure before what failed is taken away
@@ -389,7 +398,8 @@ private:
 
     std::string waits_for_data() const {
         const auto& placement = *out_.status.placement;
-        return std::string("the first AppServer waits for databases") + (placement.rabbitmq ? " and broker" : "");
+        return std::string("the first AppServer waits for databases") + (placement.rabbitmq ? " and broker" : "") +
+               (placement.storage ? " and files" : "");
     }
 
     const Object& object_;
@@ -404,8 +414,9 @@ private:
 }  // namespace
 
 std::vector<api::Kind> Instances::child_kinds() {
-    return {api::secret_kind,   crd::AppServer::kind,      crd::LoadBalancerFragment::kind, crd::DNSRecord::kind,
-            crd::Monitor::kind, crd::DatabaseTenant::kind, crd::RabbitMQVhost::kind};
+    return {api::secret_kind,         crd::AppServer::kind,       crd::LoadBalancerFragment::kind,
+            crd::DNSRecord::kind,     crd::Monitor::kind,         crd::DatabaseTenant::kind,
+            crd::RabbitMQVhost::kind, crd::StorageContainer::kind};
 }
 
 std::vector<runtime::Reference> Instances::needs(const Object& object) {
@@ -419,6 +430,7 @@ std::vector<runtime::Reference> Instances::needs(const Object& object) {
             out.push_back({api::secret_kind, object.metadata.namespace_, from.secret_ref.name, true});
     for (auto& organization : admin_needs(object)) out.push_back(std::move(organization));
     for (auto& secret : lms_user_needs(object)) out.push_back(std::move(secret));
+    for (auto& secret : file_needs(object)) out.push_back(std::move(secret));
     return out;
 }
 
@@ -427,6 +439,7 @@ std::vector<runtime::Reference> Instances::further_needs(const Object& object, c
     if (!of_class) return {};
     auto out = secrets_of_class(*of_class);
     for (auto& organization : admin_needs(*of_class)) out.push_back(std::move(organization));
+    for (auto& secret : further_file_needs(object, inputs)) out.push_back(std::move(secret));
     return out;
 }
 

@@ -8,6 +8,7 @@ namespace {
 constexpr std::size_t database_prefix_max = 50;    // the longest suffix, "_analytics_api", has 14 of MySQL's 64
 constexpr std::size_t mysql_user_prefix_max = 22;  // the longest suffix, "_read_only", has 10 of MySQL 8's 32
 constexpr std::size_t vhost_prefix_max = 60;
+constexpr std::size_t container_prefix_max = 48;
 
 bool is_plain(char letter) { return (letter >= 'a' && letter <= 'z') || (letter >= '0' && letter <= '9'); }
 
@@ -46,6 +47,10 @@ std::string mysql_user_prefix(std::string_view subdomain, std::string_view id) {
 
 std::string vhost_name(std::string_view subdomain, std::string_view id) {
     return std::string(subdomain.substr(0, vhost_prefix_max)) + "-" + std::string(id);
+}
+
+std::string container_name(std::string_view subdomain, std::string_view id) {
+    return "ocim-" + std::string(subdomain.substr(0, container_prefix_max)) + "-" + std::string(id);
 }
 
 std::string ocim_v1_database_prefix(std::string_view lms_domain) {

@@ -26,6 +26,8 @@ std::string database_prefix(std::string_view lms_domain, std::string_view id);
 /// A prefix of MySQL user names: with the longest suffix within MySQL 8's 32.
 std::string mysql_user_prefix(std::string_view subdomain, std::string_view id);
 std::string vhost_name(std::string_view subdomain, std::string_view id);
+/// "ocim-demo-k3x9qmzt", as S3 wants it too: within 63, one for all customers of the service.
+std::string container_name(std::string_view subdomain, std::string_view id);
 
 /// The names that Ocim gave before it had resources, for sites that come from there. Dots become "_" and all else but
 /// letters, digits and "_" vanishes, so that two domains may give one name: beyond 50 characters the last four are of

@@ -7,6 +7,7 @@
 #include "crd/loadbalancers.hpp"
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
+#include "openedx/files.hpp"
 #include "openedx/mysql_layout.hpp"
 #include "runtime/base64.hpp"
 
@@ -207,6 +208,7 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
         vhost.spec.adoption_policy = adopts(view.instance, view.of_class) ? Adoption::adopt : Adoption::never;
         out.push_back(child(vhost));
     }
+    for (auto& item : file_children(view)) out.push_back(std::move(item));
     return out;
 }
 

@@ -42,7 +42,7 @@ runtime::Child basic_auth_secret(const InstanceView& view);
 runtime::Child tutor_secret(const crd::Instance& instance);
 runtime::Child configuration_secret(const InstanceView& view, const Configuration& configuration);
 
-/// Databases and broker; nothing when they are on the machine itself.
+/// Databases, broker and files; nothing of what is on the machine itself.
 std::vector<runtime::Child> data_children(const InstanceView& view);
 /// What leads visitors to the site: its fragment and names.
 std::vector<runtime::Child> traffic_children(const InstanceView& view, const crd::LoadBalancer& balancer);

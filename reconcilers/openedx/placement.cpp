@@ -5,6 +5,7 @@
 #include "crd/dnszones.hpp"
 #include "crd/loadbalancers.hpp"
 #include "crd/monitoringservices.hpp"
+#include "crd/objectstores.hpp"
 #include "crd/rabbitmqservers.hpp"
 
 #include <algorithm>
@@ -129,11 +130,9 @@ void note_unmatched(const std::optional<Selector>& selector, const char* field, 
 }  // namespace
 
 std::vector<runtime::Reference> placement_needs() {
-    return {{crd::Cloud::kind, "", "", true},
-            {crd::LoadBalancer::kind, "", "", true},
-            {crd::DatabaseServer::kind, "", "", true},
-            {crd::RabbitMQServer::kind, "", "", true},
-            {crd::MonitoringService::kind, "", "", true},
+    return {{crd::Cloud::kind, "", "", true},          {crd::LoadBalancer::kind, "", "", true},
+            {crd::DatabaseServer::kind, "", "", true}, {crd::RabbitMQServer::kind, "", "", true},
+            {crd::ObjectStore::kind, "", "", true},    {crd::MonitoringService::kind, "", "", true},
             {crd::DNSZone::kind, "", "", true}};
 }
 
@@ -146,6 +145,8 @@ std::vector<std::string> unmatched(const crd::InstanceClass& of_class, const run
         note_unmatched<crd::DatabaseServer>(placement.mysql, "mysql", inputs, out);
         if (of_class.spec.broker.mode == crd::InstanceClass::Spec::Broker::Mode::rabbit_mq)
             note_unmatched<crd::RabbitMQServer>(placement.rabbitmq, "rabbitmq", inputs, out);
+        if (of_class.spec.storage.mode == crd::InstanceClass::Spec::Storage::Mode::object_store)
+            note_unmatched<crd::ObjectStore>(placement.storage, "storage", inputs, out);
     }
     if (of_class.spec.monitoring.enabled)
         note_unmatched<crd::MonitoringService>(placement.monitoring, "monitoring", inputs, out);
@@ -175,6 +176,8 @@ Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass&
     if (data.broker)
         fill(out.rabbitmq,
              [&] { return choose<crd::RabbitMQServer>(namespace_, labels_of(selectors.rabbitmq), inputs); });
+    if (data.storage)
+        fill(out.storage, [&] { return choose<crd::ObjectStore>(namespace_, labels_of(selectors.storage), inputs); });
     if (of_class.spec.monitoring.enabled)
         fill(out.monitoring,
              [&] { return choose<crd::MonitoringService>(namespace_, labels_of(selectors.monitoring), inputs); });

@@ -14,7 +14,7 @@ std::vector<runtime::Reference> placement_needs();
 
 /// What of an Instance's data lives on servers of its own.
 struct DataPlaces {
-    bool databases = false, broker = false;
+    bool databases = false, broker = false, storage = false;
 };
 
 /// Chooses a backend of each sort that the Instance needs: of those that the class admits, that accept new tenants,

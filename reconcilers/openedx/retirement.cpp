@@ -5,6 +5,7 @@
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
+#include "crd/storagecontainers.hpp"
 #include "openedx/parts.hpp"
 #include "openedx/site.hpp"
 
@@ -34,7 +35,8 @@ bool is_owned(const Json& object) {
 /// Nothing when that is so already.
 std::optional<runtime::Child> with_policy(const crd::Instance& instance, const Json& item) {
     const bool deletes = deletes_data(instance);
-    if (is_kind(item, crd::DatabaseTenant::kind) || is_kind(item, crd::RabbitMQVhost::kind)) {
+    const bool files = is_kind(item, crd::StorageContainer::kind);
+    if (files || is_kind(item, crd::DatabaseTenant::kind) || is_kind(item, crd::RabbitMQVhost::kind)) {
         const auto* wanted = deletes ? "Delete" : "Retain";
         if (api::find_text(item, {"spec", "deletionPolicy"}) == wanted) return std::nullopt;
         auto out = standing(item);
@@ -42,6 +44,7 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const J
         auto& spec = out.object.as_object()["spec"];
         spec = item.at("spec");
         spec.as_object()["deletionPolicy"] = wanted;
+        if (files) spec.as_object()["emptyOnDelete"] = deletes;
         return out;
     }
     const ObjectNames names(instance.metadata.name);
@@ -92,7 +95,7 @@ runtime::Composition<crd::Instance> compose_deletion(const crd::Instance& instan
     out.verdict = {Verdict::State::progressing, "Deleting",
                    remains.visited  ? "waiting for names, load balancer and monitors to go"
                    : remains.served ? "waiting for AppServers to go"
-                                    : "waiting for databases and broker"};
+                                    : "waiting for databases, broker and files"};
     return out;
 }
 

@@ -5,6 +5,7 @@
 #include "crd/databaseservers.hpp"
 #include "crd/rabbitmqservers.hpp"
 #include "openedx/admins.hpp"
+#include "openedx/files.hpp"
 #include "openedx/lms_users.hpp"
 #include "openedx/run_on.hpp"
 #include "openedx/tutor_settings.hpp"
@@ -171,6 +172,15 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
                                           {"port", site.broker->port},
                                           {"tls", site.broker->tls},
                                           {"vhost", site.broker->vhost}};
+    if (site.swift)
+        out["swift"] = api::json::object{{"container", site.swift->container},
+                                         {"authURL", site.swift->auth_url},
+                                         {"authVersion", site.swift->auth_version},
+                                         {"project", site.swift->tenant},
+                                         {"region", site.swift->region}};
+    if (site.s3)
+        out["s3"] = api::json::object{
+            {"bucket", site.s3->bucket}, {"region", site.s3->region}, {"endpoint", site.s3->endpoint}};
     if (site.mail_relay)
         out["mailRelay"] = api::json::object{{"host", site.mail_relay->host},
                                              {"port", site.mail_relay->port},
@@ -233,6 +243,7 @@ ObjectNames::ObjectNames(const std::string& instance)
     : secrets(instance + "-secrets"),
       mysql(instance + "-mysql"),
       broker(instance + "-rabbitmq"),
+      storage(instance + "-storage"),
       basic_auth(instance + "-basic-auth"),
       configuration(instance + "-configuration"),
       tutor(instance + "-tutor"),
@@ -364,6 +375,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     if (auto added = add_class_secrets(site, of_class, inputs); !added) return std::move(added).error();
     if (const auto* extra = defaults.configuration.extra_vars.if_object()) site.extra.push_back(*extra);
     if (auto added = add_backends(site, instance, secrets, inputs); !added) return std::move(added).error();
+    if (auto added = add_files(site, instance, of_class, inputs); !added) return std::move(added).error();
     if (auto added = add_extra(site, instance, inputs); !added) return std::move(added).error();
     if (auto added = add_lms_users(site, instance, inputs); !added) return std::move(added).error();
 
@@ -398,6 +410,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
     settings["domains"] = names_in(site.internal);
     if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;
+    if (placement.storage) settings["storage"] = *placement.storage;
     // where a playbook runs makes no other server of it: not in the hash
     if (runs_on_controller(of_class)) settings["runOn"] = "Controller";
     // how a machine is first met makes no other server of it either

@@ -16,6 +16,7 @@ struct ObjectNames {
     std::string secrets;        ///< Secret: what was generated; kept with the data
     std::string mysql;          ///< DatabaseTenant, and the Secret with its users' passwords
     std::string broker;         ///< RabbitMQVhost
+    std::string storage;        ///< StorageContainer, and the Secret that says how the site uses it
     std::string basic_auth;     ///< Secret: what the load balancer logs in with
     std::string configuration;  ///< Secret: what a new AppServer would get
     std::string tutor;          ///< Secret: what Tutor drew for the site; kept with the data

@@ -44,6 +44,26 @@ void set_mail(api::json::object& out, const MailRelay& relay) {
     out["SMTP_USE_TLS"] = !relay.username.reveal().empty();
 }
 
+/// In the words of Tutor's plug-in "s3".
+void set_s3(api::json::object& out, const S3Access& s3) {
+    out["OPENEDX_AWS_ACCESS_KEY"] = s3.access_key.reveal();
+    out["OPENEDX_AWS_SECRET_ACCESS_KEY"] = s3.secret_key.reveal();
+    out["S3_STORAGE_BUCKET"] = s3.bucket;
+    out["S3_REGION"] = s3.region;
+    if (s3.endpoint.empty()) return;
+    const bool tls = s3.endpoint.starts_with("https://");
+    auto host = s3.endpoint.substr(s3.endpoint.find("://") + 3);
+    std::string port = tls ? "443" : "80";
+    if (const auto colon = host.rfind(':'); colon != std::string::npos && host.back() != ']') {
+        port = host.substr(colon + 1);
+        host.resize(colon);
+    }
+    out["S3_HOST"] = host;
+    out["S3_PORT"] = port;
+    out["S3_USE_SSL"] = tls;
+    out["S3_ADDRESSING_STYLE"] = "path";
+}
+
 void set_source(api::json::object& out, const Site& site) {
     if (site.release != stock_release) out["OPENEDX_COMMON_VERSION"] = site.release;
     if (site.platform_repository != stock_platform) out["EDX_PLATFORM_REPOSITORY"] = site.platform_repository;
@@ -69,6 +89,7 @@ api::json::object tutor_settings(const Site& site, const std::vector<std::string
     if (site.mysql) set_mysql(out, *site.mysql);
     if (site.mongodb) set_mongodb(out, *site.mongodb);
     if (site.mail_relay) set_mail(out, *site.mail_relay);
+    if (site.s3) set_s3(out, *site.s3);
     set_source(out, site);
     for (const auto& extra : site.extra) merge(out, extra);
     return out;

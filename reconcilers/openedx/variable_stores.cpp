@@ -134,7 +134,16 @@ void add_s3(VariableSink& out, const S3Access& access) {
                           "AWS_S3_LOGS_SECRET_KEY"},
                          access.secret_key.reveal());
     out.set("EDXAPP_DEFAULT_FILE_STORAGE", "storages.backends.s3boto3.S3Boto3Storage");
-    out.set("EDXAPP_AUTH_EXTRA", json::object{{"AWS_STORAGE_BUCKET_NAME", access.bucket}});
+    json::object settings{{"AWS_STORAGE_BUCKET_NAME", access.bucket}};
+    if (!access.region.empty()) {
+        settings["AWS_S3_REGION_NAME"] = access.region;
+        settings["AWS_S3_SIGNATURE_VERSION"] = "s3v4";
+    }
+    if (!access.endpoint.empty()) {
+        settings["AWS_S3_ENDPOINT_URL"] = access.endpoint;
+        settings["AWS_S3_ADDRESSING_STYLE"] = "path";
+    }
+    out.set("EDXAPP_AUTH_EXTRA", std::move(settings));
     out.set_each({"XQUEUE_UPLOAD_BUCKET", "EDXAPP_GRADE_BUCKET", "COMMON_OBJECT_STORE_LOG_SYNC_BUCKET"},
                  Json(access.bucket));
     out.set("EDXAPP_GRADE_STORAGE_TYPE", "s3");

@@ -49,6 +49,8 @@ struct SwiftAccess {
 struct S3Access {
     std::string bucket;
     Secret access_key, secret_key;
+    std::string region;
+    std::string endpoint;  ///< URL without a slash at its end; empty: Amazon's own
 };
 
 /// A user of the LMS that a new AppServer makes, unless there is one of that name.

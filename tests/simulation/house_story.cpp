@@ -13,10 +13,12 @@
 #include "crd/loadbalancers.hpp"
 #include "crd/monitoringservices.hpp"
 #include "crd/monitors.hpp"
+#include "crd/objectstores.hpp"
 #include "crd/provisioningruns.hpp"
 #include "crd/rabbitmqservers.hpp"
 #include "crd/rabbitmqvhosts.hpp"
 #include "crd/securitygroups.hpp"
+#include "crd/storagecontainers.hpp"
 #include "crd/virtualmachines.hpp"
 #include "support/memory_client.hpp"
 
@@ -85,15 +87,26 @@ bool can_be_made_again(const Json& secret) {
 }  // namespace
 
 const std::vector<api::Kind>& HouseStory::kinds() {
-    static const std::vector<api::Kind> all{crd::Cloud::kind,          crd::DNSZone::kind,
-                                            crd::LoadBalancer::kind,   crd::DatabaseServer::kind,
-                                            crd::RabbitMQServer::kind, crd::MonitoringService::kind,
-                                            crd::InstanceClass::kind,  crd::Instance::kind,
-                                            crd::AppServer::kind,      crd::VirtualMachine::kind,
-                                            crd::SecurityGroup::kind,  crd::ProvisioningRun::kind,
-                                            crd::DNSRecord::kind,      crd::LoadBalancerFragment::kind,
-                                            crd::DatabaseTenant::kind, crd::RabbitMQVhost::kind,
-                                            crd::Monitor::kind,        api::secret_kind,
+    static const std::vector<api::Kind> all{crd::Cloud::kind,
+                                            crd::DNSZone::kind,
+                                            crd::LoadBalancer::kind,
+                                            crd::DatabaseServer::kind,
+                                            crd::RabbitMQServer::kind,
+                                            crd::MonitoringService::kind,
+                                            crd::InstanceClass::kind,
+                                            crd::Instance::kind,
+                                            crd::AppServer::kind,
+                                            crd::VirtualMachine::kind,
+                                            crd::SecurityGroup::kind,
+                                            crd::ProvisioningRun::kind,
+                                            crd::DNSRecord::kind,
+                                            crd::LoadBalancerFragment::kind,
+                                            crd::DatabaseTenant::kind,
+                                            crd::RabbitMQVhost::kind,
+                                            crd::Monitor::kind,
+                                            crd::ObjectStore::kind,
+                                            crd::StorageContainer::kind,
+                                            api::secret_kind,
                                             api::namespace_kind};
     return all;
 }

@@ -62,7 +62,14 @@ Site full() {
 
 Site with_s3() {
     auto out = full();
-    out.s3 = S3Access{"demo-bucket", Secret("AKIAEXAMPLE"), Secret("s3/sec+ret")};
+    out.s3 = S3Access{"demo-bucket", Secret("AKIAEXAMPLE"), Secret("s3/sec+ret"), "", ""};
+    return out;
+}
+
+Site with_other_s3() {
+    auto out = with_s3();
+    out.s3->region = "eu-west-1";
+    out.s3->endpoint = "https://store.example.com:9000";
     return out;
 }
 
@@ -72,7 +79,10 @@ std::string text_of(const VariableTable& table) {
     const struct {
         const char* name;
         Site site;
-    } sites[] = {{"a plain site", plain()}, {"a full one", full()}, {"a full one with S3", with_s3()}};
+    } sites[] = {{"a plain site", plain()},
+                 {"a full one", full()},
+                 {"a full one with S3", with_s3()},
+                 {"a full one with another S3 than Amazon's", with_other_s3()}};
     for (const auto& [name, site] : sites) {
         VariableSink sink;
         table.fill(sink, site, key());

@@ -40,6 +40,9 @@ TEST(TutorSettings, SayWhereTheSiteIsAndWhatIsNotOnItsMachine) {
     with_mysql.mysql = MySqlAccess{"db", 3307, "demo_x", "demo", Secret("key")};
     with_mongodb.mongodb = MongoAccess{{"m1", "m2"}, 27018, "demo_x", "demo", Secret("word")};
     with_mail.mail_relay = MailRelay{"relay", 587, Secret("me"), Secret("word"), ""};
+    auto with_s3 = site(), with_other_s3 = site();
+    with_s3.s3 = S3Access{"demo", Secret("AKIA"), Secret("s3/key"), "eu-west-1", ""};
+    with_other_s3.s3 = S3Access{"demo", Secret("AKIA"), Secret("s3/key"), "us-east-1", "http://[2001:db8::1]:9000"};
     with_source.release = "release/ulmo.1";
     with_source.platform_repository = "https://example.org/p.git";
     with_source.platform_commit = "abc";
@@ -62,6 +65,13 @@ TEST(TutorSettings, SayWhereTheSiteIsAndWhatIsNotOnItsMachine) {
         {"mail by a relay", with_mail,
          R"({"RUN_SMTP":false,"SMTP_HOST":"relay","SMTP_PORT":587,"SMTP_USERNAME":"me","SMTP_PASSWORD":"word",
              "SMTP_USE_TLS":true})"},
+        {"files at Amazon", with_s3,
+         R"({"OPENEDX_AWS_ACCESS_KEY":"AKIA","OPENEDX_AWS_SECRET_ACCESS_KEY":"s3/key","S3_STORAGE_BUCKET":"demo",
+             "S3_REGION":"eu-west-1"})"},
+        {"files elsewhere", with_other_s3,
+         R"({"OPENEDX_AWS_ACCESS_KEY":"AKIA","OPENEDX_AWS_SECRET_ACCESS_KEY":"s3/key","S3_STORAGE_BUCKET":"demo",
+             "S3_REGION":"us-east-1","S3_HOST":"[2001:db8::1]","S3_PORT":"9000","S3_USE_SSL":false,
+             "S3_ADDRESSING_STYLE":"path"})"},
         {"not the stock source", with_source,
          R"({"OPENEDX_COMMON_VERSION":"release/ulmo.1","EDX_PLATFORM_REPOSITORY":"https://example.org/p.git",
              "EDX_PLATFORM_VERSION":"abc"})"},
