@@ -117,8 +117,15 @@ awaitable<Result<void>> Session::log_in() {
         co_return std::move(token).error();
     }
     Held held{*std::move(token), asked, ++serial_};
-    // also one that lives shorter than the margin is used once
+    // one that lives shorter than twice the margin is used for half its life
     held.good_until = asked + std::max<Duration>(held.token.lifetime - renew_before, held.token.lifetime / 2);
+    if (clock_.now() >= held.good_until) {  // to ask again at once would bring the next of these
+        refused_ = Error{ErrorClass::unreachable,
+                         "the log-in gives tokens that are at their end when they come: their lifetime there is wrong, "
+                         "or it answers too slowly"};
+        refused_until_ = clock_.now() + refused_for;
+        co_return *refused_;
+    }
     held_ = std::make_shared<const Held>(std::move(held));
     refused_.reset();
     co_return Result<void>();

@@ -19,8 +19,8 @@ struct Held {
 };
 
 /// The one token of all calls to a cloud as one user: asked for when it is needed, once for all who wait, anew before
-/// its end or when it is refused before its time. Who is refused a token does not ask again at once. Lives on the loop
-/// thread.
+/// its end or when it is refused before its time. Who is refused a token, or is given one that has ended, does not ask
+/// again at once. Lives on the loop thread.
 class Session {
 public:
     using LogIn = std::function<awaitable<Result<Token>>()>;
@@ -41,7 +41,7 @@ private:
     std::uint64_t serial_ = 0;
     bool logging_in_ = false;
     Signal logged_in_;
-    std::optional<Error> refused_;  // our credentials, and until when we do not ask again
+    std::optional<Error> refused_;  // why, and until when, we do not ask again
     Instant refused_until_{};
 };
 

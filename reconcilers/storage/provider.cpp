@@ -126,6 +126,8 @@ private:
             co_return error;
         }
         const auto& found = *looked;
+        if (found && found->locked && rounds_.listed(name))
+            co_return Error(Error{ErrorClass::transient, "container " + name + ": " + locked_here});
         if (action.verb == Action::Verb::look) co_return Done{{{action.key, found}}};
         CO_TRY(const bool wanted, still_wanted(action, found ? &*found : nullptr));
         const bool deleting = action.verb == Action::Verb::delete_;

@@ -8,8 +8,10 @@ std::vector<std::string> Rounds::due(const std::map<std::string, std::string>& l
     std::erase_if(known_, [&](const auto& item) {
         return item.second.certain && !item.second.thing && !listed.contains(item.first);
     });
+    for (auto& [name, known] : known_) known.listed = false;
     for (const auto& [name, stamp] : listed) {
         auto& known = known_[name];
+        known.listed = true;
         // what we made was not in the listing yet, and has no stamp of ours
         if (known.stamp != stamp && !(known.certain && known.stamp.empty())) known.certain = false;
         known.stamp = stamp;
@@ -32,9 +34,20 @@ std::vector<std::string> Rounds::due(const std::map<std::string, std::string>& l
 void Rounds::looked(const std::string& name, std::optional<Thing> thing, std::uint64_t began) {
     auto& known = known_[name];
     if (known.touched > began) return;
-    known.thing = std::move(thing);
-    known.certain = true;
+    if (thing && thing->locked && known.listed) {
+        if (!known.thing) known.thing.emplace();
+        known.thing->unseen = locked_here;
+        known.certain = !known.thing->mark;  // what was ours is asked for until it shows; the others have their turn
+    } else {
+        known.thing = std::move(thing);
+        known.certain = true;
+    }
     known.asked = ++tick_;
+}
+
+bool Rounds::listed(const std::string& name) const {
+    const auto found = known_.find(name);
+    return found != known_.end() && found->second.listed;
 }
 
 void Rounds::unseen(const std::string& name, const std::string& why, std::uint64_t began) {

@@ -23,7 +23,9 @@ public:
 
     /// The moment before one is asked for; see looked().
     std::uint64_t now() const { return tick_; }
-    /// What was found, nothing when there is nothing. Does not count when we have touched it since `began`.
+    /// What was found, nothing when there is nothing. Does not count when we have touched it since `began`. What is
+    /// locked and stands in our own listing is of our account: whose it is cannot be seen now, and what was known
+    /// stays.
     void looked(const std::string& name, std::optional<Thing> thing, std::uint64_t began);
     /// It could not be looked at, and why: what was known of it is all that there is to say.
     void unseen(const std::string& name, const std::string& why, std::uint64_t began);
@@ -32,6 +34,9 @@ public:
     /// We have changed it, and this is there now.
     void made(const std::string& name, const std::optional<Thing>& thing);
 
+    /// Whether the account's own listing had it.
+    bool listed(const std::string& name) const;
+
     Snapshot all() const;
 
 private:
@@ -39,6 +44,7 @@ private:
         std::optional<Thing> thing;
         std::string stamp;
         bool certain = false;       // of nothing that was listed or done since
+        bool listed = false;        // the last time
         std::uint64_t touched = 0;  // by us
         std::uint64_t asked = 0;    // for the turn
     };

@@ -31,7 +31,11 @@ public:
             if (!root) co_return root.error();
             const auto* buckets = root->child("Buckets");
             if (root->name != "ListAllMyBucketsResult" || !buckets) co_return strange("no list of buckets");
-            for (const auto& bucket : buckets->children) out[bucket.of("Name")] = bucket.of("CreationDate");
+            for (const auto& bucket : buckets->children) {
+                const auto name = bucket.of("Name");
+                if (name.empty()) co_return strange("a bucket without a name");
+                out[name] = bucket.of("CreationDate");
+            }
             from = root->of("ContinuationToken");
             if (from.empty()) co_return out;
         }
@@ -43,9 +47,12 @@ public:
         if (!found) co_return std::optional<Thing>();
         auto thing = found->thing;
         // made by us, and not yet marked there: it is ours all the same, and not as it should be
-        if (const auto begun = begun_.find(name); begun != begun_.end() && found->tags.empty()) {
+        const auto begun = begun_.find(name);
+        if (begun != begun_.end() && found->tags.empty() && !thing.locked) {
             thing.mark = begun->second;
             thing.strange = true;
+        } else if (!found->tags.empty()) {
+            begun_.erase(name);  // marked, by us or another: from now on the tags alone say whose it is
         }
         co_return std::optional(std::move(thing));
     }
@@ -56,19 +63,19 @@ public:
         if (settings_.key.region != first_region)
             body = "<CreateBucketConfiguration><LocationConstraint>" + xml_text(settings_.key.region) +
                    "</LocationConstraint></CreateBucketConfiguration>";
+        const bool before = begun_.contains(name);
+        begun_[name] = *wanted.mark;  // now: we may be cut off while it is made
         // repeated unseen, by who holds the connections, it would look as if it had been there before
         auto made = co_await call("PUT", path_of(name), std::move(body), true);
-        if (!made) {
-            if (made.error().outcome_unknown) begun_[name] = *wanted.mark;
-            co_return std::move(made).error();
+        auto checked = made ? expect(*made, "bucket " + name) : Result<void>(made.error());
+        const auto code = made ? error_code(made->body) : "";
+        if (before && code == "BucketAlreadyOwnedByYou") checked = Result<void>();
+        if (!checked) {
+            // made before, perhaps, and not now: it may still be there, unless it is another customer's
+            const bool perhaps = checked.error().outcome_unknown || (before && code != "BucketAlreadyExists");
+            if (!perhaps) begun_.erase(name);
+            co_return checked;
         }
-        const bool again = begun_.contains(name) && error_code(made->body) == "BucketAlreadyOwnedByYou";
-        if (!again) {
-            auto checked = expect(*made, "bucket " + name);
-            if (!checked && checked.error().outcome_unknown) begun_[name] = *wanted.mark;
-            if (!checked) co_return checked;
-        }
-        begun_[name] = *wanted.mark;
         CO_CHECK(co_await put_tags(name, mark_words(*wanted.mark)));
         begun_.erase(name);
         co_return co_await put_settings(name, Thing(), std::move(wanted));
@@ -78,6 +85,8 @@ public:
         if (found.mark != wanted.mark || begun_.contains(name)) {
             CO_TRY(const auto now, co_await look_whole(name));
             if (!now) co_return Error(Error{ErrorClass::conflict, "bucket " + name + " is gone"});
+            if (now->thing.locked)  // its tags are not known, and would be lost
+                co_return Error(Error{ErrorClass::conflict, "bucket " + name + " may not be looked at any more"});
             auto tags = now->tags;
             for (const auto& [key, value] : mark_words(Mark{"x", "x/x", "x", true})) tags.erase(key);
             for (const auto& [key, value] : mark_words(*wanted.mark)) tags[key] = value;
@@ -176,8 +185,8 @@ private:
             const auto* method = policy.empty() ? "DELETE" : "PUT";
             CO_TRY(const auto reply, co_await call(method, path_of(name) + "?policy", std::move(policy)));
             auto done = expect(reply, "policy of bucket " + name);
-            if (!done && wanted.access.everybody != Access::Everybody::nothing && reply.status == 403)
-                co_return public_refused(name);
+            const bool denied = reply.status == 403 && error_code(reply.body) == "AccessDenied";
+            if (denied && wanted.access.everybody != Access::Everybody::nothing) co_return public_refused(name);
             if (!done) co_return done;
         }
         if (found.strange || found.cors != wanted.cors) {

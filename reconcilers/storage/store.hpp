@@ -38,7 +38,7 @@ struct Cors {
 
 struct Thing {
     std::optional<Mark> mark;
-    bool locked = false;  ///< we may not even look at it: nobody takes it over
+    bool locked = false;  ///< we may not even look at it, and it is no part of our account: nobody takes it over
     Access access;
     std::optional<Cors> cors;
     bool versioning = false;
@@ -46,6 +46,10 @@ struct Thing {
     std::string unseen;    ///< why it could not be looked at now; what is said here was there before
     bool operator==(const Thing&) const = default;
 };
+
+/// Why one cannot be looked at that our account holds.
+inline constexpr auto locked_here =
+    "it is in our account, and our key may not look at it, or it is in another region; give the key its rights back";
 
 using Snapshot = std::map<Key, Thing>;
 

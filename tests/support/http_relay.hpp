@@ -2,6 +2,7 @@
 
 #include "support/door.hpp"
 
+#include <atomic>
 #include <charconv>
 #include <deque>
 #include <memory>
@@ -17,6 +18,7 @@ struct Trouble {
     enum class What {
         answer,  ///< `text` instead of what the server would say; it never hears of the request
         lose,    ///< the server does it, and its reply is lost
+        keep,    ///< the server does it, and its reply is kept back for as long as the client waits
         cut,     ///< half of the reply
     };
     What what = What::answer;
@@ -47,6 +49,8 @@ public:
         const std::lock_guard lock(mutex_);
         return troubles_.size();
     }
+    /// How many replies were kept back so far.
+    int kept() const { return kept_.load(); }
     void forget() {
         const std::lock_guard lock(mutex_);
         troubles_.clear();
@@ -101,6 +105,11 @@ private:
             reply += more;
         }
         if (trouble && trouble->what == Trouble::What::lose) return;
+        if (trouble && trouble->what == Trouble::What::keep) {
+            kept_.fetch_add(1);
+            client.read_some(std::chrono::seconds(120));
+            return;
+        }
         if (trouble) reply.resize(reply.size() / 2);
         if (const auto end = reply.find("\r\n"); end != std::string::npos)
             reply.insert(end + 2, "Connection: close\r\n");
@@ -108,6 +117,7 @@ private:
     }
 
     std::uint16_t target_;
+    std::atomic<int> kept_ = 0;
     mutable std::mutex mutex_;
     std::deque<Trouble> troubles_;
 };

@@ -170,6 +170,9 @@ class Handler(BaseHTTPRequestHandler):
             same = fault.get("method", self.command) == self.command and fault.get("path", path) == path
             if not same or fault.get("query", query) != query:
                 continue
+            if fault.get("skip", 0) > 0:
+                fault["skip"] -= 1
+                continue
             fault["times"] = fault.get("times", 1) - 1
             if fault["times"] <= 0:
                 self.world.faults.remove(fault)

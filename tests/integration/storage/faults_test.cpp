@@ -100,7 +100,8 @@ auto chosen(std::vector<Fault> few) {
     const auto* scale = std::getenv("OCIM_SCALE");
     return testing::ValuesIn(scale && scale == std::string_view("full") ? all : few);
 }
-INSTANTIATE_TEST_SUITE_P(S3, S3Faults, chosen({Fault::refuses_credentials, Fault::truncated_json}),
+INSTANTIATE_TEST_SUITE_P(S3, S3Faults,
+                         chosen({Fault::down, Fault::slow, Fault::refuses_credentials, Fault::truncated_json}),
                          ocim::test::fault_name);
 INSTANTIATE_TEST_SUITE_P(Swift, SwiftFaults, chosen({Fault::down, Fault::slow, Fault::refuses_credentials}),
                          ocim::test::fault_name);

@@ -1,4 +1,6 @@
+#include "base/async.hpp"
 #include "integration/storage/visit.hpp"
+#include "support/http_relay.hpp"
 
 /// StorageContainers at an S3 service that holds us to its rules.
 namespace ocim::storage {
@@ -152,6 +154,119 @@ TEST_F(S3Store, WhatWasMadeAndNotMarkedIsStillOurs) {
     EXPECT_EQ(visit.report(full(1)).verdict.reason, "NotOwned") << "what somebody makes there later is his";
 }
 
+awaitable<void> until_kept(const ocim::test::HttpRelay& relay, Clock& clock) {
+    Signal never;
+    while (relay.kept() == 0) co_await never.wait_until(clock, clock.now() + Duration(20));
+}
+
+TEST_F(S3Store, WhatWasBeingMadeWhenWeWereCutOffIsOurs) {
+    struct Nobody final : Results {
+        void set(std::size_t, Result<Done>) override {}
+    } nobody;
+    using ocim::test::Trouble;
+    ocim::test::HttpRelay relay(server.port);
+    front.say(relay.script());
+    const auto object = full(1);
+    auto actions = visit.wanted(object);
+    relay.expect({Trouble::What::keep, "PUT", "campus-site1"});
+    TaskGroup group(loop.executor());
+    auto making = store->act(std::move(actions), nobody);
+    group.spawn("making a bucket", std::move(making));
+    loop.run(until_kept(relay, loop.clock()));
+    loop.run(group.stop());
+    ASSERT_EQ(server.of("campus-site1", "tags"), "{}") << "it was made, and not marked";
+    visit.must(visit.wanted(object));
+    EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
+    (void)server.order("{'set':{'campus-site1':{'tags':{}}}}");
+    EXPECT_EQ(visit.report(object).verdict.reason, "NotOwned") << "it was marked once: the tags alone count then";
+    front.open();
+}
+
+TEST_F(S3Store, WhatIsRefusedIsNotOurs) {
+    (void)server.order("{'faults':[{'method':'PUT','query':'','status':403,'code':'AccessDenied'}]}");
+    const auto object = full(1);
+    const auto answers = visit.act(visit.wanted(object));
+    ASSERT_TRUE(answers.at(0) && !*answers[0]);
+    (void)server.order("{'make':['campus-site1']}");
+    EXPECT_EQ(visit.report(object).verdict.reason, "NotOwned") << "somebody else made it";
+}
+
+TEST_F(S3Store, OursThatMayNotBeLookedAtIsUnknown) {
+    const auto object = full(1);
+    visit.must(visit.wanted(object));
+    const char* deny =
+        "{'faults':[{'method':'GET','path':'/campus-site1','query':'tagging','status':403,'code':'AccessDenied',"
+        "'times':999}]}";
+    (void)server.order(deny);
+    const auto fresh = open();  // remembers nothing
+    auto later = visitor(*fresh);
+    for (auto* who : {&visit, &later}) {
+        SCOPED_TRACE(who == &later ? "after a restart" : "in the same run");
+        EXPECT_EQ(who->report(object).verdict.reason, "Unknown");
+        EXPECT_TRUE(who->wanted(object).empty());
+        const auto removal = who->wanted(object, true);
+        ASSERT_FALSE(removal.empty()) << "nothing to do would let the object go and leave the bucket";
+        const auto answers = who->act(removal);
+        ASSERT_TRUE(answers.at(0) && !*answers[0]);
+        EXPECT_NE(answers[0]->error().message.find("may not look at it"), std::string::npos);
+        EXPECT_FALSE(who->wanted(object, true).empty());
+    }
+    (void)server.order("{'clearFaults':true}");
+    later.succeed(later.wanted(object, true));  // a look, and what it shows
+    later.must(later.wanted(object, true));
+    EXPECT_EQ(server.of("campus-site1", "owner"), "");
+}
+
+TEST_F(S3Store, TagsThatCannotBeReadAreNotReplaced) {
+    auto object = full(1);
+    visit.must(visit.wanted(object));
+    auto tags = server.of("campus-site1", "tags");
+    tags.pop_back();
+    (void)server.order("{'set':{'campus-site1':{'tags':" + tags + ",'team':'blue'}}}}");
+    object.spec.deletion_policy = Spec::DeletionPolicy::retain;
+    const auto actions = visit.wanted(object, true);
+    (void)server.order("{'faults':[{'method':'GET','query':'tagging','skip':1,'status':403,'code':'AccessDenied'}]}");
+    const auto answers = visit.act(actions);
+    ASSERT_TRUE(answers.at(0) && !*answers[0]) << "it came to be locked between the look and the write";
+    EXPECT_EQ(answers[0]->error().error_class, ErrorClass::conflict) << answers[0]->error().message;
+    EXPECT_NE(server.of("campus-site1", "tags").find("blue"), std::string::npos);
+}
+
+TEST_F(S3Store, AListThatIsNotWholeIsUnknown) {
+    using ocim::test::Trouble;
+    ocim::test::HttpRelay relay(server.port);
+    front.say(relay.script());
+    const std::string head = "<ListAllMyBucketsResult><Buckets><Bucket>",
+                      tail = "</Bucket></Buckets></ListAllMyBucketsResult>";
+    for (const std::string bucket : {"<Name/>", "<CreationDate>2026-01-01T00:00:01.000Z</CreationDate>"}) {
+        SCOPED_TRACE(bucket);
+        relay.expect({Trouble::What::answer, "GET", "/", ocim::test::http_reply("200 OK", "", head + bucket + tail)});
+        const auto seen = visit.look();
+        ASSERT_FALSE(seen) << "a bucket without a name";
+        EXPECT_EQ(seen.error().error_class, ErrorClass::unreachable);
+        EXPECT_NE(seen.error().message.find("without a name"), std::string::npos) << seen.error().message;
+    }
+    front.open();
+}
+
+TEST_F(S3Store, APolicyThatIsRefusedSaysWhy) {
+    const struct {
+        const char* code;
+        ErrorClass error_class;
+        bool is_public;
+    } cases[] = {{"AccessDenied", ErrorClass::invalid, true}, {"SignatureDoesNotMatch", ErrorClass::auth, false}};
+    int n = 1;
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.code);
+        (void)server.order("{'faults':[{'method':'PUT','query':'policy','status':403,'code':'" + std::string(c.code) +
+                           "'}]}");
+        const auto answers = visit.act(visit.wanted(full(n++)));
+        ASSERT_TRUE(answers.at(0) && !*answers[0]);
+        EXPECT_EQ(answers[0]->error().error_class, c.error_class) << answers[0]->error().message;
+        EXPECT_EQ(answers[0]->error().message.find("publicRead") != std::string::npos, c.is_public);
+    }
+}
+
 TEST_F(S3Store, OneThatFailsLeavesTheOthersAlone) {
     const auto object = full(1), other = full(2);
     visit.must(visit.wanted(std::vector{object, other}));
@@ -166,11 +281,9 @@ TEST_F(S3Store, OneThatFailsLeavesTheOthersAlone) {
     EXPECT_TRUE(later.wanted(object).empty()) << "unknown is not absent";
     (void)server.order("{'clearFaults':true}");
     EXPECT_TRUE(later.ready(object));
-    (void)server.order(
-        "{'remove':['campus-strange'],'faults':[{'method':'GET','query':'tagging','status':500,'times':99}]}");
+    (void)server.order("{'remove':['campus-strange']}");
     std::vector<crd::StorageContainer> many;
     for (int n = 10; n < 30; ++n) many.push_back(full(n));
-    (void)server.order("{'clearFaults':true}");
     later.succeed(later.wanted(many));
     const auto third = open();
     (void)server.order("{'faults':[{'method':'GET','query':'tagging','status':500,'times':99}]}");

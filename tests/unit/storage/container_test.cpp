@@ -158,6 +158,25 @@ TEST(Rounds, WhatCouldNotBeLookedAtIsAskedForAgain) {
     EXPECT_EQ(rounds.all().at(Key{"a"}), known);
 }
 
+TEST(Rounds, WhatIsLockedIsAnothersOnlyWhereOurListingHasItNot) {
+    Rounds rounds(0);
+    const std::map<std::string, std::string> listed{{"ours", "1"}, {"never-seen", "1"}};
+    (void)rounds.due(listed);
+    Thing known, locked;
+    known.mark = test::mark();
+    locked.locked = true;
+    rounds.looked("ours", known, rounds.now());
+    for (const auto* name : {"ours", "never-seen", "theirs"}) rounds.looked(name, locked, rounds.now());
+    const auto seen = rounds.all();
+    EXPECT_FALSE(seen.at(Key{"ours"}).unseen.empty());
+    EXPECT_EQ(seen.at(Key{"ours"}).mark, known.mark) << "what is known of it stays";
+    EXPECT_FALSE(seen.at(Key{"never-seen"}).unseen.empty());
+    EXPECT_EQ(seen.at(Key{"theirs"}), locked);
+    EXPECT_EQ(rounds.due(listed), (Names{"ours", "theirs"})) << "ours is asked for until it shows";
+    rounds.looked("ours", known, rounds.now());
+    EXPECT_EQ(rounds.all().at(Key{"ours"}), known);
+}
+
 TEST(Rounds, WhatWeDidIsNotUndoneByAnOlderLook) {
     Rounds rounds(0);
     const std::map<std::string, std::string> listed{{"a", "1"}};
