@@ -2,15 +2,28 @@
 
 #include "runtime/adapter.hpp"
 #include "runtime/manager.hpp"
+#include "runtime/tally.hpp"
 
 #include <memory>
+#include <set>
+#include <string>
 #include <utility>
 
 /// A CompositeKind, its types erased for the driver.
 namespace ocim::runtime {
 
+/// Nothing, or for a kind that is tallied how.
+template <class K>
+class TalliedOf {};
+template <class K>
+    requires requires(const Json& status) { K::tallies(status); }
+class TalliedOf<K> : public Tallied {
+public:
+    std::set<std::string> tallies(const Json& status) const override { return K::tallies(status); }
+};
+
 template <CompositeKind K>
-class CompositeOf final : public CompositeAdapter {
+class CompositeOf final : public CompositeAdapter, public TalliedOf<K> {
 public:
     std::string name() const override { return std::string(std::string_view(K::name)); }
     api::Kind kind() const override { return K::Object::kind; }
@@ -64,7 +77,9 @@ public:
     }
 };
 
-/// Registers a composite kind.
+/// Registers a composite kind. Optional, beside what kinds.hpp has: static std::set<std::string> tallies(const Json&
+/// status): what of an object is counted over all of its kind; compose() finds the others' counts in its inputs
+/// (tally.hpp).
 template <CompositeKind K>
 void add_composite(Manager& manager) {
     manager.add(std::make_unique<CompositeOf<K>>());

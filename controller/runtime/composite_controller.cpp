@@ -32,7 +32,8 @@ CompositeController::CompositeController(Engine& engine, BackendBoard& board, co
       board_(board),
       composite_(adapter),
       abandoned_(
-          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})) {
+          engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})),
+      tallied_(dynamic_cast<const Tallied*>(&adapter)) {
     using Phase = StateMetrics::Phase;
     if (!adapter.attends()) states_.emplace(engine.metrics, name_, adapter.has_phase() ? Phase::shown : Phase::none);
     for (const auto& kind : adapter.child_kinds()) kinds_.emplace(kind_id(kind), kind);
@@ -62,8 +63,13 @@ std::set<ObjectKey> CompositeController::owners_of(const ChildId& id, const Json
 void CompositeController::own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>*) {
     if (object) {
         if (states_) states_->set(key, *object);
+        if (tallied_) {
+            const auto* status = api::find(*object, {"status"});
+            tally_.set(key, status ? tallied_->tallies(*status) : std::set<std::string>());
+        }
         return;
     }
+    tally_.forget(key);
     if (states_) states_->forget(key);
     keep(key, {});
     memory_.erase(key);
@@ -153,10 +159,19 @@ awaitable<Result<bool>> CompositeController::report(ObjectPtr object, Standing s
     co_return co_await statuses_.write(std::move(object), std::move(standing));
 }
 
+Result<Composed> CompositeController::compose(const Json& object, const Children& children, Inputs& inputs) {
+    if (!tallied_) return composite_.compose(object, children, inputs);
+    const auto key = ObjectKey::of(object);
+    inputs.add(tally_.without(key));
+    auto out = composite_.compose(object, children, inputs);
+    if (out) tally_.promise(key, tallied_->tallies(out->status));
+    return out;
+}
+
 awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr object, Inputs inputs) {
     Children children;
     for (const auto& child : children_of(*object)) children.add(*child);
-    auto made = composite_.compose(*object, children, inputs);
+    auto made = compose(*object, children, inputs);
     auto edits = composite_.edits(*object, children, inputs);
     Standing standing;
     if (!made) {

@@ -3,6 +3,7 @@
 #include "runtime/board.hpp"
 #include "runtime/controller.hpp"
 #include "runtime/state_metrics.hpp"
+#include "runtime/tally.hpp"
 
 #include <map>
 #include <optional>
@@ -43,6 +44,8 @@ private:
     /// What stands between the object and its composition: a verdict to report, if anything.
     std::optional<Verdict> before_compose(const Json& object, const ObjectFacts& facts, Inputs& inputs);
     awaitable<Result<bool>> report(ObjectPtr object, Standing standing);
+    /// What it says for itself, told what the others say; from that moment on all others are told.
+    Result<Composed> compose(const Json& object, const Children& children, Inputs& inputs);
     awaitable<Result<Visited>> composed(ObjectPtr object, Inputs inputs);
     awaitable<Result<Applied>> apply_all(ObjectPtr owner, std::vector<Child> children);
     /// Changes what is not ours; what is refused as invalid becomes the trouble.
@@ -76,6 +79,8 @@ private:
     prometheus::Counter& abandoned_;
     std::map<std::string, prometheus::Histogram*> histograms_;
     std::optional<StateMetrics> states_;
+    const Tallied* tallied_;  // null: what our objects say is not counted
+    Tally tally_;
 };
 
 }  // namespace ocim::runtime

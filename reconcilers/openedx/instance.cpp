@@ -185,9 +185,15 @@ private:
             out_.status.placement = *std::move(placed);
             return true;
         }
-        const bool later = placed.error().error_class == ErrorClass::unreachable;
+        const auto& why = placed.error();
+        const bool later = why.error_class == ErrorClass::unreachable;
+        const bool full = why.error_class == ErrorClass::rate_limited;
         out_ = hold(later ? Verdict::State::progressing : Verdict::State::stalled,
-                    later ? "WaitingForBackend" : "NoBackend", placed.error().message);
+                    later  ? "WaitingForBackend"
+                    : full ? "BackendsFull"
+                           : "NoBackend",
+                    why.message);
+        out_.look_again = why.retry_after;  // nobody tells of a place that is free again
         return false;
     }
     bool wait(const char* reason, const char* message) {
@@ -420,7 +426,7 @@ std::vector<api::Kind> Instances::child_kinds() {
 }
 
 std::vector<runtime::Reference> Instances::needs(const Object& object) {
-    auto out = placement_needs();
+    auto out = placement_needs(object);
     // all of them, because no external name may lie in the domain of any
     out.push_back({crd::InstanceClass::kind, "", "", true});
     out.push_back(
@@ -452,6 +458,8 @@ std::vector<runtime::Claim> Instances::claims(const Object& object) {
         out.push_back({"domain/" + domain, field_of(service), domain});
     return out;
 }
+
+std::set<std::string> Instances::tallies(const api::Json& status) { return placed_at(status); }
 
 Composition<Object> Instances::compose(const Object& object, const Children& children, const Inputs& inputs) {
     if (object.metadata.deleting()) return compose_deletion(object, children, inputs);

@@ -7,14 +7,20 @@
 #include "crd/monitoringservices.hpp"
 #include "crd/objectstores.hpp"
 #include "crd/rabbitmqservers.hpp"
+#include "runtime/tally.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <tuple>
+#include <utility>
 
 namespace ocim::openedx {
 namespace {
 
 using Labels = std::map<std::string, std::string>;
+
+constexpr Duration look_for_room = std::chrono::seconds(30);
+constexpr std::size_t named_max = 100;  // candidates in one message
 
 bool admits(const Labels& selector, const api::Metadata& metadata) {
     return std::ranges::all_of(selector, [&](const auto& wanted) {
@@ -29,14 +35,6 @@ bool fits(const Backend&) {
     return true;
 }
 bool fits(const crd::DatabaseServer& server) { return server.spec.mysql.has_value(); }
-
-template <class Backend>
-bool open_to(const Backend& backend, const std::string& namespace_) {
-    if (!fits(backend)) return false;
-    if (!backend.spec.accepts_new_tenants || backend.metadata.deleting()) return false;
-    const auto& allowed = backend.spec.allowed_namespaces;
-    return allowed.empty() || std::ranges::find(allowed, namespace_) != allowed.end();
-}
 
 template <class Selector>
 Labels labels_of(const std::optional<Selector>& selector) {
@@ -56,63 +54,112 @@ const api::Condition* ready_of(const Backend& backend) {
     return nullptr;
 }
 
-/// Candidates that are not Ready, in words. Choosing one would be for good, and the site would never come up.
+std::string said_of(std::string_view kind, std::string_view name) {
+    return std::string(kind) + "/" + std::string(name);
+}
+/// What lives there and is perhaps not yet among the objects that the backend counts.
+std::string new_at(const std::string& place) { return place + " new"; }
+
 template <class Backend>
-Error not_ready(const std::vector<const Backend*>& candidates) {
-    std::string out = "waiting for a backend that is Ready to be placed on:";
-    for (const auto* backend : candidates) {
-        const auto* ready = ready_of(*backend);
-        out += " " + std::string(Backend::kind.name) + " " + backend->metadata.name + ": " +
-               (ready ? ready->reason + ", " + ready->message : "has not reported yet") + ";";
-    }
-    out.pop_back();
-    return Error{ErrorClass::unreachable, std::move(out)};
+std::string place_of(const Backend& backend) {
+    return said_of(Backend::kind.name, backend.metadata.name);
 }
 
-/// The least loaded of those that are Ready, or why there is none.
+/// How many Instances may live there, where that is limited.
 template <class Backend>
-Result<std::string> least_loaded(const std::vector<const Backend*>& candidates) {
+std::optional<std::int64_t> room_of(const Backend& backend) {
+    if constexpr (requires { backend.spec.max_instances; })
+        if (backend.spec.max_instances) return *backend.spec.max_instances;
+    return std::nullopt;
+}
+
+/// What keeps a site from being placed somewhere, the lasting things first.
+struct Obstacle {
+    enum class Sort { none, lasting, full, not_ready };
+    Sort sort = Sort::none;
+    std::string words;
+};
+
+template <class Backend>
+Obstacle obstacle(const Backend& backend, const std::string& namespace_, const Labels& selector,
+                  const runtime::Inputs& inputs) {
+    using Sort = Obstacle::Sort;
+    if (!admits(selector, backend.metadata)) return {Sort::lasting, "has not the labels " + text_of(selector)};
+    if (!fits(backend)) return {Sort::lasting, "is no MySQL or MariaDB, which Open edX needs"};
+    if (backend.metadata.deleting()) return {Sort::lasting, "is being deleted"};
+    if (!backend.spec.accepts_new_tenants) return {Sort::lasting, "accepts no new tenants"};
+    const auto& allowed = backend.spec.allowed_namespaces;
+    if (!allowed.empty() && std::ranges::find(allowed, namespace_) == allowed.end())
+        return {Sort::lasting, "is not for namespace " + namespace_};
+    const auto room = room_of(backend);
+    const auto held = runtime::tallied(inputs, place_of(backend));
+    if (room && held >= *room)
+        return {Sort::full, "is full, with " + std::to_string(held) + " of " + std::to_string(*room) + " Instances"};
+    const auto* ready = ready_of(backend);
+    if (!ready) return {Sort::not_ready, "has not reported yet"};
+    if (ready->status != "True") return {Sort::not_ready, "is not Ready: " + ready->reason + ", " + ready->message};
+    return {};
+}
+
+/// The least loaded of those that nothing stands against, or each with what does.
+template <class Backend>
+Result<std::string> least_loaded(const std::vector<const Backend*>& candidates, const std::string& namespace_,
+                                 const Labels& selector, const std::string& way_out, const runtime::Inputs& inputs) {
     const Backend* best = nullptr;
-    const auto load = [](const Backend& backend) {
-        return std::tuple(std::int64_t{backend.status.objects.value_or(0)}, backend.metadata.name);
+    const auto load = [&](const Backend& backend) {
+        const auto fresh = runtime::tallied(inputs, new_at(place_of(backend)));
+        return std::tuple(std::int64_t{backend.status.objects.value_or(0)} + fresh, backend.metadata.name);
     };
+    std::string why;
+    bool full = false, waits = false;
+    std::size_t named = 0;
     for (const auto* backend : candidates) {
-        const auto* ready = ready_of(*backend);
-        if (ready && ready->status == "True" && (!best || load(*backend) < load(*best))) best = backend;
+        const auto against = obstacle(*backend, namespace_, selector, inputs);
+        if (against.sort == Obstacle::Sort::none) {
+            if (!best || load(*backend) < load(*best)) best = backend;
+            continue;
+        }
+        full = full || against.sort == Obstacle::Sort::full;
+        waits = waits || against.sort == Obstacle::Sort::not_ready;
+        if (++named <= named_max) why += "; " + backend->metadata.name + " " + against.words;
     }
     if (best) return best->metadata.name;
-    return not_ready(candidates);
+    if (named > named_max) why += "; and " + std::to_string(named - named_max) + " more";
+    if (why.empty()) why = "; there is none";
+    const auto text = "no " + std::string(Backend::kind.name) + " can take this site: " + why.substr(2);
+    if (waits) return Error{ErrorClass::unreachable, text + ". It waits for one that is Ready."};
+    Error out{full ? ErrorClass::rate_limited : ErrorClass::invalid, text + ". " + way_out};
+    if (full) out.retry_after = look_for_room;
+    return out;
 }
 
 template <class Backend>
 Result<std::string> choose(const std::string& namespace_, const Labels& selector, const runtime::Inputs& inputs) {
     const auto all = inputs.all<Backend>();
     std::vector<const Backend*> candidates;
-    for (const auto& backend : all)
-        if (admits(selector, backend.metadata) && open_to(backend, namespace_)) candidates.push_back(&backend);
-    if (!candidates.empty()) return least_loaded(candidates);
-    return Error{ErrorClass::invalid, "no " + std::string(Backend::kind.name) + " with " + text_of(selector) +
-                                          " accepts new tenants of namespace " + namespace_ + " (of " +
-                                          std::to_string(all.size()) +
-                                          " there are); make one, or change spec.placement "
-                                          "of the InstanceClass"};
+    for (const auto& backend : all) candidates.push_back(&backend);
+    return least_loaded(candidates, namespace_, selector,
+                        "Make another, or change these or spec.placement of the InstanceClass.", inputs);
 }
 
-/// The zone with the longest domain that `name` lies in; of several for one domain the least loaded.
+/// The zone with the longest domain that `name` lies in; of several for one domain the least loaded. One that takes
+/// nobody new leaves the name to the zone above it.
 Result<std::string> choose_zone(const std::string& name, const std::string& namespace_, const runtime::Inputs& inputs) {
     const auto all = inputs.all<crd::DNSZone>();
-    std::vector<const crd::DNSZone*> candidates;
+    std::vector<const crd::DNSZone*> holding, candidates;
     for (const auto& zone : all) {
         const auto& domain = zone.spec.domain;
-        const bool inside = name == domain || name.ends_with("." + domain);
-        if (!inside || !open_to(zone, namespace_)) continue;
+        if (name != domain && !name.ends_with("." + domain)) continue;
+        holding.push_back(&zone);
+        if (obstacle(zone, namespace_, {}, inputs).sort == Obstacle::Sort::lasting) continue;
         if (!candidates.empty() && domain.size() < candidates.front()->spec.domain.size()) continue;
         if (!candidates.empty() && domain.size() > candidates.front()->spec.domain.size()) candidates.clear();
         candidates.push_back(&zone);
     }
-    if (!candidates.empty()) return least_loaded(candidates);
-    return Error{ErrorClass::invalid, "no DNSZone that accepts new tenants of namespace " + namespace_ + " holds " +
-                                          name + "; make a DNSZone for a suffix of it"};
+    if (holding.empty())
+        return Error{ErrorClass::invalid, "no DNSZone holds " + name + ". Make a DNSZone for a suffix of it."};
+    return least_loaded(candidates.empty() ? holding : candidates, namespace_, {},
+                        "Make a DNSZone for a suffix of " + name + ", or change these.", inputs);
 }
 
 template <class Backend, class Selector>
@@ -134,6 +181,43 @@ std::vector<runtime::Reference> placement_needs() {
             {crd::DatabaseServer::kind, "", "", true}, {crd::RabbitMQServer::kind, "", "", true},
             {crd::ObjectStore::kind, "", "", true},    {crd::MonitoringService::kind, "", "", true},
             {crd::DNSZone::kind, "", "", true}};
+}
+
+std::vector<runtime::Reference> placement_needs(const crd::Instance& instance) {
+    const auto placed = instance.status.placement.value_or(Placement{});
+    std::vector<runtime::Reference> out;
+    const auto need = [&](const api::Kind& kind, const std::optional<std::string>& at) {
+        out.push_back({kind, "", at.value_or(""), true});
+    };
+    need(crd::Cloud::kind, placed.cloud);
+    need(crd::LoadBalancer::kind, placed.load_balancer);
+    need(crd::DNSZone::kind, placed.dns_zone);
+    need(crd::MonitoringService::kind, placed.monitoring);  // a class may want it later
+    const bool settled = placed.cloud.has_value();          // then what it has no place at it will never have
+    if (!settled || placed.mysql) need(crd::DatabaseServer::kind, placed.mysql);
+    if (!settled || placed.rabbitmq) need(crd::RabbitMQServer::kind, placed.rabbitmq);
+    if (!settled || placed.storage) need(crd::ObjectStore::kind, placed.storage);
+    // where all the others are must be known before anybody is placed: its own kind is read whole for it
+    if (!settled) out.push_back({crd::Instance::kind, instance.metadata.namespace_, instance.metadata.name, true});
+    return out;
+}
+
+std::set<std::string> placed_at(const api::Json& status) {
+    static constexpr std::pair<const char*, const api::Kind*> places[] = {{"cloud", &crd::Cloud::kind},
+                                                                          {"loadBalancer", &crd::LoadBalancer::kind},
+                                                                          {"mysql", &crd::DatabaseServer::kind},
+                                                                          {"rabbitmq", &crd::RabbitMQServer::kind},
+                                                                          {"storage", &crd::ObjectStore::kind}};
+    const auto* made = api::find(status, {"appServersMade"});
+    const bool counted = made && made->is_int64() && made->get_int64() > 0;  // its objects stand by then
+    std::set<std::string> out;
+    for (const auto& [field, kind] : places) {
+        const auto name = api::find_text(status, {"placement", field});
+        if (name.empty()) continue;
+        out.insert(said_of(kind->name, name));
+        if (!counted) out.insert(new_at(said_of(kind->name, name)));
+    }
+    return out;
 }
 
 std::vector<std::string> unmatched(const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {

@@ -5,12 +5,21 @@
 #include "crd/instances.hpp"
 #include "runtime/kinds.hpp"
 
+#include <set>
+#include <string>
+#include <vector>
+
 namespace ocim::openedx {
 
 using Placement = std::decay_t<decltype(*crd::Instance::Status{}.placement)>;
 
-/// What placing an Instance looks at: every backend there is.
+/// What placing anything looks at: every backend there is.
 std::vector<runtime::Reference> placement_needs();
+/// What placing this Instance looks at: of what it is placed at already only that, so that it sleeps while others come.
+std::vector<runtime::Reference> placement_needs(const crd::Instance& instance);
+
+/// What an Instance says of its places, by its status: counted over all Instances (runtime/tally.hpp).
+std::set<std::string> placed_at(const api::Json& status);
 
 /// What of an Instance's data lives on servers of its own.
 struct DataPlaces {
@@ -18,9 +27,11 @@ struct DataPlaces {
 };
 
 /// Chooses a backend of each sort that the Instance needs: of those that the class admits, that accept new tenants,
-/// that the namespace may use and that are Ready, the one with the fewest objects, the first by name among equals. What
-/// `placed` holds already stays. Error: invalid, naming what there is none of and what would help; unreachable when
-/// none of those that may be chosen is Ready now.
+/// that the namespace may use, that have room and that are Ready, the one with the fewest objects, those counted that
+/// are still to come, the first by name among equals. What `placed` holds already stays, whatever has become of it: who
+/// wants to move a site empties a field of it and is given another place. Error, naming every candidate and what stands
+/// against it: unreachable when one only has to become Ready; rate_limited when what could take it is full, with when
+/// to look again; invalid when somebody must change something.
 Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass& of_class, const Placement& placed,
                         const std::string& lms_domain, const DataPlaces& data, const runtime::Inputs& inputs);
 

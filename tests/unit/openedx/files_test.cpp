@@ -224,7 +224,7 @@ TEST(Files, WhatCannotBeSaysWhy) {
     } cases[] = {
         {"no such store", s3,
          [](Campus& c) { std::erase_if(c.others, [](const auto& o) { return o.at("kind") == "ObjectStore"; }); },
-         "NoBackend", "no ObjectStore with any labels accepts new tenants"},
+         "NoBackend", "no ObjectStore can take this site: there is none"},
         {"no keys for anybody", s3,
          [](Campus& c) { c.other("ObjectStore", "store1")->at("spec").as_object().erase("tenantCredentialsRef"); },
          "DependencyNotReady", "gives sites no keys"},

@@ -324,14 +324,16 @@ TEST(Instance, IsPlacedOnWhatIsReady) {
              second.at("status").as_object().erase("conditions");
          },
          nullptr,
-         "waiting for a backend that is Ready to be placed on: DatabaseServer db1: BackendUnreachable, refused; "
-         "DatabaseServer db2: has not reported yet"},
-        {"full ones do not count",
+         "no DatabaseServer can take this site: db1 is not Ready: BackendUnreachable, refused; db2 has not reported "
+         "yet. It waits"},
+        {"closed ones do not count",
          [](Json& first, Json& second) {
              first.at("spec").as_object()["acceptsNewTenants"] = false;
              second.at("spec").as_object()["allowedNamespaces"] = api::json::array{"others"};
          },
-         nullptr, "no DatabaseServer with any labels accepts new tenants of namespace campus (of 2 there are)"},
+         nullptr,
+         "no DatabaseServer can take this site: db1 accepts no new tenants; db2 is not for namespace campus. Make "
+         "another"},
     };
     for (const auto& c : cases) {
         Campus campus;

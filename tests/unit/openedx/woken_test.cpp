@@ -85,7 +85,28 @@ TEST_F(Woken, ByAnInstanceItsOwnAppServerRunAndClass) {
     EXPECT_EQ(leaving_.dependents(change), (Names{"campus/site-7-1"}));
     EXPECT_EQ(runs_.dependents(change), (Names{"campus/site-7-1-1"}));
     EXPECT_EQ(classes_.dependents(change), (Names{"sandbox"}));
-    EXPECT_EQ(instances_.dependents(change), Names());
+    EXPECT_EQ(instances_.dependents(change), (Names{"campus/site-7"})) << "itself, which is left out";
+}
+
+TEST_F(Woken, ByABackendWhoIsPlacedThereOrNowhere) {
+    instances_ = {};
+    for (const std::string site : {"here", "there", "nowhere"}) {
+        Campus campus;
+        campus.instance.metadata.name = site;
+        auto& placement = campus.instance.status.placement.emplace();
+        placement.cloud = placement.mysql = placement.load_balancer = site + "1";
+        if (site == "nowhere") campus.instance.status.placement.reset();
+        instances_.set("campus/" + site, Instances::needs(campus.instance));
+    }
+    for (const auto* kind : {"DatabaseServer", "Cloud", "LoadBalancer"}) {
+        const auto server = std::make_shared<const Json>(backend(kind, "here1", "{}"));
+        const Change change{std::string("ocim.opencraft.com/") + kind, {"", "here1"}, server, server};
+        EXPECT_EQ(instances_.dependents(change), (Names{"campus/here", "campus/nowhere"})) << kind;
+    }
+    const auto store = std::make_shared<const Json>(backend("ObjectStore", "os", "{}"));
+    EXPECT_EQ(instances_.dependents(Change{"ocim.opencraft.com/ObjectStore", {"", "os"}, store, store}),
+              (Names{"campus/nowhere"}))
+        << "who has no files there never will";
 }
 
 TEST_F(Woken, ByARecordWhoIsBeingDeletedWhileItLeadsOrLedToItsMachine) {
