@@ -199,6 +199,37 @@ TEST_F(MongoDB, KeepsWhatIsDeletedForAWindow) {
     EXPECT_FALSE(server.order("{}").at("data").get_object().contains("sb_1"));
 }
 
+TEST_F(MongoDB, GivesAnAccountBackTheRightsThatItHad) {
+    auto system = open();
+    auto visit = visitor(*system);
+    auto object = mongodb_tenant(1);
+    object.spec.undelete_window = "1h";
+    object.spec.users[0].grants.push_back({"*", {Privilege::cluster_monitor}});
+    visit.must(visit.wanted(object));
+    auto leaving = object;
+    leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    for (int times = 0; times < 2; ++times) {  // closed twice, it has forgotten nothing
+        const auto closing = Tenant::remove(leaving, "lab", visit.see());
+        if (times == 0) visit.must(closing);
+        server.run("admin", "{'grantRolesToUser':'sb_1','roles':[{'role':'read','db':'other'}]}");
+        visit.must(visit.wanted(leaving, true));
+    }
+    EXPECT_NE(owner_says(insert()), "");
+    const Key key{Key::Kind::user, "sb_1", "%", ""};
+    Action back;
+    back.verb = Action::Verb::mark;
+    back.key = key;
+    back.then = visit.see().at(key);
+    ASSERT_TRUE(back.then->locked);
+    back.mark = *back.then->mark;
+    back.then->locked = false;
+    back.then->ends.reset();
+    visit.must({back});
+    EXPECT_EQ(api::to_text(server.order("{}").at("users").at("sb_1@admin").at("roles")),
+              R"([{"role":"clusterMonitor","db":"admin"},{"role":"dbOwner","db":"sb_1"}])");
+    EXPECT_EQ(owner_says(insert()), "") << "with the password that it had";
+}
+
 TEST_F(MongoDB, DropsAllRightsToWhatItDropsAndRetainsWhatIsData) {
     auto system = open();
     auto visit = visitor(*system);
