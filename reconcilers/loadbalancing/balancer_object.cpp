@@ -56,8 +56,12 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
                                                const runtime::Services& services) {
     if (!balancer.spec.haproxy) return Error{ErrorClass::invalid, "spec.haproxy: a provider is needed"};
     const auto& haproxy = *balancer.spec.haproxy;
-    const HaproxySettings settings{haproxy.directory, haproxy.config_files, haproxy.master_socket,
-                                   balancer.metadata.name};
+    HaproxySettings settings{
+        haproxy.directory, haproxy.config_files, haproxy.master_socket, {}, balancer.metadata.name};
+    if (haproxy.compatible) {
+        settings.directory = haproxy.compatible->directory;
+        settings.tool = ToolSettings{haproxy.compatible->command, haproxy.compatible->fragment};
+    }
     if (haproxy.hosts.empty()) {
         auto host = host_of(haproxy, "spec.haproxy", inputs, services);
         if (!host) return std::move(host).error();
@@ -71,7 +75,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
         if (!host) return std::move(host).error();
         auto there = settings;
         there.name += "/" + given.name;
-        if (given.directory) there.directory = *given.directory;
+        if (given.directory && !haproxy.compatible) there.directory = *given.directory;
         if (!given.config_files.empty()) there.config_files = given.config_files;
         if (given.master_socket) there.master_socket = *given.master_socket;
         members.push_back({given.name, open_haproxy(*std::move(host), services, std::move(there))});

@@ -223,7 +223,7 @@ runtime::Report<crd::LoadBalancerFragment> Fragment::report(const Object& object
         if (there.unknown) add_unknown_host(out.status, object);
     if (out.status.backend) add_traffic(out.status, judged, seen);
     for (const auto& server : out.status.servers) {
-        if (server.check == Server::Check::unknown) out.look_again = soon;
+        if (server.check == Server::Check::unknown && judged.told_of_checks) out.look_again = soon;
         if (server.check == Server::Check::failed && server.standby) out.look_again = out.look_again.value_or(later);
         if (!server.standby) out.status.active_servers.push_back(server.name);
     }

@@ -3,6 +3,7 @@
 #include "base/utf8.hpp"
 #include "loadbalancing/certificate_metrics.hpp"
 #include "loadbalancing/change.hpp"
+#include "loadbalancing/haproxy_commands.hpp"
 #include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/rendering.hpp"
 
@@ -31,6 +32,9 @@ Error failure(const net::CommandResult& result, const HaproxySettings& settings)
         one_line(errors.substr(errors.size() - std::min(errors.size(), message_bytes_max)), message_bytes_max);
     switch (result.exit_code) {
         case exit_no_directory:
+            if (settings.tool)
+                return Error{ErrorClass::not_found,
+                             settings.directory + "/conf.d or /backends is not there or cannot be entered"};
             return Error{ErrorClass::not_found, settings.directory +
                                                     " is not there or cannot be entered; create it, "
                                                     "and let HAProxy load " +
@@ -67,8 +71,7 @@ public:
           ends_(services.metrics, services.installation, settings_.name) {}
 
     awaitable<Result<Snapshot>> observe() override {
-        std::vector<std::string> command{
-            "/bin/sh", "-c", observe_script, "ocim", settings_.directory, settings_.master_socket, read_script};
+        auto command = observe_command(settings_);
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
         auto work = [said = std::move(result.output), directory = settings_.directory] {
@@ -81,8 +84,7 @@ public:
     }
 
     awaitable<Result<void>> probe() override {
-        std::vector<std::string> command{
-            "/bin/sh", "-c", probe_script, "ocim", settings_.directory, settings_.master_socket};
+        auto command = probe_command(settings_);
         CO_TRY(const auto result, co_await host_->run(std::move(command), "", probe_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
         co_return Result<void>();
@@ -159,7 +161,7 @@ private:
     };
 
     awaitable<Result<Version>> read() {
-        std::vector<std::string> command{"/bin/sh", "-c", read_script, "ocim", settings_.directory};
+        auto command = read_command(settings_);
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
         auto work = [said = std::move(result.output), directory = settings_.directory] {
@@ -169,9 +171,7 @@ private:
     }
 
     awaitable<Result<net::CommandResult>> run_write(const char* mode, const Batch& batch, const Change& change) {
-        std::vector<std::string> command{"/bin/sh",           "-c",           write_script,           "ocim", mode,
-                                         settings_.directory, batch.now.name, settings_.master_socket};
-        command.insert(command.end(), settings_.config_files.begin(), settings_.config_files.end());
+        auto command = write_command(settings_, mode, batch.now.name);
         auto input = input_for(change, runtime_plan(batch.now, change, settings_.directory), settings_.directory);
         const auto limit = write_limit + write_limit_of_each * (batch.now.fragments.size() + change.put.size());
         co_return co_await host_->run(std::move(command), std::move(input), limit);

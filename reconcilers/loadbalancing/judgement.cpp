@@ -162,7 +162,12 @@ Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, c
     }
     Judgement out{std::nullopt, around->name};
     Wanted wanted{*around, *rendered};
-    if (object.spec.certificate_secret_ref) wanted.certificate = certificate_of_secret(object, inputs, *rendered);
+    const bool compatible = balancer->spec.haproxy && balancer->spec.haproxy->compatible;
+    out.told_of_checks = !compatible;
+    if (object.spec.certificate_secret_ref && compatible)
+        wanted.certificate = JudgedCertificate{{}, {}, "Unsupported", "the tool haproxy-config takes no certificates"};
+    else if (object.spec.certificate_secret_ref)
+        wanted.certificate = certificate_of_secret(object, inputs, *rendered);
     if (wanted.certificate && !wanted.certificate->note)
         out.certificate_refused = {wanted.certificate->reason, wanted.certificate->message};
     for (const auto& host : hosts_of(*balancer))

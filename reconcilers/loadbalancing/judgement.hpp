@@ -29,6 +29,7 @@ struct Judgement {
         std::string reason, message;
     };
     std::optional<Refused> certificate_refused{};
+    bool told_of_checks = true;  ///< whether the load balancer says what its checks say
 };
 
 Judgement judge(const crd::LoadBalancerFragment& object, const runtime::Inputs& inputs, const Snapshot& seen);

@@ -135,7 +135,7 @@ protected:
     BlockingPool pool{loop.executor(), "blocking", 1, 16};
     const runtime::Services services{loop.executor(), loop.clock(), *random, metrics, pool, "prod", ""};
     std::unique_ptr<System> system =
-        open_haproxy(std::make_unique<FakeHost>(machine), services, {"/x", {"/etc/haproxy.cfg"}, "/run/s", "lb1"});
+        open_haproxy(std::make_unique<FakeHost>(machine), services, {"/x", {"/etc/haproxy.cfg"}, "/run/s", {}, "lb1"});
     crd::LoadBalancerFragment object = with_tls();
 };
 

@@ -44,6 +44,25 @@ TEST_F(HaproxyTest, AHundredFragmentsAreOneReload) {
     EXPECT_EQ(machine.calls, 1) << "a sweep over all of them is one command";
 }
 
+TEST_F(HaproxyTest, CommandsDoNotGrowWithFragments) {
+    const auto objects = fragments(1'000);
+    const auto commands = [&](bool deleting) {
+        const auto actions = visitor.wanted(objects, deleting);
+        machine.calls = 0;
+        const auto answers = visitor.act(actions);
+        EXPECT_EQ(answers.size(), objects.size());
+        for (const auto& answer : answers) EXPECT_TRUE(*answer) << answer->error().message;
+        return machine.calls;
+    };
+    EXPECT_EQ(commands(false), 2) << "a look and a write";
+    EXPECT_EQ(machine.reloads, 1);
+    machine.calls = 0;
+    EXPECT_TRUE(visitor.wanted(objects).empty());
+    EXPECT_EQ(machine.calls, 1) << "a sweep";
+    EXPECT_EQ(commands(true), 2);
+    EXPECT_EQ(machine.reloads, 1) << "what goes is told to the process";
+}
+
 TEST_F(HaproxyTest, WhatIsInForceIsNotReloaded) {
     const auto actions = visitor.wanted(fragments(3));
     visitor.must(actions);

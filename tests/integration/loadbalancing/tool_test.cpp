@@ -1,0 +1,190 @@
+#include "loadbalancing/register.hpp"
+#include "real_haproxy.hpp"
+
+#include <gtest/gtest.h>
+
+/// Hosts with the tool haproxy-config, by a stand-in that does what is known of it and refuses all else, over SSH.
+namespace ocim::loadbalancing {
+namespace {
+
+using namespace test;
+using ocim::test::read_file;
+using ocim::test::write_file;
+
+constexpr auto stand_in = R"sh(#!/bin/sh
+# haproxy-config apply FRAGMENT CONFIG MAP | haproxy-config remove FRAGMENT
+here=$(dirname "$0")
+echo "$*" >>"$here/calls"
+if [ -f "$here/broken" ]; then echo "out of order, Authorization Basic c2VjcmV0c2VjcmV0" >&2; exit 3; fi
+case $2 in ''|*[!A-Za-z0-9_-]*) echo "bad name" >&2; exit 2;; esac
+case $1 in
+apply)
+  [ $# -eq 4 ] && [ -f "$3" ] && [ -f "$4" ] || { echo "usage" >&2; exit 2; }
+  awk 'NF != 2 { exit 1 }' "$4" || { echo "bad map" >&2; exit 2; }
+  [ -z "$(tail -c 1 "$3")" ] || { echo "no newline at the end" >&2; exit 2; }
+  exec 9>>"$here/lock" && flock 9 || exit 1
+  cat "$3" >"$here/etc/conf.d/$2" && awk '{ print tolower($1) " " $2 }' "$4" >"$here/etc/backends/$2";;
+remove)
+  [ $# -eq 2 ] && [ -f "$here/etc/conf.d/$2" ] && [ -f "$here/etc/backends/$2" ] || { echo "usage" >&2; exit 2; }
+  exec 9>>"$here/lock" && flock 9 || exit 1
+  rm "$here/etc/conf.d/$2" "$here/etc/backends/$2";;
+*) echo "usage" >&2; exit 2;;
+esac
+[ ! -f "$here/lost" ] || { rm "$here/lost"; kill -TERM $PPID; }
+)sh";
+
+class Tool : public testing::Test {
+protected:
+    Tool() {
+        std::filesystem::create_directories(files.file("etc/conf.d"));
+        std::filesystem::create_directories(files.file("etc/backends"));
+        write_file(files.file("haproxy-config"), stand_in);
+        std::filesystem::permissions(files.file("haproxy-config"), std::filesystem::perms::owner_all);
+    }
+    crd::LoadBalancer balancer() {
+        crd::LoadBalancer out;
+        out.metadata.name = "lb1";
+        auto& haproxy = out.spec.haproxy.emplace();
+        auto& tool = haproxy.compatible.emplace();
+        tool.fragment = "opencraft-prod";
+        tool.command = files.file("haproxy-config");
+        tool.directory = files.file("etc");
+        auto& ssh = haproxy.ssh.emplace();
+        ssh.host = "127.0.0.1";
+        ssh.port = sshd.port();
+        ssh.user = sshd.user();
+        ssh.key_ref.name = "lb-key";
+        ssh.host_key = sshd.host_key();
+        return out;
+    }
+    runtime::Inputs inputs() {
+        runtime::Inputs out;
+        out.installation = "prod";
+        out.add(api::encode_object(balancer()));
+        out.add(secret("ocim-system", "lb-key", {{"ssh-privatekey", sshd.user_key()}}));
+        return out;
+    }
+    std::unique_ptr<System> open() {
+        const runtime::Services services{loop.executor(), loop.clock(), *random, metrics, pool, "prod", ""};
+        const auto given = inputs();
+        auto opened = Fragment::open(balancer(), given, services);
+        EXPECT_TRUE(opened) << (opened ? "" : opened.error().message);
+        return opened ? *std::move(opened) : nullptr;
+    }
+    static crd::LoadBalancerFragment fragment(int n) {
+        const auto number = std::to_string(n);
+        crd::LoadBalancerFragment out;
+        out.metadata.name = "site" + number;
+        out.metadata.namespace_ = "campus";
+        out.metadata.uid = "uid-" + number;
+        out.spec.load_balancer_ref.name = "lb1";
+        out.spec.domains = {"Site" + number + ".example.org"};
+        out.spec.servers.push_back({"a0", "192.0.2.1", 80});
+        return out;
+    }
+    std::string config() const { return files.file("etc/conf.d/opencraft-prod"); }
+    std::string map() const { return files.file("etc/backends/opencraft-prod"); }
+    std::size_t calls() const {
+        const auto text = std::filesystem::exists(files.file("calls")) ? read_file(files.file("calls")) : "";
+        return static_cast<std::size_t>(std::ranges::count(text, '\n'));
+    }
+
+    ocim::test::TempDir files;
+    ocim::test::Sshd sshd;
+    ocim::test::RealLoop loop;
+    std::unique_ptr<Random> random = make_system_random();
+    Metrics metrics;
+    BlockingPool pool{loop.executor(), "blocking", 2, 16};
+    std::unique_ptr<System> system = open();
+    ocim::test::Visitor<Fragment> visitor{loop, *system, inputs()};
+};
+
+TEST_F(Tool, KeepsTheContract) {
+    ocim::test::ContractCase<Fragment> given;
+    given.object = [](int n) { return fragment(n); };
+    given.changed = [](crd::LoadBalancerFragment object) {
+        object.spec.servers.push_back({"a1", "192.0.2.2", 80});
+        object.spec.domains.push_back("more.example.org");
+        return object;
+    };
+    given.adopting = [](crd::LoadBalancerFragment object) {
+        object.spec.adoption_policy = Spec::AdoptionPolicy::adopt;
+        return object;
+    };
+    given.stranger = [this](int n) {
+        const auto name = "ocim-campus_site" + std::to_string(n);
+        const auto there = std::filesystem::exists(config());
+        write_file(config(), (there ? read_file(config()) : "") + "backend " + name + "\n  mode http\n");
+        write_file(map(), std::filesystem::exists(map()) ? read_file(map()) : "");
+    };
+    given.refused = [] {
+        const Mark mark{"prod", "campus/bad", "uid-bad", false};
+        return Action{Action::Verb::create,
+                      "ocim-campus_bad",
+                      Secret("# ocim " + mark.text() + "\nbackend ocim-campus_bad\n  no such word\n"),
+                      {"bad.example.org"},
+                      mark};
+    };
+    ocim::test::run_contract(visitor, given);
+}
+
+TEST_F(Tool, IsAskedOnceForAllAndCarriesStrangersAlong) {
+    const std::string stranger = "# a remark\nuserlist people\n  user a password b\nbackend be-old\n  mode http\n";
+    write_file(config(), stranger);
+    write_file(map(), "old.example.org be-old\n");
+    std::vector<crd::LoadBalancerFragment> objects;
+    for (int n = 0; n < 50; ++n) objects.push_back(fragment(n));
+    visitor.must(visitor.wanted(objects));
+    EXPECT_EQ(calls(), 1U);
+    EXPECT_EQ(visitor.wanted(objects).size(), 0U);
+    const auto said = visitor.report(objects[0]);
+    EXPECT_EQ(said.verdict.state, runtime::Verdict::State::ready) << said.verdict.message;
+    EXPECT_FALSE(said.look_again) << "nobody tells of checks";
+    auto text = read_file(map());
+    EXPECT_NE(text.find("old.example.org be-old\n"), std::string::npos);
+    EXPECT_NE(text.find("site7.example.org ocim-campus_site7\n"), std::string::npos);
+
+    write_file(map(), text + "site7.example.org be-old\n");
+    write_file(config(), read_file(config()) + "  # by hand\n");
+    visitor.must(visitor.wanted(objects));
+    visitor.must(visitor.wanted(objects, true));
+    EXPECT_NE(read_file(config()).find("userlist people\n  user a password b\n"), std::string::npos);
+    EXPECT_NE(read_file(config()).find("backend be-old\n  mode http\n"), std::string::npos);
+    EXPECT_EQ(read_file(config()).find("ocim"), std::string::npos);
+    std::filesystem::remove(config());
+    std::filesystem::remove(map());
+    visitor.must(visitor.wanted(fragment(1)));
+    visitor.must(visitor.wanted(fragment(1), true));
+    EXPECT_FALSE(std::filesystem::exists(config())) << "what is empty is removed";
+}
+
+TEST_F(Tool, FailuresAreSaidAndALostAnswerIsLookedAt) {
+    EXPECT_TRUE(loop.run(system->probe()));
+    const auto actions = visitor.wanted(fragment(1));
+    write_file(files.file("broken"), "");
+    auto answers = visitor.act(actions);
+    ASSERT_FALSE(*answers.at(0));
+    EXPECT_EQ(answers[0]->error().error_class, ErrorClass::transient);
+    EXPECT_NE(answers[0]->error().message.find("ended with 3: out of order"), std::string::npos)
+        << answers[0]->error().message;
+    EXPECT_EQ(answers[0]->error().message.find("c2Vjc"), std::string::npos) << "nobody is told a credential";
+    std::filesystem::remove(files.file("broken"));
+
+    write_file(files.file("lost"), "");
+    answers = visitor.act(actions);
+    ASSERT_FALSE(*answers.at(0)) << "the shell died after the effect";
+    EXPECT_TRUE(visitor.wanted(fragment(1)).empty()) << "and it was done";
+
+    std::filesystem::rename(files.file("etc"), files.file("away"));
+    const auto seen = visitor.look();
+    ASSERT_FALSE(seen) << "unknown is not empty";
+    EXPECT_EQ(seen.error().error_class, ErrorClass::not_found);
+    std::filesystem::rename(files.file("away"), files.file("etc"));
+    std::filesystem::rename(files.file("haproxy-config"), files.file("elsewhere"));
+    const auto probed = loop.run(system->probe());
+    ASSERT_FALSE(probed);
+    EXPECT_NE(probed.error().message.find("has no program"), std::string::npos) << probed.error().message;
+}
+
+}  // namespace
+}  // namespace ocim::loadbalancing
