@@ -31,6 +31,13 @@ Verdict stalled(std::string reason, std::string message) {
     return {Verdict::State::stalled, std::move(reason), std::move(message)};
 }
 
+/// What is there stays and says so already: nothing is left to be done, so no backend is needed for it.
+bool is_retained(const Json& object) {
+    const auto* retained = api::find(object, {"status", "retained"});
+    return api::find_text(object, {"spec", "deletionPolicy"}) == "Retain" && retained && retained->is_bool() &&
+           retained->as_bool();
+}
+
 std::size_t combined(std::size_t a, std::size_t b) { return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2)); }
 
 std::int64_t generation_of(const Json& object) {
@@ -127,6 +134,11 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
             return out;
         }
     if (const auto trouble = at.backend.trouble()) {
+        if (at.deleting && is_retained(at.object)) {
+            note(at.object, false, "Retained", "Delete", "What is there stays, and is marked so.");
+            out.what = Decision::What::release;
+            return out;
+        }
         out.standing.verdict = progressing(trouble->reason, blocked_by(at, *trouble));
         return out;
     }
@@ -144,7 +156,8 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
         out.standing.verdict = lacking->verdict;
         return out;
     }
-    if (acts && !has_finalizer(at.object, finalizer_)) {
+    // before the first look nothing can have been made; whoever names a backend that never answers can be deleted
+    if (acts && at.backend.world().known() && !has_finalizer(at.object, finalizer_)) {
         out.what = Decision::What::add_finalizer;
         return out;
     }

@@ -4,24 +4,9 @@
 
 #include <optional>
 #include <string>
-#include <string_view>
 
-/// How the password of a user is replaced, in steps of which each leaves a state in which nobody is refused who has
-/// read the Secret. With <key> for the key that users read:
-///
-///     <key>.next      the new password: the server is to let it in beside <key>. Once it does,
-///     <key>.previous  the former one: <key>.next has become <key>, and this is let in as long as the overlap lasts
-///     <key>.rotated-at  when that was
-///
-/// All that is known about how far it has come is in the Secret, so that every step may follow a crash.
+/// Which passwords a tenant's users have, and when these are replaced: see runtime/rotation.hpp.
 namespace ocim::database {
-
-/// Says in an annotation of a tenant: passwords older than this time are replaced.
-inline constexpr std::string_view rotate_at_annotation = "ocim.opencraft.com/rotate-at";
-
-std::string next_key(const std::string& key);
-std::string previous_key(const std::string& key);
-std::string rotated_key(const std::string& key);
 
 /// Whom the server is to let in.
 struct Passwords {
@@ -36,6 +21,6 @@ std::optional<Passwords> passwords_of(const crd::DatabaseTenant& object, const c
 bool lets_in(const Thing& thing, const Passwords& passwords);
 
 /// When the next step is due that nothing else would tell of.
-std::optional<Duration> next_renewal(const crd::DatabaseTenant& object, const runtime::Inputs& inputs);
+std::optional<Duration> next_renewal(const crd::DatabaseTenant& object, const runtime::Inputs& inputs, Engine engine);
 
 }  // namespace ocim::database

@@ -129,7 +129,7 @@ runtime::Report<Object> Tenant::report(const Object& object, const runtime::Inpu
         out.verdict = {State::progressing, "OutOfSync", "the server does not yet hold what is declared"};
     else
         out.verdict = {State::ready, "InSync", ""};
-    out.look_again = next_renewal(object, inputs);
+    out.look_again = next_renewal(object, inputs, engine_of(seen));
     return out;
 }
 

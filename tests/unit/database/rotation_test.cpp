@@ -4,6 +4,7 @@
 #include "database/job.hpp"
 #include "database/mysql_sql.hpp"
 #include "runtime/base64.hpp"
+#include "runtime/rotation.hpp"
 #include "unit/database/sample.hpp"
 
 #include <gtest/gtest.h>
@@ -24,7 +25,7 @@ Object object_with(const std::optional<std::string>& every, const std::string& r
     auto out = test::tenant();
     out.spec.users.resize(1);
     out.spec.users[0].rotation = Object::Spec::User::Rotation{every, "2h"};
-    if (!rotate_at.empty()) out.metadata.annotations[std::string(rotate_at_annotation)] = rotate_at;
+    if (!rotate_at.empty()) out.metadata.annotations[std::string(runtime::rotate_at_annotation)] = rotate_at;
     return out;
 }
 
@@ -141,6 +142,13 @@ TEST(PasswordRotation, TakesOneStepAtATime) {
          "2027-01-01T00:00:00Z",
          server_with("b", "a"),
          ""},
+        {"nobody knows how old it is",
+         "1h",
+         noon,
+         {{"password", "a"}, {"password.rotated-at", "in spring"}},
+         noon,
+         server_with("a", ""),
+         ""},
     };
     for (const auto& c : cases)
         EXPECT_EQ(words(Tenant::renewals(object_with(c.every, c.rotate_at), inputs_with(c.texts, c.now), c.seen)),
@@ -155,6 +163,20 @@ TEST(PasswordRotation, WaitsUntilTheAccountIsOurs) {
     EXPECT_EQ(Tenant::renewals(object, inputs, {}), Edits{}) << "not there";
     seen.at(account).mark.reset();
     EXPECT_EQ(Tenant::renewals(object, inputs, seen), Edits{}) << "a stranger's";
+}
+
+TEST(PasswordRotation, WakesForWhatTimeAloneMakesDue) {
+    const struct {
+        const char* reason;
+        const char* now;
+        std::optional<Duration> in;
+    } cases[] = {
+        {"an hour before", "2026-06-02T00:00:00Z", Duration(3'600'000)},
+        {"a step that is due and does not come waits for something else", "2026-06-02T02:00:00Z", std::nullopt},
+    };
+    for (const auto& c : cases)
+        EXPECT_EQ(next_renewal(object_with("25h", ""), inputs_with({{"password", "a"}}, c.now), Engine::mysql), c.in)
+            << c.reason;
 }
 
 TEST(PasswordRotation, ReplacesAtOnceWhereAnAccountHasOnePassword) {

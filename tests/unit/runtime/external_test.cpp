@@ -354,6 +354,36 @@ TEST_F(ExternalTest, AbandonLetsGoWhenTheBackendIsGone) {
     EXPECT_EQ(metric("ocim_abandoned_total", R"(kind="book")"), 1);
 }
 
+TEST_F(ExternalTest, WhatStaysAndSaysSoGoesWithoutItsBackend) {
+    shelf();
+    book("dune", "'deletionPolicy':'Retain'");
+    book("emma", "'deletionPolicy':'Retain'");
+    book("solaris");
+    start();
+    wait(5s);
+    oak().down = true;
+    for (const auto* name : {"dune", "solaris"})
+        server_.merge("Book", "ns", name, R"({"status":{"retained":true}})", true);
+    for (const auto* name : {"dune", "emma", "solaris"}) server_.remove("Book", "ns", name);
+    wait(60s);
+    EXPECT_EQ(stands("dune"), "gone");
+    EXPECT_EQ(stands("emma"), "False Reconciling BackendUnreachable") << "its mark is to be written first";
+    EXPECT_EQ(stands("solaris"), "False Reconciling BackendUnreachable") << "it is to be removed";
+    EXPECT_EQ(events("Retained"), 1);
+    EXPECT_EQ(events("Abandoned"), 0);
+}
+
+TEST_F(ExternalTest, WhatWasNeverReachedHoldsNothing) {
+    shelf();
+    oak().down = true;
+    book("dune");
+    start();
+    wait(30s);
+    EXPECT_EQ(stands("dune"), "False Reconciling BackendUnreachable");
+    server_.remove("Book", "ns", "dune");
+    EXPECT_EQ(stands("dune"), "gone") << "nothing can have been made";
+}
+
 TEST_F(ExternalTest, ALostAnswerOfACreateIsNotRepeatedBlindly) {
     shelf();
     start();
