@@ -1,5 +1,6 @@
 #pragma once
 
+#include "api/json.hpp"
 #include "base/secret.hpp"
 #include "runtime/kinds.hpp"
 #include "runtime/mark.hpp"
@@ -12,20 +13,43 @@
 #include <string>
 #include <vector>
 
-/// A RabbitMQ broker as our tenants see it: vhosts, users, what users may do, and limits.
+/// A RabbitMQ broker as our tenants see it: vhosts, users, what users may do, limits and policies.
 namespace ocim::messaging {
 
 struct Key {
-    enum class Kind { vhost, user, permission, limit };
+    enum class Kind {
+        vhost,
+        user,
+        permission,
+        limit,       ///< of a vhost
+        topic,       ///< all topic permissions of one user in one vhost
+        user_limit,  ///< of a user, whatever the vhost
+        policy,
+    };
     Kind kind = Kind::vhost;
-    std::string vhost;  ///< "" for a user
-    std::string name;   ///< of the user; of the limit as RabbitMQ calls it: max-connections, max-queues
+    std::string vhost;  ///< "" for a user and its limits
+    /// Of the user, whose permissions and limits name it too; of a policy; of a vhost's limit as RabbitMQ calls it:
+    /// max-connections, max-queues.
+    std::string name;
+    std::string limit{};  ///< of a user_limit: max-connections, max-channels
     auto operator<=>(const Key&) const = default;
 };
 
 struct Permission {
     std::string configure, write, read;  ///< regular expressions, not anchored
     bool operator==(const Permission&) const = default;
+};
+
+struct TopicPermission {
+    std::string write, read;  ///< regular expressions on routing keys
+    bool operator==(const TopicPermission&) const = default;
+};
+
+struct Policy {
+    std::string pattern, apply_to;
+    std::int64_t priority = 0;
+    api::Json definition;
+    bool operator==(const Policy&) const = default;
 };
 
 struct Thing {
@@ -37,8 +61,11 @@ struct Thing {
     // user
     std::string hash, algorithm;  ///< of the password
     std::set<std::string> tags;   ///< rights on the management interface
+    // permission, limit and user_limit, topic, policy
     Permission permission;
     std::int64_t limit = 0;
+    std::map<std::string, TopicPermission> topics;  ///< by exchange
+    Policy policy;
     bool operator==(const Thing&) const = default;
 };
 
@@ -49,8 +76,10 @@ struct Action {
     Verb verb = Verb::put;
     Key key;
     bool fresh = false;  ///< of a put: nothing was there when it was decided
-    /// Of a user's put: the password, or nothing when the hash in `thing` stays.
+    /// Of a user's put: the password. Without it the hash that is there stays, unless `sets_hash`.
     std::optional<Secret> password;
+    bool sets_hash = false;  ///< of a user's put: the hash in `thing` is the one to be there
+    bool clears = false;     ///< of topics: some are there that are not in `thing`
     /// What is there after a put, but for the hash of a new password.
     Thing thing;
     std::vector<Key> gone_too;  ///< what goes with a vhost or a user

@@ -16,19 +16,28 @@ using Done = runtime::Done<Key, Thing>;
 using Kind = Key::Kind;
 using Verb = Action::Verb;
 
-/// In which order actions are done: what a permission stands on before it, what keeps a vhost busy before it goes.
+/// In which order actions are done: what a permission stands on before it, what narrows a user before what lets it in,
+/// what keeps a vhost busy before it goes.
 int rank(const Action& action) {
     const bool put = action.verb == Verb::put;
     switch (action.key.kind) {
-        case Kind::vhost: return put ? 0 : 7;
-        case Kind::user: return put ? 1 : 6;
-        case Kind::permission: return put ? 2 : 4;
-        case Kind::limit: break;
+        case Kind::vhost: return put ? 0 : 9;
+        case Kind::user: return put ? 1 : 8;
+        case Kind::limit:
+        case Kind::user_limit:
+        case Kind::policy: return put ? 2 : 6;
+        case Kind::topic: return put ? 3 : 7;
+        case Kind::permission: break;
     }
-    return put ? 3 : 5;
+    return put ? 4 : 5;
 }
 
-std::string name_of(const Key& key) { return key.kind == Kind::user ? "user " + key.name : "vhost " + key.vhost; }
+bool is_owned(const Key& key) { return key.kind == Kind::vhost || key.kind == Kind::user; }
+
+std::string name_of(const Key& key) {
+    if (key.kind == Kind::topic) return "the topic permissions of " + key.name;
+    return key.kind == Kind::user ? "user " + key.name : "vhost " + key.vhost;
+}
 
 class RabbitMQ final : public Broker {
 public:
@@ -41,8 +50,8 @@ public:
 
     awaitable<Result<Snapshot>> observe() override {
         Snapshot out;
-        for (std::size_t list = 0; list < lists.size(); ++list) {
-            auto request = make("GET", std::string(lists[list]));
+        for (const auto& [list, path] : lists) {
+            auto request = make("GET", std::string(path));
             CO_TRY(const auto reply, co_await send(std::move(request)));
             CO_CHECK(expect(reply));
             CO_CHECK(read_list(list, reply.body, username_, out));
@@ -59,7 +68,7 @@ public:
         for (const auto i : order) {
             Result<Done> result = broken ? *broken : Error{};
             if (const auto ground = missing_ground(actions[i], failed); ground && !broken)
-                result = Error{ErrorClass::conflict, name_of(*ground) + " was not made"};
+                result = Error{ErrorClass::conflict, "what it stands on failed: " + name_of(*ground)};
             else if (!broken)
                 result = co_await perform(actions[i]);
             if (!result) failed.insert(actions[i].key);
@@ -80,29 +89,66 @@ public:
 
 private:
     static bool stops_all(const Error& error) {
-        return error.error_class == ErrorClass::unreachable || error.error_class == ErrorClass::auth;
+        return error.error_class == ErrorClass::unreachable || error.error_class == ErrorClass::auth ||
+               error.error_class == ErrorClass::rate_limited;
     }
 
     /// What `action` stands on and was to be made before it in vain.
     static std::optional<Key> missing_ground(const Action& action, const std::set<Key>& failed) {
         const auto& key = action.key;
-        if (action.verb != Verb::put || key.kind == Kind::vhost || key.kind == Kind::user) return std::nullopt;
-        for (const auto& ground : {Key{Kind::vhost, key.vhost, ""}, Key{Kind::user, "", key.name}})
-            if (failed.contains(ground)) return ground;
+        if (action.verb != Verb::put || is_owned(key)) return std::nullopt;
+        if (const Key vhost{Kind::vhost, key.vhost, ""}; failed.contains(vhost)) return vhost;
+        // nobody is let in who is not narrowed as declared
+        if (const Key topic{Kind::topic, key.vhost, key.name}; key.kind == Kind::permission && failed.contains(topic))
+            return topic;
+        const bool of_user = key.kind != Kind::limit && key.kind != Kind::policy;
+        if (const Key user{Kind::user, "", key.name}; of_user && failed.contains(user)) return user;
         return std::nullopt;
     }
 
     awaitable<Result<Done>> perform(Action action) {
-        if (action.verb == Verb::put && (action.key.kind == Kind::vhost || action.key.kind == Kind::user))
-            co_return co_await put_owned(std::move(action));
-        auto request = make(action.verb == Verb::put ? "PUT" : "DELETE", path_of(action.key));
-        if (action.verb == Verb::put) request.body = api::to_text(body_of(action.key, action.thing));
-        CO_TRY(const auto reply, co_await send(std::move(request)));
-        const bool gone = action.verb == Verb::delete_ && reply.status == 404;
-        if (!gone) CO_CHECK(expect(reply));
+        if (action.verb == Verb::put && is_owned(action.key)) co_return co_await put_owned(std::move(action));
+        if (action.verb == Verb::put && action.key.kind == Kind::topic)
+            co_return co_await put_topics(std::move(action));
+        const auto path = path_of(action.key);
+        if (action.verb == Verb::delete_) {
+            auto erased = co_await erase(path);
+            // of what is gone with all its limits the broker says 500
+            const bool of_limits = action.key.kind == Kind::limit || action.key.kind == Kind::user_limit;
+            if (!erased && of_limits && erased.error().error_class == ErrorClass::transient)
+                co_return Error{ErrorClass::conflict, erased.error().message};
+            CO_CHECK(std::move(erased));
+        } else {
+            auto body = api::to_text(body_of(action.key, action.thing));
+            CO_CHECK(co_await put(path, std::move(body)));
+        }
         Done done{{{action.key, action.verb == Verb::put ? std::optional(action.thing) : std::nullopt}}};
         for (auto& key : action.gone_too) done.now.emplace_back(std::move(key), std::nullopt);
         co_return done;
+    }
+
+    /// The broker takes away all of a user's topic permissions in a vhost or none.
+    awaitable<Result<Done>> put_topics(Action action) {
+        const auto path = path_of(action.key);
+        if (action.clears) CO_CHECK(co_await erase(path));
+        for (const auto& [exchange, permission] : action.thing.topics) {
+            auto body = api::to_text(topic_body(exchange, permission));
+            CO_CHECK(co_await put(path, std::move(body)));
+        }
+        co_return Done{{{action.key, std::move(action.thing)}}};
+    }
+
+    awaitable<Result<void>> put(std::string path, std::string body) {
+        auto request = make("PUT", std::move(path));
+        request.body = std::move(body);
+        CO_TRY(const auto reply, co_await send(std::move(request)));
+        co_return expect(reply);
+    }
+    awaitable<Result<void>> erase(std::string path) {
+        auto request = make("DELETE", std::move(path));
+        CO_TRY(const auto reply, co_await send(std::move(request)));
+        if (reply.status == 404 && says_not_there(reply.body)) co_return Result<void>();
+        co_return expect(reply);
     }
 
     /// Looks before it writes: a PUT overwrites whatever has the name, and a new salt looks like a change.
@@ -110,7 +156,7 @@ private:
         auto look = make("GET", path_of(action.key));
         CO_TRY(const auto there, co_await send(std::move(look)));
         auto wanted = action.thing;
-        if (there.status != 404) {
+        if (there.status != 404 || !says_not_there(there.body)) {
             CO_CHECK(expect(there));
             CO_TRY(const auto found, read_one(action.key, there.body, username_));
             const bool same_owner = found.mark && found.mark->installation == wanted.mark->installation &&
@@ -118,14 +164,14 @@ private:
             if (found.reserved || (!same_owner && (action.fresh || found.mark)))
                 co_return Error{ErrorClass::conflict,
                                 name_of(action.key) + " was made by somebody else meanwhile: it is looked at anew"};
-            if (!action.password || fits(found, *action.password)) {
+            if (action.password ? fits(found, *action.password) : !action.sets_hash) {
                 wanted.hash = found.hash;
                 wanted.algorithm = found.algorithm;
                 action.password.reset();
             }
             wanted.running = found.running;
             if (!action.password && wanted == found) co_return Done{{{action.key, std::move(wanted)}}};
-        } else if (action.key.kind == Kind::user && !action.password) {
+        } else if (action.key.kind == Kind::user && !action.password && !action.sets_hash) {
             co_return Error{ErrorClass::conflict, name_of(action.key) + " is gone: it is looked at anew"};
         }
         if (action.password) {
@@ -134,10 +180,9 @@ private:
             wanted.hash = hash_of(*action.password, {reinterpret_cast<const char*>(salt.data()), salt.size()});
             wanted.algorithm = hash_algorithm;
         }
-        auto write = make("PUT", path_of(action.key));
-        write.body = api::to_text(body_of(action.key, wanted));
-        CO_TRY(const auto reply, co_await send(std::move(write)));
-        CO_CHECK(expect(reply));
+        const auto path = path_of(action.key);
+        auto body = api::to_text(body_of(action.key, wanted));
+        CO_CHECK(co_await put(path, std::move(body)));
         co_return Done{{{action.key, std::move(wanted)}}};
     }
 
@@ -152,12 +197,15 @@ private:
         co_return co_await http_->send(std::move(request));
     }
 
-    /// RabbitMQ's own table first: it answers 401 for every missing right, and 400 for what stands on something gone.
+    /// RabbitMQ's own table first: it answers 401 for every missing right, 400 for what stands on something gone, and
+    /// 404 with words of its own; a 404 in others' words means that it is not RabbitMQ that answers.
     Result<void> expect(const net::HttpReply& reply) const {
         if (reply.status >= 200 && reply.status < 300) return {};
         const auto reason = reason_of(reply.body);
         auto error_class = net::class_of(reply.status);
-        if (reply.status == 400 && reason == "vhost_or_user_not_found") error_class = ErrorClass::conflict;
+        if (reply.status == 400 && (reason == "vhost_or_user_not_found" || reason == "no_such_user"))
+            error_class = ErrorClass::conflict;
+        if (reply.status == 404 && !says_not_there(reply.body)) error_class = ErrorClass::unreachable;
         Error error{error_class, "RabbitMQ answers " + std::to_string(reply.status) + ": " + reason};
         error.retry_after = net::retry_after(reply, clock_.wall());
         return error;

@@ -70,6 +70,19 @@ Result<std::pair<Key, Thing>> read_user(const Json& item, const std::string& own
     return std::pair(Key{Kind::user, "", name}, std::move(thing));
 }
 
+/// The limits in a user's own entry. Older brokers, and those that have not switched them on, have none there.
+Result<void> read_user_limits(const Json& item, Snapshot& out) {
+    const auto* limits = api::find(item, {"limits"});
+    if (!limits || (limits->is_array() && limits->get_array().empty())) return {};
+    if (!limits->is_object()) return unreadable("limits that are none");
+    for (const auto& [limit, value] : limits->get_object()) {
+        if (!value.is_int64() || value.get_int64() < 0) continue;  // -1 means none
+        const Key key{Kind::user_limit, "", std::string(api::find_text(item, {"name"})), std::string(limit)};
+        out[key].limit = value.get_int64();
+    }
+    return {};
+}
+
 Result<std::pair<Key, Thing>> read_permission(const Json& item) {
     const std::string vhost(api::find_text(item, {"vhost"})), user(api::find_text(item, {"user"}));
     if (vhost.empty() || user.empty()) return unreadable("a permission of nobody");
@@ -77,6 +90,29 @@ Result<std::pair<Key, Thing>> read_permission(const Json& item) {
     thing.permission = {std::string(api::find_text(item, {"configure"})), std::string(api::find_text(item, {"write"})),
                         std::string(api::find_text(item, {"read"}))};
     return std::pair(Key{Kind::permission, vhost, user}, std::move(thing));
+}
+
+Result<void> read_topic(const Json& item, Snapshot& out) {
+    const std::string vhost(api::find_text(item, {"vhost"})), user(api::find_text(item, {"user"}));
+    const auto* exchange = api::find(item, {"exchange"});
+    if (vhost.empty() || user.empty() || !exchange || !exchange->is_string())
+        return unreadable("a topic permission of nobody");
+    out[{Kind::topic, vhost, user}].topics[std::string(exchange->get_string())] = {
+        std::string(api::find_text(item, {"write"})), std::string(api::find_text(item, {"read"}))};
+    return {};
+}
+
+Result<void> read_policy(const Json& item, Snapshot& out) {
+    const std::string vhost(api::find_text(item, {"vhost"})), name(api::find_text(item, {"name"}));
+    const auto* definition = api::find(item, {"definition"});
+    if (vhost.empty() || name.empty() || !definition) return unreadable("a policy of nothing");
+    auto& policy = out[{Kind::policy, vhost, name}].policy;
+    policy.pattern = api::find_text(item, {"pattern"});
+    policy.apply_to = api::find_text(item, {"apply-to"});
+    const auto* priority = api::find(item, {"priority"});
+    policy.priority = priority && priority->is_int64() ? priority->get_int64() : 0;
+    policy.definition = *definition;
+    return {};
 }
 
 Result<void> read_limits(const Json& item, Snapshot& out) {
@@ -107,9 +143,12 @@ std::string path_of(const Key& key) {
         case Kind::vhost: return "/api/vhosts/" + vhost;
         case Kind::user: return "/api/users/" + name;
         case Kind::permission: return "/api/permissions/" + vhost + "/" + name;
-        case Kind::limit: break;
+        case Kind::limit: return "/api/vhost-limits/" + vhost + "/" + name;
+        case Kind::topic: return "/api/topic-permissions/" + vhost + "/" + name;
+        case Kind::user_limit: return "/api/user-limits/" + name + "/" + net::percent_encode(key.limit);
+        case Kind::policy: break;
     }
-    return "/api/vhost-limits/" + vhost + "/" + name;
+    return "/api/policies/" + vhost + "/" + name;
 }
 
 Json body_of(const Key& key, const Thing& thing) {
@@ -134,9 +173,21 @@ Json body_of(const Key& key, const Thing& thing) {
             out["write"] = thing.permission.write;
             out["read"] = thing.permission.read;
             break;
-        case Kind::limit: out["value"] = thing.limit; break;
+        case Kind::limit:
+        case Kind::user_limit: out["value"] = thing.limit; break;
+        case Kind::policy:
+            out["pattern"] = thing.policy.pattern;
+            out["apply-to"] = thing.policy.apply_to;
+            out["priority"] = thing.policy.priority;
+            out["definition"] = thing.policy.definition;
+            break;
+        case Kind::topic: break;
     }
     return out;
+}
+
+Json topic_body(const std::string& exchange, const TopicPermission& permission) {
+    return json::object{{"exchange", exchange}, {"write", permission.write}, {"read", permission.read}};
 }
 
 std::set<std::string> tags_of(const runtime::Mark& mark) {
@@ -189,18 +240,40 @@ bool fits(const Thing& user, const Secret& password) {
     return bytes && bytes->size() > salt_bytes && hash_of(password, *bytes) == user.hash;
 }
 
-Result<void> read_list(std::size_t list, const std::string& body, const std::string& own_user, Snapshot& out) {
+std::optional<PasswordHash> read_hash(const Secret& text) {
+    std::string trimmed = text.reveal();
+    std::erase_if(trimmed, [](char c) { return c == '\n' || c == '\r' || c == ' '; });
+    const auto bytes = runtime::from_base64(trimmed);
+    if (!bytes) return std::nullopt;
+    constexpr std::size_t sha256_bytes = 32, sha512_bytes = 64;
+    if (bytes->size() == salt_bytes + sha256_bytes) return PasswordHash{trimmed, std::string(hash_algorithm)};
+    if (bytes->size() == salt_bytes + sha512_bytes) return PasswordHash{trimmed, "rabbit_password_hashing_sha512"};
+    return std::nullopt;
+}
+
+Result<void> read_list(List list, const std::string& body, const std::string& own_user, Snapshot& out) {
     const auto parsed = api::parse_json(body);
     if (!parsed) return unreadable(parsed.error().message);
     if (!parsed->value.is_array()) return unreadable("a list that is none");
-    for (const auto& item : parsed->value.get_array()) {
-        if (list == 3) {
-            if (auto done = read_limits(item, out); !done) return done;
-            continue;
-        }
-        auto read = list == 0 ? read_vhost(item) : list == 1 ? read_user(item, own_user) : read_permission(item);
+    const auto add = [&out](Result<std::pair<Key, Thing>> read) -> Result<void> {
         if (!read) return std::move(read).error();
         out.insert(*std::move(read));
+        return {};
+    };
+    for (const auto& item : parsed->value.get_array()) {
+        Result<void> done;
+        switch (list) {
+            case List::vhosts: done = add(read_vhost(item)); break;
+            case List::users:
+                done = add(read_user(item, own_user));
+                if (done) done = read_user_limits(item, out);
+                break;
+            case List::permissions: done = add(read_permission(item)); break;
+            case List::limits: done = read_limits(item, out); break;
+            case List::topics: done = read_topic(item, out); break;
+            case List::policies: done = read_policy(item, out); break;
+        }
+        if (!done) return done;
     }
     return {};
 }
@@ -214,6 +287,12 @@ Result<Thing> read_one(const Key& key, const std::string& body, const std::strin
     return std::move(read->second);
 }
 
+bool says_not_there(const std::string& body) {
+    const auto parsed = api::parse_json(body);
+    const auto word = parsed ? api::find_text(parsed->value, {"error"}) : std::string_view();
+    return word == "Object Not Found" || word == "not_found";
+}
+
 std::string reason_of(const std::string& body) {
     const auto parsed = api::parse_json(body);
     if (!parsed) return "without a reason";
@@ -224,8 +303,15 @@ std::string reason_of(const std::string& body) {
     if (reason->is_array() && !reason->get_array().empty() && reason->get_array()[0].is_string())
         out = reason->get_array()[0].get_string();
     if (out == "invalid_regexp") return "a permission is not a regular expression";
-    std::erase_if(out, [](char c) { return c < ' ' || c > '~'; });
-    return out.empty() ? "without a reason" : out.substr(0, 300);
+    std::string line;
+    for (const char c : out) {
+        if (c > ' ' && c <= '~') line += c;
+        const bool gap = c == ' ' || c == '\n';
+        if (gap && !line.empty() && line.back() != ' ') line += c == '\n' ? "; " : " ";
+    }
+    while (line.ends_with("; ") || line.ends_with(' ')) line.pop_back();
+    if (line.ends_with(';')) line.pop_back();
+    return line.empty() ? "without a reason" : line.substr(0, 300);
 }
 
 }  // namespace ocim::messaging

@@ -5,6 +5,7 @@
 #include "crd/rabbitmqvhosts.hpp"
 #include "messaging/broker.hpp"
 #include "runtime/kinds.hpp"
+#include "runtime/renewal.hpp"
 
 #include <memory>
 #include <string>
@@ -28,9 +29,13 @@ struct Vhost {
     static std::vector<runtime::Claim> claims(const Object& object);
     static std::vector<api::Cause> admit(const Object& object, const Object* old, const runtime::Inputs& inputs);
 
+    // vhost_diff.cpp
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);
+
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
+    static std::vector<runtime::SecretEdit> renewals(const Object& object, const runtime::Inputs& inputs,
+                                                     const Snapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen);
     /// Data-bearing: nothing is ever swept.
     static std::vector<Action> sweep(const Key&, const Snapshot&) { return {}; }

@@ -61,8 +61,10 @@ void recall_broker(Status::Placement& placement, Status::Names& names, const Obj
     fill(placement.rabbitmq, vhost->spec.server_ref.name);
     fill(names.vhost, vhost->spec.vhost);
     for (const auto& user : vhost->spec.users) {
-        if (user.password_ref.key == secret_keys::provider_password) fill(names.rabbitmq_provider, user.name);
-        if (user.password_ref.key == secret_keys::consumer_password) fill(names.rabbitmq_consumer, user.name);
+        if (user.password_ref && user.password_ref->key == secret_keys::provider_password)
+            fill(names.rabbitmq_provider, user.name);
+        if (user.password_ref && user.password_ref->key == secret_keys::consumer_password)
+            fill(names.rabbitmq_consumer, user.name);
     }
 }
 

@@ -1,87 +1,17 @@
 #pragma once
 
-#include <algorithm>
-#include <array>
-#include <atomic>
+#include "support/log_ins.hpp"
+
 #include <cstdlib>
-#include <functional>
-#include <mutex>
-#include <string>
 #include <string_view>
-#include <thread>
-#include <vector>
 
 namespace ocim::database::test {
+
+using Clients = ocim::test::LogIns;
 
 inline int rotations() {
     const auto* scale = std::getenv("OCIM_SCALE");
     return scale && std::string_view(scale) == "full" ? 100 : 8;
 }
-
-/// Threads that read what is published, log in with it, and so on without a pause.
-class Clients {
-public:
-    struct Published {
-        std::string user, password;
-        bool operator==(const Published&) const = default;
-    };
-    /// Nothing when it was let in, else what it was told.
-    using LogIn = std::function<std::string(const Published&)>;
-
-    explicit Clients(LogIn log_in) : log_in_(std::move(log_in)) {}
-    ~Clients() { stop(); }
-    Clients(const Clients&) = delete;
-    Clients& operator=(const Clients&) = delete;
-
-    void publish(const Published& now) {
-        const std::lock_guard lock(mutex_);
-        if (now == published_) return;
-        published_ = now;
-        ++version_;
-        if (threads_.empty())
-            for (auto& seen : seen_) threads_.emplace_back([this, &seen] { run(seen); });
-    }
-    /// All of them have logged in with what was published last, and none is still at it with what was before.
-    bool all_know() const {
-        const std::lock_guard lock(mutex_);
-        return std::ranges::all_of(seen_, [this](const auto& seen) { return seen.load() == version_; });
-    }
-    void stop() {
-        stopping_ = true;
-        for (auto& thread : threads_) thread.join();
-        threads_.clear();
-    }
-    long logins() const { return logins_; }
-    std::vector<std::string> refused() const {
-        const std::lock_guard lock(mutex_);
-        return refused_;
-    }
-
-private:
-    void run(std::atomic<int>& seen) {
-        while (!stopping_) {
-            std::unique_lock lock(mutex_);
-            const auto with = published_;
-            const auto version = version_;
-            lock.unlock();
-            const auto told = log_in_(with);
-            ++logins_;
-            seen = version;
-            if (told.empty()) continue;
-            lock.lock();
-            refused_.push_back("password " + std::to_string(version) + ": " + told);
-        }
-    }
-
-    LogIn log_in_;
-    mutable std::mutex mutex_;
-    Published published_;
-    int version_ = 0;
-    std::atomic<bool> stopping_ = false;
-    std::atomic<long> logins_ = 0;
-    std::array<std::atomic<int>, 3> seen_{};
-    std::vector<std::string> refused_;
-    std::vector<std::thread> threads_;
-};
 
 }  // namespace ocim::database::test

@@ -1,6 +1,7 @@
 #include "database/rotation.hpp"
 #include "integration/database/clients.hpp"
 #include "integration/database/mongodb.hpp"
+#include "runtime/rotation.hpp"
 
 #include <array>
 #include <chrono>
@@ -56,7 +57,7 @@ TEST_F(MongoDBRotation, RefusesNobodyWhereTwoUsersTakeTurns) {
 TEST_F(MongoDBRotation, GoesByTheSecret) {
     auto system = open();
     auto object = test::mongodb_tenant(1);
-    object.metadata.annotations[std::string(rotate_at_annotation)] = "2026-01-02T00:00:00Z";
+    object.metadata.annotations[std::string(runtime::rotate_at_annotation)] = "2026-01-02T00:00:00Z";
     auto now = with({"first", "second"});
     now.now = *parse_rfc3339("2026-02-01T00:00:00Z");
     ocim::test::Visitor<Tenant> visit{loop, *system, now};

@@ -1,74 +1,24 @@
-#include "support/rabbitmq.hpp"
-#include "base/async.hpp"
-#include "messaging/text.hpp"
-#include "support/contract.hpp"
+#include "integration/messaging/with_rabbitmq.hpp"
+#include "support/amqp.hpp"
 #include "support/scripted_peer.hpp"
-#include "unit/messaging/sample.hpp"
 
 #include <gtest/gtest.h>
+#include <cstdlib>
+#include <iostream>
 
 namespace ocim::messaging {
 namespace {
 
-using namespace std::chrono_literals;
-using ocim::test::RealLoop;
-using ocim::test::Visitor;
+using test::numbered;
 using Object = crd::RabbitMQVhost;
 
-Object numbered(int n) {
-    auto out = test::vhost();
-    const auto name = std::to_string(n);
-    out.metadata.name = "demo" + name;
-    out.metadata.uid = "uid-" + name;
-    out.spec.vhost = "/demo/" + name;
-    for (auto& user : out.spec.users) user.name += name;
-    return out;
+class RabbitMQ : public test::WithRabbitMQ {};
+
+/// Vhosts that one look and one round of changes are counted with.
+int tenants() {
+    const auto* scale = std::getenv("OCIM_SCALE");
+    return scale && std::string_view(scale) == "full" ? 1000 : 20;
 }
-
-class RabbitMQ : public ::testing::Test {
-protected:
-    RabbitMQ() : inputs(test::inputs()) {
-        inputs.add(test::secret("ocim-system", "admin", {{"username", "guest"}, {"password", "guest"}}));
-        inputs.add(test::secret("ocim-system", "wrong", {{"username", "guest"}, {"password", "wrong"}}));
-        inputs.add(test::secret("ocim-system", "nobody", {{"username", "demo-provider1"}, {"password", password}}));
-        loop.set_limit(120s);
-    }
-    std::unique_ptr<Broker> open(const std::string& credentials = "admin", const std::string& url = "") {
-        crd::RabbitMQServer object;
-        object.metadata.name = "rabbit1";
-        object.spec.management_url = url.empty() ? rabbitmq.url() + "/" : url;
-        object.spec.credentials_ref.name = credentials;
-        auto opened = Vhost::open(object, inputs, services);
-        EXPECT_TRUE(opened) << opened.error().message;
-        return *std::move(opened);
-    }
-    Visitor<Vhost> visitor(Broker& broker) { return {loop, broker, inputs}; }
-
-    static void SetUpTestSuite() { shared = new ocim::test::RabbitMQ; }
-    static void TearDownTestSuite() { delete std::exchange(shared, nullptr); }
-    void TearDown() override {
-        auto broker = open();
-        auto visit = visitor(*broker);
-        std::vector<Object> left;
-        for (const auto& [key, mark, sweepable] : Vhost::marked(visit.see())) {
-            Object object;
-            object.metadata.uid = mark.uid;
-            object.spec.deletion_policy = Object::Spec::DeletionPolicy::delete_;
-            visit.act(visit.wanted(object, true));
-        }
-        EXPECT_TRUE(Vhost::marked(visit.see()).empty()) << "one test leaves nothing to the next";
-    }
-
-    inline static ocim::test::RabbitMQ* shared = nullptr;  // one for all: it takes long to start
-    const std::string password = "p'\"\\ä 日本";
-    ocim::test::RabbitMQ& rabbitmq = *shared;
-    RealLoop loop;
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    Metrics metrics;
-    BlockingPool blocking{loop.executor(), "test", 2, 100};
-    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", "", nullptr};
-    runtime::Inputs inputs;
-};
 
 TEST_F(RabbitMQ, KeepsTheContract) {
     auto broker = open();
@@ -77,24 +27,28 @@ TEST_F(RabbitMQ, KeepsTheContract) {
     given.object = numbered;
     given.changed = [](Object object) {
         object.spec.users[1].permissions.read = ".*";
-        object.spec.users[1].password_ref.key = "provider";
+        object.spec.users[1].password_ref->key = "provider";
         object.spec.users[0].tags = {Object::Spec::User::Tag::management};
         object.spec.limits->max_connections.reset();
         object.spec.limits->max_queues = 3;
+        object.spec.users[0].limits->max_channels.reset();
+        object.spec.users[1].topic_permissions[0].exchange = "another";
+        object.spec.policies[0].definition = api::json::object{{"message-ttl", 60000}};
         return object;
     };
     given.adopting = [](Object object) {
         object.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
         return object;
     };
-    given.stranger = [this](int n) {
+    given.stranger = [](int n) {
         const auto name = std::to_string(n);
         EXPECT_EQ(
-            rabbitmq.call("PUT", "/api/vhosts/%2Fdemo%2F" + name, R"({"description":"theirs","tags":"x"})").exit_code,
+            rabbitmq().call("PUT", "/api/vhosts/%2Fdemo%2F" + name, R"({"description":"theirs","tags":"x"})").exit_code,
             0);
         for (const auto* user : {"demo-provider", "demo-consumer"})
             EXPECT_EQ(
-                rabbitmq.call("PUT", "/api/users/" + (user + name), R"({"password":"theirs","tags":""})").exit_code, 0);
+                rabbitmq().call("PUT", "/api/users/" + (user + name), R"({"password":"theirs","tags":""})").exit_code,
+                0);
     };
     given.refused = [] {
         Action action;
@@ -129,11 +83,21 @@ TEST_F(RabbitMQ, PutsDriftRight) {
          R"({"configure":".*","write":".*","read":".*"})"},
         {"limit", "DELETE", "/api/vhost-limits/" + vhost + "/max-connections", ""},
         {"limit unasked", "PUT", "/api/vhost-limits/" + vhost + "/max-queues", R"({"value":0})"},
+        {"topic permissions", "DELETE", "/api/topic-permissions/" + vhost + "/demo-consumer1", ""},
+        {"topic permission unasked", "PUT", "/api/topic-permissions/" + vhost + "/demo-consumer1",
+         R"({"exchange":"other","write":".*","read":".*"})"},
+        {"topic permission elsewhere", "PUT", "/api/topic-permissions/%2F/demo-consumer1",
+         R"({"exchange":"amq.topic","write":".*","read":".*"})"},
+        {"limit of a user", "PUT", "/api/user-limits/demo-provider1/max-channels", R"({"value":-1})"},
+        {"limit of a user unasked", "PUT", "/api/user-limits/demo-consumer1/max-connections", R"({"value":0})"},
+        {"policy", "PUT", "/api/policies/" + vhost + "/bounded",
+         R"({"pattern":"x","definition":{"max-length":1},"apply-to":"all"})"},
+        {"policy gone", "DELETE", "/api/policies/" + vhost + "/bounded", ""},
         {"vhost", "DELETE", "/api/vhosts/" + vhost, ""},
     };
     for (const auto& c : cases) {
         SCOPED_TRACE(c.reason);
-        const auto done = rabbitmq.call(c.method, c.path, c.body);
+        const auto done = rabbitmq().call(c.method, c.path, c.body);
         ASSERT_EQ(done.exit_code, 0) << done.output;
         const auto actions = visit.wanted(object);
         EXPECT_FALSE(actions.empty()) << "not seen";
@@ -145,8 +109,8 @@ TEST_F(RabbitMQ, PutsDriftRight) {
     user.spec.users[0].tags = {Object::Spec::User::Tag::management};
     visit.must(visit.wanted(user));
     const std::string quoted = "p'\\\"\\\\ä 日本";
-    EXPECT_EQ(rabbitmq.call("GET", "/api/whoami", "", "demo-provider1", quoted).exit_code, 0);
-    EXPECT_NE(rabbitmq.call("GET", "/api/whoami", "", "demo-provider1", "other").exit_code, 0);
+    EXPECT_EQ(rabbitmq().call("GET", "/api/whoami", "", "demo-provider1", quoted).exit_code, 0);
+    EXPECT_NE(rabbitmq().call("GET", "/api/whoami", "", "demo-provider1", "other").exit_code, 0);
 }
 
 TEST_F(RabbitMQ, RetainsAndTakesBack) {
@@ -154,7 +118,7 @@ TEST_F(RabbitMQ, RetainsAndTakesBack) {
     auto visit = visitor(*broker);
     auto object = numbered(1);
     visit.must(visit.wanted(object));
-    ASSERT_EQ(rabbitmq.call("PUT", "/api/queues/%2Fdemo%2F1/celery", R"({"durable":true})").exit_code, 0);
+    ASSERT_EQ(rabbitmq().call("PUT", "/api/queues/%2Fdemo%2F1/celery", R"({"durable":true})").exit_code, 0);
     const auto hash = visit.see().at({Key::Kind::user, "", "demo-provider1"}).hash;
     object.spec.deletion_policy = Object::Spec::DeletionPolicy::retain;
     visit.must(visit.wanted(object, true));
@@ -163,11 +127,11 @@ TEST_F(RabbitMQ, RetainsAndTakesBack) {
     object.metadata.uid = "uid-again";
     visit.must(visit.wanted(object));
     EXPECT_TRUE(visit.ready(object));
-    EXPECT_EQ(rabbitmq.call("GET", "/api/queues/%2Fdemo%2F1/celery").exit_code, 0) << "messages are kept";
+    EXPECT_EQ(rabbitmq().call("GET", "/api/queues/%2Fdemo%2F1/celery").exit_code, 0) << "messages are kept";
     object.spec.deletion_policy = Object::Spec::DeletionPolicy::delete_;
     visit.must(visit.wanted(object, true));
-    EXPECT_NE(rabbitmq.call("GET", "/api/vhosts/%2Fdemo%2F1").exit_code, 0);
-    EXPECT_EQ(rabbitmq.call("GET", "/api/permissions").output.find("demo-provider1"), std::string::npos);
+    EXPECT_NE(rabbitmq().call("GET", "/api/vhosts/%2Fdemo%2F1").exit_code, 0);
+    EXPECT_EQ(rabbitmq().call("GET", "/api/permissions").output.find("demo-provider1"), std::string::npos);
 }
 
 TEST_F(RabbitMQ, SaysWhatIsWrongWithTheBroker) {
@@ -186,14 +150,14 @@ TEST_F(RabbitMQ, SaysWhatIsWrongWithTheBroker) {
     auto plain = open("nobody");
     EXPECT_EQ(loop.run(plain->probe()).error().error_class, ErrorClass::auth) << "a tenant is no administrator";
 
-    rabbitmq.service().stop();
+    rabbitmq().service().stop();
     // a connection that was kept may break first
     EXPECT_TRUE(ocim::test::wait_for([&] {
         const auto seen = visit.look();
         return !seen && seen.error().error_class == ErrorClass::unreachable;
     }));
     for (const auto& answer : visit.act(actions)) EXPECT_EQ(answer->error().error_class, ErrorClass::unreachable);
-    rabbitmq.restart();
+    rabbitmq().restart();
     EXPECT_TRUE(loop.run(broker->probe())) << "recovery is automatic";
     EXPECT_TRUE(visit.wanted(object).empty()) << "what was there is there";
 }
@@ -228,11 +192,11 @@ TEST_F(RabbitMQ, TakesNobodyElseForABroker) {
     }
 }
 
-TEST_F(RabbitMQ, TakesFourCallsForOneLook) {
+TEST_F(RabbitMQ, TakesAConstantNumberOfCallsForOneLook) {
     auto broker = open();
     auto visit = visitor(*broker);
     std::vector<Object> objects;
-    for (int n = 100; n < 120; ++n) objects.push_back(numbered(n));
+    for (int n = 0; n < tenants(); ++n) objects.push_back(numbered(100 + n));
     const auto calls = [this] {
         double sum = 0;
         const auto text = metrics.text();
@@ -241,14 +205,53 @@ TEST_F(RabbitMQ, TakesFourCallsForOneLook) {
             sum += std::stod(text.substr(text.find("} ", at) + 2));
         return static_cast<int>(sum);
     };
+    loop.set_limit(std::chrono::hours(1));
     const auto actions = visit.wanted(objects);
     auto before = calls();
     visit.act(actions);
-    EXPECT_EQ(calls() - before, 20 * (2 + 2 * 2 + 2 + 1)) << "two a vhost and user, one a permission and limit";
+    const int created = calls() - before;
+    EXPECT_EQ(created, tenants() * 13)
+        << "two a vhost and user, one a permission, limit (one and two), policy and topic permission";
     before = calls();
     const auto seen = visit.see();
-    EXPECT_EQ(calls() - before, 4);
+    const int looked = calls() - before;
+    EXPECT_EQ(looked, static_cast<int>(lists.size()));
     for (const auto& object : objects) EXPECT_TRUE(Vhost::diff(object, visit.inputs(), seen).empty());
+    const auto removals = visit.wanted(objects, true);
+    before = calls();
+    visit.act(removals);
+    const int deleted = calls() - before;
+    EXPECT_EQ(deleted, tenants() * 3) << "one a vhost and user; the rest goes with them";
+    std::cout << tenants() << " vhosts with two users each: " << created << " calls to create, " << looked
+              << " to look, " << deleted << " to delete\n";
+}
+
+TEST_F(RabbitMQ, TakesAHashWithoutKnowingThePassword) {
+    ASSERT_EQ(rabbitmq().call("PUT", "/api/users/source", R"({"password":"sesame","tags":""})").exit_code, 0);
+    const auto source = api::parse_json(rabbitmq().call("GET", "/api/users/source").output);
+    ASSERT_TRUE(source);
+    rabbitmq().call("DELETE", "/api/users/source");
+    const std::string hash(api::find_text(source->value, {"password_hash"}));
+    inputs.add(test::secret("campus", "given", {{"hash", hash + "\n"}}));
+    auto broker = open();
+    auto visit = visitor(*broker);
+    auto object = numbered(1);
+    object.spec.users[0].password_ref.reset();
+    object.spec.users[0].password_hash_ref = {"given", "hash"};
+    visit.must(visit.wanted(object));
+    EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
+    const auto let_in = [&](const std::string& user, const std::string& with) {
+        return ocim::test::AmqpLogin(rabbitmq().amqp_port()).run(user, with, "/demo/1");
+    };
+    EXPECT_EQ(let_in("demo-provider1", "sesame"), "");
+    EXPECT_NE(let_in("demo-provider1", "another"), "") << "so that the test can fail";
+    EXPECT_EQ(let_in("demo-consumer1", "second"), "") << "one given as a password beside it";
+    rabbitmq().call("PUT", "/api/users/demo-provider1",
+                    R"({"password":"other","tags":"ocim,i=lab,u=uid-1,s=campus,n=demo1"})");
+    const auto actions = visit.wanted(object);
+    ASSERT_EQ(actions.size(), 1u);
+    visit.must(actions);
+    EXPECT_EQ(let_in("demo-provider1", "sesame"), "");
 }
 
 }  // namespace

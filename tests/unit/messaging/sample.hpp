@@ -30,6 +30,28 @@ inline crd::RabbitMQVhost vhost() {
     return out;
 }
 
+/// The same with all that a vhost can have.
+inline crd::RabbitMQVhost full(crd::RabbitMQVhost out) {
+    using Spec = crd::RabbitMQVhost::Spec;
+    Spec::User::Limits of_user;
+    of_user.max_connections = 10;
+    of_user.max_channels = 20;
+    out.spec.users[0].limits = of_user;
+    Spec::User::TopicPermission topic;
+    topic.exchange = "amq.topic";
+    topic.write = "^$";
+    topic.read = "^course\\.";
+    out.spec.users[1].topic_permissions = {topic};
+    Spec::Policie policy;
+    policy.name = "bounded";
+    policy.pattern = "^celery";
+    policy.apply_to = Spec::Policie::ApplyTo::queues;
+    policy.priority = 1;
+    policy.definition = api::json::object{{"max-length", 1000}, {"overflow", "reject-publish"}};
+    out.spec.policies = {policy};
+    return out;
+}
+
 inline api::Json secret(const std::string& namespace_, const std::string& name,
                         const std::map<std::string, std::string>& text) {
     api::json::object data, metadata, out;

@@ -18,6 +18,9 @@ TEST(RabbitMQText, EncodesEverySegmentOfAPath) {
         {{Kind::user, "", "us&er"}, "/api/users/us%26er"},
         {{Kind::permission, "/", "a"}, "/api/permissions/%2F/a"},
         {{Kind::limit, "/demo", "max-queues"}, "/api/vhost-limits/%2Fdemo/max-queues"},
+        {{Kind::topic, "/demo", "a"}, "/api/topic-permissions/%2Fdemo/a"},
+        {{Kind::user_limit, "", "a/b", "max-channels"}, "/api/user-limits/a%2Fb/max-channels"},
+        {{Kind::policy, "/demo", "a b"}, "/api/policies/%2Fdemo/a%20b"},
     };
     for (const auto& c : cases) EXPECT_EQ(path_of(c.key), c.path);
 }
@@ -61,6 +64,24 @@ TEST(RabbitMQText, HashesAsTheBrokerDoes) {
     }
 }
 
+TEST(RabbitMQText, KnowsAHash) {
+    const auto of = [](const std::string& text) { return read_hash(Secret(text)); };
+    const std::string hash = "gorcczAgQs60dVDaFI1x5sKCira/hx5ops6Q7ipRqv2tD69d";
+    EXPECT_EQ(of(hash), (PasswordHash{hash, std::string(hash_algorithm)}));
+    EXPECT_EQ(of(hash + "\n"), of(hash)) << "as a file has it";
+    const std::string longer(92, 'A');  // of 4 + 64 bytes
+    EXPECT_EQ(of(longer.substr(0, 91) + "="),
+              (PasswordHash{longer.substr(0, 91) + "=", "rabbit_password_hashing_sha512"}));
+    for (const auto* text : {"", "secret", "AAAA", "not base64!"}) EXPECT_EQ(of(text), std::nullopt) << text;
+}
+
+TEST(RabbitMQText, TakesOnlyTheBrokersWordForAbsence) {
+    EXPECT_TRUE(says_not_there(R"({"error":"Object Not Found","reason":"Not Found"})"));
+    EXPECT_TRUE(says_not_there(R"({"error":"not_found","reason":"vhost_not_found"})"));
+    for (const auto* body : {"", "<html>404</html>", "{}", R"({"error":"x"})", "404 page not found"})
+        EXPECT_FALSE(says_not_there(body)) << body;
+}
+
 TEST(RabbitMQText, NeverWritesWithoutWhatAPutWouldWipe) {
     Thing vhost;
     vhost.mark = ours;
@@ -77,7 +98,7 @@ TEST(RabbitMQText, NeverWritesWithoutWhatAPutWouldWipe) {
     EXPECT_EQ(api::find(body, {"password"}), nullptr);
 }
 
-TEST(RabbitMQText, ReadsTheFourLists) {
+TEST(RabbitMQText, ReadsTheLists) {
     Snapshot seen;
     const std::string bodies[] = {
         R"([{"name":"/","description":"Default virtual host","tags":[],"cluster_state":{"a@b":"running"}},
@@ -85,10 +106,16 @@ TEST(RabbitMQText, ReadsTheFourLists) {
              "cluster_state":{"a@b":"running","c@d":"nodedown"}}])",
         R"([{"name":"guest","password_hash":"x","hashing_algorithm":"a","tags":["administrator"],"limits":{}},
             {"name":"boss","password_hash":"","tags":["administrator"]},
-            {"name":"demo","password_hash":"h","hashing_algorithm":"a","tags":["ocim","i=lab","u=uid-1","s=campus","n=demo"]}])",
+            {"name":"demo","password_hash":"h","hashing_algorithm":"a","tags":["ocim","i=lab","u=uid-1","s=campus","n=demo"],
+             "limits":{"max-channels":5,"max-connections":-1}}])",
         R"([{"user":"demo","vhost":"/demo","configure":"","write":"w","read":"^a\"b$"}])",
-        R"([{"vhost":"/demo","value":{"max-connections":7,"max-queues":-1}},{"vhost":"/","value":[]}])"};
-    for (std::size_t i = 0; i < 4; ++i) ASSERT_TRUE(read_list(i, bodies[i], "boss", seen));
+        R"([{"vhost":"/demo","value":{"max-connections":7,"max-queues":-1}},{"vhost":"/","value":[]}])",
+        R"([{"user":"demo","vhost":"/demo","exchange":"amq.topic","write":"^a","read":"^b"},
+            {"user":"demo","vhost":"/demo","exchange":"","write":".*","read":""}])",
+        R"([{"vhost":"/demo","name":"p","pattern":"^a","apply-to":"queues","priority":3,
+             "definition":{"overflow":"reject-publish","max-length":100}}])"};
+    static_assert(std::size(bodies) == lists.size());
+    for (std::size_t i = 0; i < lists.size(); ++i) ASSERT_TRUE(read_list(lists[i].first, bodies[i], "boss", seen));
     EXPECT_EQ(seen.at({Kind::vhost, "/demo", ""}).mark, ours);
     EXPECT_FALSE(seen.at({Kind::vhost, "/demo", ""}).running) << "one node does not run it";
     EXPECT_TRUE(seen.at({Kind::vhost, "/", ""}).reserved);
@@ -98,15 +125,23 @@ TEST(RabbitMQText, ReadsTheFourLists) {
     EXPECT_EQ(seen.at({Kind::permission, "/demo", "demo"}).permission, (Permission{"", "w", "^a\"b$"}));
     EXPECT_EQ(seen.at({Kind::limit, "/demo", "max-connections"}).limit, 7);
     EXPECT_FALSE(seen.contains({Kind::limit, "/demo", "max-queues"})) << "-1 means none";
-    EXPECT_EQ(seen.size(), 7u);
+    EXPECT_EQ(seen.at({Kind::user_limit, "", "demo", "max-channels"}).limit, 5);
+    EXPECT_FALSE(seen.contains({Kind::user_limit, "", "demo", "max-connections"})) << "-1 means none";
+    EXPECT_EQ(seen.at({Kind::topic, "/demo", "demo"}).topics,
+              (std::map<std::string, TopicPermission>{{"amq.topic", {"^a", "^b"}}, {"", {".*", ""}}}));
+    const auto& policy = seen.at({Kind::policy, "/demo", "p"}).policy;
+    EXPECT_EQ(policy,
+              (Policy{"^a", "queues", 3, api::json::object{{"max-length", 100}, {"overflow", "reject-publish"}}}))
+        << "in whatever order";
+    EXPECT_EQ(seen.size(), 10u);
 }
 
 TEST(RabbitMQText, TakesNothingForGranted) {
-    for (std::size_t list = 0; list < 4; ++list)
+    for (const auto& [list, path] : lists)
         for (const auto* body : {"", "<html>", "{}", "[{}]", "[1]", "[[]]", "null", R"([{"name":5}])"}) {
             Snapshot seen;
             const auto read = read_list(list, body, "boss", seen);
-            ASSERT_FALSE(read) << list << ": " << body;
+            ASSERT_FALSE(read) << path << ": " << body;
             EXPECT_EQ(read.error().error_class, ErrorClass::unreachable);
         }
     EXPECT_FALSE(read_one({Kind::user, "", "a"}, R"({"name":"b"})", "boss")) << "it answers for another";
@@ -141,6 +176,8 @@ TEST(RabbitMQText, PutsRefusalsInWords) {
         {R"({"error":"x"})", "without a reason"},
         {"<html>", "without a reason"},
         {"{\"reason\":\"a\\u0007b\\n\"}", "ab"},
+        {R"({"reason":"Validation failed\n\n-1 is not a valid maximum length\npattern is none\n"})",
+         "Validation failed; -1 is not a valid maximum length; pattern is none"},
     };
     for (const auto& c : cases) EXPECT_EQ(reason_of(c.body), c.reason);
 }

@@ -101,11 +101,16 @@ TEST(RabbitMQVhost, DiffTable) {
          [](Object& o, Snapshot&) { o.spec.users.pop_back(); },
          {"delete user demo-consumer"}},
         {"the same, and data is kept: a log-in is no data",
-         [](Object& o, Snapshot&) {
+         [](Object& o, Snapshot& s) {
              o.spec.users.pop_back();
              o.spec.deletion_policy = Object::Spec::DeletionPolicy::retain;
+             for (auto& [key, thing] : s)
+                 if (thing.mark) thing.mark->retained = true;
          },
          {"delete user demo-consumer"}},
+        {"from now on it stays: it says so while there is time",
+         [](Object& o, Snapshot&) { o.spec.deletion_policy = Object::Spec::DeletionPolicy::retain; },
+         {"update vhost /demo", "update user demo-provider", "update user demo-consumer"}},
         {"retained by a former object of this name",
          [](Object&, Snapshot& s) {
              s[host].mark = Mark{"lab", "campus/demo", "uid-0", true};
@@ -157,6 +162,18 @@ TEST(RabbitMQVhost, RemoveTable) {
                  if (thing.mark) thing.mark->retained = true;
          },
          {}},
+        {"no longer to be kept, and nobody has said so yet",
+         [](Object&, Snapshot& s) {
+             for (auto& [key, thing] : s)
+                 if (thing.mark) thing.mark->retained = true;
+         },
+         {"delete user demo-consumer", "delete user demo-provider", "delete vhost /demo"}},
+        {"retained by a former object of this name",
+         [](Object&, Snapshot& s) {
+             for (auto& [key, thing] : s)
+                 if (thing.mark) thing.mark = Mark{"lab", "campus/demo", "uid-0", true};
+         },
+         {}},
         {"strangers' things",
          [](Object&, Snapshot& s) {
              for (auto& [key, thing] : s) thing.mark.reset();
@@ -190,7 +207,7 @@ TEST(RabbitMQVhost, ReportTable) {
         {"not on every node yet", [](Object&, Snapshot& s) { s[host].running = false; }, Verdict::State::progressing,
          "Starting"},
         {"not ours", [](Object&, Snapshot& s) { s[host].mark.reset(); }, Verdict::State::stalled, "NotOwned"},
-        {"no password", [](Object& o, Snapshot&) { o.spec.users[0].password_ref.key = "nothing"; },
+        {"no password", [](Object& o, Snapshot&) { o.spec.users[0].password_ref->key = "nothing"; },
          Verdict::State::progressing, "PasswordMissing"},
         {"the broker's own", [](Object& o, Snapshot&) { o.spec.vhost = "/"; }, Verdict::State::stalled, "InvalidSpec"},
     };
@@ -205,6 +222,16 @@ TEST(RabbitMQVhost, ReportTable) {
     const auto said = Vhost::report(vhost(), inputs(), in_sync()).status;
     EXPECT_EQ(said.vhost, "/demo");
     EXPECT_EQ(said.users, (Texts{"demo-consumer", "demo-provider"}));
+    EXPECT_EQ(said.password_secrets,
+              (Texts{"demo-provider: demo-rabbit/provider", "demo-consumer: demo-rabbit/consumer"}));
+    EXPECT_EQ(said.retained, false);
+    auto kept = vhost();
+    kept.spec.deletion_policy = Object::Spec::DeletionPolicy::retain;
+    EXPECT_EQ(Vhost::report(kept, inputs(), in_sync()).status.retained, false) << "the marks do not say so yet";
+    auto seen = in_sync();
+    for (auto& [key, thing] : seen)
+        if (thing.mark) thing.mark->retained = true;
+    EXPECT_EQ(Vhost::report(kept, inputs(), seen).status.retained, true);
 }
 
 TEST(RabbitMQVhost, RefusesAtWriteTimeAndSaysWhatItNeeds) {
