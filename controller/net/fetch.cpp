@@ -6,6 +6,7 @@
 #include "net/target.hpp"
 
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
@@ -19,6 +20,7 @@
 #include <boost/system/system_error.hpp>
 
 #include <algorithm>
+#include <ctime>
 #include <mutex>
 #include <optional>
 #include <tuple>
@@ -83,6 +85,19 @@ Result<Endpoints> endpoints_of(const Result<const addrinfo*>& list) {
     return out;
 }
 
+/// Of all certificates that were shown.
+std::optional<WallTime> first_expiry(const SSL* connection) {
+    std::optional<WallTime> out;
+    const auto* chain = SSL_get_peer_cert_chain(connection);
+    for (int i = 0; chain && i < sk_X509_num(chain); ++i) {
+        std::tm parts{};
+        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &parts) != 1) continue;
+        const WallTime ends{std::chrono::seconds(::timegm(&parts))};
+        if (!out || ends < *out) out = ends;
+    }
+    return out;
+}
+
 using Head = http::request<http::empty_body>;
 
 class BeastFetcher final : public Fetcher {
@@ -105,13 +120,14 @@ public:
         const auto begin = clock_.now();
         const auto timeout = what.timeout;
         auto work = exchange(std::move(what), std::move(target));
-        auto status = co_await with_deadline(clock_, timeout, "the answer", std::move(work));
-        if (!status) co_return unreachable(std::move(status).error().message);
-        co_return Fetched{*status, std::chrono::duration_cast<Duration>(clock_.now() - begin)};
+        auto answer = co_await with_deadline(clock_, timeout, "the answer", std::move(work));
+        if (!answer) co_return unreachable(std::move(answer).error().message);
+        answer->took = std::chrono::duration_cast<Duration>(clock_.now() - begin);
+        co_return *std::move(answer);
     }
 
 private:
-    awaitable<Result<unsigned>> exchange(Fetch what, Target target) {
+    awaitable<Result<Fetched>> exchange(Fetch what, Target target) {
         CO_TRY(const auto endpoints, co_await resolve(target.host, target.port));
         Head request(http::verb::get, target.path_and_query, 11);
         request.set(http::field::host, target.authority);
@@ -124,7 +140,7 @@ private:
         const auto [refused, endpoint] = co_await asio::async_connect(socket, endpoints, no_throw);
         leave_if_cancelled(refused);
         if (refused) co_return unreachable("no connection: " + refused.message());
-        if (!target.tls) co_return co_await ask(socket, std::move(request));
+        if (!target.tls) co_return co_await ask(socket, std::move(request), what.body_max);
 
         asio::ssl::stream<tcp::socket> stream(std::move(socket), what.verify ? strict_ : trusting_);
         if (!is_address(target.name)) SSL_set_tlsext_host_name(stream.native_handle(), target.name.c_str());
@@ -132,12 +148,14 @@ private:
         const auto [untrusted] = co_await stream.async_handshake(asio::ssl::stream_base::client, no_throw);
         leave_if_cancelled(untrusted);
         if (untrusted) co_return unreachable("TLS is refused: " + untrusted.message());
-        co_return co_await ask(stream, std::move(request));
+        CO_TRY(auto answer, co_await ask(stream, std::move(request), what.body_max));
+        answer.certificate_expires = first_expiry(stream.native_handle());
+        co_return answer;
     }
 
-    /// The answer's status; whatever follows its head is left unread.
+    /// Whatever follows the head and so much of the body is left unread.
     template <class Stream>
-    static awaitable<Result<unsigned>> ask(Stream& stream, Head request) {
+    static awaitable<Result<Fetched>> ask(Stream& stream, Head request, std::size_t body_max) {
         const auto [unsent, sent] = co_await http::async_write(stream, request, no_throw);
         leave_if_cancelled(unsent);
         if (unsent) co_return unreachable("the connection broke: " + unsent.message());
@@ -147,7 +165,22 @@ private:
         const auto [unread, read] = co_await http::async_read_header(stream, buffer, parser, no_throw);
         leave_if_cancelled(unread);
         if (unread) co_return unreachable("no answer in HTTP: " + unread.message());
-        co_return parser.get().result_int();
+        Fetched out;
+        out.status = parser.get().result_int();
+        if (body_max == 0) co_return out;
+        http::response_parser<http::string_body> whole(std::move(parser));
+        whole.body_limit(boost::none);
+        while (!whole.is_done() && whole.get().body().size() < body_max) {
+            const auto [broken, more] = co_await http::async_read_some(stream, buffer, whole, no_throw);
+            leave_if_cancelled(broken);
+            // without a length the end of the connection is the end of the body
+            const bool ended = broken == http::error::end_of_stream || broken == asio::ssl::error::stream_truncated;
+            if (ended && whole.need_eof()) break;
+            if (broken) co_return unreachable("the body broke off: " + broken.message());
+        }
+        out.body = std::move(whole.get().body());
+        out.body.resize(std::min(out.body.size(), body_max));
+        co_return out;
     }
 
     awaitable<Result<Endpoints>> resolve(std::string host, std::string port) {

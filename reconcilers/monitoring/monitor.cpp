@@ -3,6 +3,7 @@
 #include "crd/mailrelays.hpp"
 #include "crd/notifications.hpp"
 #include "net/fetch.hpp"
+#include "runtime/backend_spec.hpp"
 
 #include <algorithm>
 
@@ -39,6 +40,10 @@ Result<Probe, runtime::Verdict> wanted(const Object& object, const runtime::Inpu
     out.timeout = seconds(spec.timeout_seconds);
     out.enabled = spec.enabled;
     out.alert_after = static_cast<unsigned>(spec.alert_after_failures);
+    if (spec.body) {
+        out.body_contains = spec.body->contains.value_or("");
+        out.body_excludes = spec.body->excludes.value_or("");
+    }
     if (spec.expected_status) out.expected_status = static_cast<unsigned>(*spec.expected_status);
     for (const auto& header : spec.headers) {
         Secret value(header.value.value_or(""));
@@ -61,6 +66,29 @@ runtime::Finding up_finding(const Object& object, const std::optional<Outcome>& 
     if (!object.spec.enabled) return {"Up", "Unknown", "Disabled", "spec.enabled is false"};
     if (!last) return {"Up", "Unknown", "NotProbedYet", ""};
     return {"Up", last->up ? "True" : "False", last->up ? "ProbeSucceeded" : "ProbeFailed", last->message};
+}
+
+/// Says so while there is time, and once as an Event.
+void warn_of_expiry(const Object& object, const runtime::Inputs& inputs, runtime::Report<Object>& out) {
+    constexpr auto expiring = "CertificateExpiring";
+    if (!out.status.certificate_expires) return;
+    const auto expires = parse_rfc3339(*out.status.certificate_expires);
+    const auto warn_before = runtime::parse_duration(object.spec.tls.warn_before);
+    if (!expires || !warn_before) return;
+    const auto& when = *out.status.certificate_expires;
+    if (inputs.now + *warn_before < *expires) {
+        out.findings.push_back({expiring, "False", "Valid", "until " + when});
+        return;
+    }
+    const bool over = *expires <= inputs.now;
+    runtime::Finding finding{
+        expiring, "True", over ? "Expired" : "ExpiresSoon",
+        "the first of the site's certificates " + std::string(over ? "ended" : "ends") + " at " + when + ": renew it"};
+    const bool known = std::ranges::any_of(object.status.conditions, [&](const auto& item) {
+        return item.type == expiring && item.status == "True" && item.reason == finding.reason;
+    });
+    if (!known) out.notes.push_back({true, "CertificateExpiring", object.spec.url + ": " + finding.message});
+    out.findings.push_back(std::move(finding));
 }
 
 /// Whether those who are named are told by mail, as long as there are any; and once as an Event when they are not.
@@ -172,6 +200,7 @@ runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inp
     out.status.status_code = before.status_code;
     out.status.message = before.message;
     out.status.alert = before.alert;
+    out.status.certificate_expires = before.certificate_expires;
 
     const auto probe = wanted(object, inputs);
     const auto found = seen.find(key_of(object));
@@ -187,11 +216,16 @@ runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inp
         out.status.status_code.reset();
         if (last->status) out.status.status_code = static_cast<std::int32_t>(*last->status);
         out.status.message = last->message;
+        if (last->certificate_expires)
+            out.status.certificate_expires = rfc3339(*last->certificate_expires);
+        else if (last->up)
+            out.status.certificate_expires.reset();
         follow_alert(object, *last, out.status);
         if (before.up.value_or(true) != last->up)
             out.notes = {
                 {!last->up, last->up ? "ProbeSucceeded" : "ProbeFailed", object.spec.url + " " + last->message}};
     }
+    warn_of_expiry(object, inputs, out);
     say_who_is_told(object, inputs, out);
     if (!probe)
         out.verdict = probe.error();

@@ -2,6 +2,7 @@
 
 #include "base/async.hpp"
 #include "base/metrics.hpp"
+#include "base/random.hpp"
 
 #include <algorithm>
 #include <cassert>
@@ -16,8 +17,13 @@ using Done = runtime::Done<Key, Thing>;
 
 /// An outcome that says nothing new is told this seldom.
 constexpr Duration told_anew{60'000};
+constexpr std::size_t body_bytes_max = 1024 * 1024;
 constexpr unsigned failures_max = 1000;  // as good as any larger number
-constexpr auto success_name = "ocim_probe_success", duration_name = "ocim_probe_duration_seconds";
+/// By such a part of its interval a probe comes early at most, and the second one by any: so that many that begin
+/// together do not stay in step.
+constexpr Duration::rep early_part = 20;
+constexpr auto success_name = "ocim_probe_success", duration_name = "ocim_probe_duration_seconds",
+               expiry_name = "ocim_probe_certificate_expiry_timestamp_seconds";
 
 /// What the system and its tasks share. A task may end after the system went; it then changes nothing.
 class Engine : public std::enable_shared_from_this<Engine> {
@@ -26,6 +32,7 @@ public:
         : fetcher_(std::move(fetcher)),
           concurrent_max_(concurrent_max),
           clock_(services.clock),
+          random_(services.random),
           metrics_(services.metrics),
           tasks_(*services.tasks) {}
 
@@ -109,6 +116,7 @@ private:
         fetch.verify = probe.verify;
         fetch.headers = probe.headers;
         fetch.timeout = probe.timeout;
+        if (!probe.body_contains.empty() || !probe.body_excludes.empty()) fetch.body_max = body_bytes_max;
         const auto answer = co_await self->fetcher_->fetch(std::move(fetch));
         self->finish(turn, judged(probe, answer), begin);
     }
@@ -131,8 +139,16 @@ private:
         const auto status = answer->status;
         out.status = status;
         out.up = probe.expected_status ? status == *probe.expected_status : status >= 200 && status < 400;
+        out.certificate_expires = answer->certificate_expires;
         const auto wanted = probe.expected_status ? std::to_string(*probe.expected_status) : "200 to 399";
         out.message = "answers " + std::to_string(status) + (out.up ? "" : ", expected " + wanted);
+        if (!out.up) return out;
+        const auto& body = answer->body;
+        const bool lacks = !probe.body_contains.empty() && body.find(probe.body_contains) == std::string::npos;
+        const bool holds = !probe.body_excludes.empty() && body.find(probe.body_excludes) != std::string::npos;
+        if (lacks) out.message += ", and its body does not contain what spec.body.contains says";
+        if (holds) out.message += ", and its body contains what spec.body.excludes says";
+        out.up = !lacks && !holds;
         return out;
     }
 
@@ -146,12 +162,23 @@ private:
         metrics_.gauge(success_name, "Whether the last probe found the site up.", labels).Set(outcome.up ? 1 : 0);
         metrics_.gauge(duration_name, "How long the last probe took.", labels)
             .Set(std::chrono::duration<double>(clock_.now() - begin).count());
+        const auto& expires = outcome.certificate_expires;
+        if (expires)
+            metrics_
+                .gauge(expiry_name, "When the first of the site's certificates ends, in seconds since 1970.", labels)
+                .Set(std::chrono::duration<double>(expires->time_since_epoch()).count());
+        else if (outcome.up)
+            metrics_.remove_gauge(expiry_name, labels);  // of a site that is down what was known holds
         auto& last = entry->thing.last;
-        const bool news = !last || last->up != outcome.up || last->status != outcome.status ||
+        const bool first = !last;
+        const bool news = first || last->up != outcome.up || last->status != outcome.status ||
                           last->message != outcome.message || last->alert != outcome.alert ||
-                          outcome.at - last->at >= told_anew;
+                          (expires && last->certificate_expires != expires) || outcome.at - last->at >= told_anew;
         if (news) last = std::move(outcome);
-        const auto next = std::max<Instant>(begin + entry->thing.probe.interval, clock_.now());
+        const auto interval = entry->thing.probe.interval;
+        const auto early_max = static_cast<std::uint64_t>(first ? interval.count() : interval.count() / early_part);
+        const Duration early(static_cast<Duration::rep>(random_.below(early_max + 1)));
+        const auto next = std::max<Instant>(begin + interval - early, clock_.now());
         entry->timer = clock_.call_at(next, [weak = weak_from_this(), turn] {
             const auto self = weak.lock();
             if (!self) return;
@@ -178,11 +205,13 @@ private:
     void forget_metrics(const Key& key) {
         metrics_.remove_gauge(success_name, labels_of(key));
         metrics_.remove_gauge(duration_name, labels_of(key));
+        metrics_.remove_gauge(expiry_name, labels_of(key));
     }
 
     std::shared_ptr<net::Fetcher> fetcher_;  // shared with probes that end after the system
     std::size_t concurrent_max_;
     Clock& clock_;
+    Random& random_;
     Metrics& metrics_;
     TaskGroup& tasks_;
     std::map<Key, Entry> entries_;

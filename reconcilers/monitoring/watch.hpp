@@ -24,7 +24,8 @@ struct Probe {
     std::string url, connect_to;
     bool verify = true;
     std::map<std::string, Secret> headers;
-    std::optional<unsigned> expected_status;  ///< nothing: 200 to 399
+    std::optional<unsigned> expected_status;       ///< nothing: 200 to 399
+    std::string body_contains{}, body_excludes{};  ///< "": whatever it is
     Duration interval{60'000}, timeout{10'000};
     bool enabled = true;
     unsigned alert_after = 3;  ///< failures in a row
@@ -36,7 +37,8 @@ struct Outcome {
     std::optional<unsigned> status;
     std::string message;
     WallTime at{};
-    bool alert = false;  ///< it has failed as often as alert_after says
+    bool alert = false;                             ///< it has failed as often as alert_after says
+    std::optional<WallTime> certificate_expires{};  ///< the first of those that it showed
     bool operator==(const Outcome&) const = default;
 };
 

@@ -85,6 +85,39 @@ TEST_F(FetchTest, ChecksCertificatesUnlessToldNotTo) {
     const auto answer = fetch(what);
     ASSERT_TRUE(answer) << answer.error().message;
     EXPECT_EQ(answer->status, 200u);
+    EXPECT_EQ(answer->certificate_expires, *certificate_expiry(own->certificate));
+}
+
+TEST_F(FetchTest, ReadsAsMuchOfTheBodyAsItIsAskedFor) {
+    start_server();
+    Fetch what;
+    what.url = "http://" + here() + "/";
+    EXPECT_EQ(fetch(what)->body, "") << "nothing unless asked";
+    EXPECT_EQ(fetch(what)->certificate_expires, std::nullopt);
+    what.body_max = 1'000'000;
+    EXPECT_EQ(fetch(what)->body, std::string(100'000, 'x'));
+    what.body_max = 10;
+    EXPECT_EQ(fetch(what)->body, "xxxxxxxxxx");
+    const auto says = [](std::string text) {
+        return [text = std::move(text)](RawSocket& socket, int) {
+            socket.read_until("\r\n\r\n");
+            socket.send(text);
+        };
+    };
+    ScriptedPeer plain(says("HTTP/1.1 200 OK\r\n\r\nuntil the end"));
+    ScriptedPeer cut(says("HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhalf"));
+    ScriptedPeer endless([](RawSocket& socket, int) {
+        socket.read_until("\r\n\r\n");
+        socket.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+        while (socket.send("10000\r\n" + std::string(0x10000, 'y') + "\r\n")) {}
+    });
+    what.body_max = 300'000;
+    what.url = plain.url();
+    EXPECT_EQ(fetch(what)->body, "until the end");
+    what.url = endless.url();
+    EXPECT_EQ(fetch(what)->body, std::string(300'000, 'y'));
+    what.url = cut.url();
+    EXPECT_EQ(failure(what).message, "the body broke off: partial message") << "half a page is none";
 }
 
 TEST_F(FetchTest, SaysTheSameOfTheSameFailure) {

@@ -5,6 +5,7 @@
 #include "runtime/base64.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <functional>
 
 namespace ocim::monitoring {
@@ -241,6 +242,47 @@ TEST(Monitor, ReportTable) {
     EXPECT_EQ(Monitor::report(object, inputs(), {}).verdict.reason, "SecretMissing");
     EXPECT_EQ(Monitor::report(monitor(), inputs("a\nb"), {}).verdict.reason, "InvalidSpec");
     EXPECT_EQ(Monitor::report(monitor(), inputs(), {}).verdict.reason, "OutOfSync");
+}
+
+TEST(Monitor, WarnsWhileThereIsTimeToRenewACertificate) {
+    const std::string ends = "2026-12-24T12:00:00Z";
+    const struct {
+        const char *reason, *now, *before, *said;
+    } cases[] = {
+        {"there is time", "2026-12-01T00:00:00Z", "336h", "False Valid"},
+        {"two weeks before", "2026-12-10T12:00:00Z", "336h", "True ExpiresSoon"},
+        {"as was asked for", "2026-12-10T12:00:00Z", "24h", "False Valid"},
+        {"too late", "2026-12-24T12:00:00Z", "24h", "True Expired"},
+    };
+    for (const auto& c : cases) {
+        auto object = monitor();
+        object.spec.tls.warn_before = c.before;
+        Outcome last{true, 200, "answers 200", *parse_rfc3339("2026-11-30T00:00:00Z")};
+        last.certificate_expires = *parse_rfc3339(ends);
+        auto now = inputs();
+        now.now = *parse_rfc3339(c.now);
+        auto said = Monitor::report(object, now, watched(last));
+        EXPECT_EQ(said.status.certificate_expires, ends) << c.reason;
+        const auto found = std::ranges::find(said.findings, "CertificateExpiring", &runtime::Finding::type);
+        ASSERT_NE(found, said.findings.end()) << c.reason;
+        EXPECT_EQ(found->status + " " + found->reason, c.said) << c.reason;
+        const bool warned = std::ranges::count(said.notes, "CertificateExpiring", &runtime::Note::reason) == 1;
+        EXPECT_EQ(warned, found->status == "True") << c.reason;
+        object.status = said.status;
+        api::Condition known;
+        known.type = found->type;
+        known.status = found->status;
+        known.reason = found->reason;
+        object.status.conditions = {known};
+        said = Monitor::report(object, now, watched(last));
+        EXPECT_EQ(std::ranges::count(said.notes, "CertificateExpiring", &runtime::Note::reason), 0) << "once";
+        last = {false, std::nullopt, "no connection", last.at};
+        EXPECT_EQ(Monitor::report(object, now, watched(last)).status.certificate_expires, ends)
+            << "what is known of a site that is down holds";
+        last = {true, 200, "answers 200", last.at};
+        EXPECT_EQ(Monitor::report(object, now, watched(last)).status.certificate_expires, std::nullopt)
+            << "a site without TLS has none";
+    }
 }
 
 TEST(Monitor, RefusesAtWriteTime) {
