@@ -250,6 +250,15 @@ TEST_F(RabbitMQRotation, RefusesNobody) {
         EXPECT_EQ(log_in(key("password.username"), key("password")), "");
         annotate("2020-01-01T00:00:00Z");
         ASSERT_TRUE(until([&] { return clients.all_know(); }));
+        if (n == 0) {
+            const auto later = loop.clock().now() + Duration(1'000);
+            bool stays = true;
+            ASSERT_TRUE(until([&] {
+                stays = stays && log_in(user, former).empty();
+                return loop.clock().now() > later;
+            }));
+            EXPECT_TRUE(stays) << "the former user goes with the overlap, not before";
+        }
         set_key("password.rotated-at", "2026-01-01T00:00:00Z");  // the overlap is over
         ASSERT_TRUE(until([&] { return key("password.previous").empty(); })) << n;
         ASSERT_TRUE(until([&] { return broker.call("GET", "/api/users/" + user).exit_code != 0; })) << n;
