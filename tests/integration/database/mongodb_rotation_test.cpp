@@ -20,7 +20,9 @@ protected:
     runtime::Inputs with(const std::array<std::string, 2>& passwords) const {
         runtime::Inputs out;
         out.installation = "lab";
-        out.add(test::secret("tools", "passwords", {{"owner", passwords[0]}, {"reader", passwords[1]}}));
+        auto secret = test::secret("tools", "passwords", {{"owner", passwords[0]}, {"reader", passwords[1]}});
+        api::make_object(secret, {"metadata"})["creationTimestamp"] = "2026-01-01T00:00:00Z";  // their age
+        out.add(std::move(secret));
         return out;
     }
 };
