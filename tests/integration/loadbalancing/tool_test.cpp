@@ -35,7 +35,7 @@ esac
 
 class Tool : public testing::Test {
 protected:
-    Tool() {
+    explicit Tool(Way chosen = Way::ssh) : way(chosen) {
         std::filesystem::create_directories(files.file("etc/conf.d"));
         std::filesystem::create_directories(files.file("etc/backends"));
         write_file(files.file("haproxy-config"), stand_in);
@@ -49,6 +49,10 @@ protected:
         tool.fragment = "opencraft-prod";
         tool.command = files.file("haproxy-config");
         tool.directory = files.file("etc");
+        if (way == Way::local) {
+            haproxy.local.emplace();
+            return out;
+        }
         auto& ssh = haproxy.ssh.emplace();
         ssh.host = "127.0.0.1";
         ssh.port = sshd.port();
@@ -89,6 +93,7 @@ protected:
         return static_cast<std::size_t>(std::ranges::count(text, '\n'));
     }
 
+    const Way way;
     ocim::test::TempDir files;
     ocim::test::Sshd sshd;
     ocim::test::RealLoop loop;
@@ -99,7 +104,12 @@ protected:
     ocim::test::Visitor<Fragment> visitor{loop, *system, inputs()};
 };
 
-TEST_F(Tool, KeepsTheContract) {
+class ToolHere : public Tool {
+protected:
+    ToolHere() : Tool(Way::local) {}
+};
+
+TEST_F(ToolHere, KeepsTheContract) {
     ocim::test::ContractCase<Fragment> given;
     given.object = [](int n) { return fragment(n); };
     given.changed = [](crd::LoadBalancerFragment object) {
