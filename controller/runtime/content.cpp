@@ -14,9 +14,10 @@ void add_part(const Json& object, std::initializer_list<std::string_view> path, 
     out += '\n';
 }
 
-/// For people; nobody decides by it. One Instance more is no news for all the others of its class.
+/// For people; nobody decides by it. One Instance more is no news for all the others of its class, and no visitor is
+/// any for the site.
 bool only_counts(std::string_view field, const Json& value) {
-    return field == "objects" || field == "orphans" || field == "lastObserved" ||
+    return field == "objects" || field == "orphans" || field == "lastObserved" || field == "traffic" ||
            (field == "instances" && value.is_number());
 }
 
