@@ -42,6 +42,7 @@ awaitable<Result<void>> Sight::look_at_servers() {
     std::string path = "/servers/detail";
     if (!whole) path += "?changes-since=" + net::percent_encode(rfc3339(*changes_from_));
     std::optional<WallTime> date;
+    meanwhile_.clear();
     CO_TRY(const auto listed, co_await session_.list(Service::compute, std::move(path), "servers", &date));
     std::map<std::string, Server> now;
     std::vector<Server> going;
@@ -73,6 +74,12 @@ awaitable<Result<void>> Sight::look_at_servers() {
             now.erase(id);
         else
             now.insert_or_assign(id, std::move(server)).first->second.machine.state = State::leaving;
+    }
+    for (auto& [id, server] : meanwhile_) {  // what was done while we looked may be newer than what we saw
+        if (server)
+            now.try_emplace(id, *std::move(server));
+        else
+            now.erase(id);
     }
     servers_ = std::move(now);
     if (whole) {
@@ -209,10 +216,14 @@ Snapshot Sight::snapshot() const {
 
 void Sight::remember(Server server) {
     const auto id = server.id;
+    meanwhile_.insert_or_assign(id, server);
     servers_.insert_or_assign(id, std::move(server));
 }
 
-void Sight::forget(const std::string& id) { servers_.erase(id); }
+void Sight::forget(const std::string& id) {
+    meanwhile_.insert_or_assign(id, std::nullopt);
+    servers_.erase(id);
+}
 
 void Sight::restarts(const std::string& id) { answers_.erase(id); }
 

@@ -60,7 +60,8 @@ private:
     BlockingPool& blocking_;
     const ProjectSettings settings_;
 
-    std::map<std::string, Server> servers_;  // by ID, as of the last look
+    std::map<std::string, Server> servers_;                   // by ID, as of the last look
+    std::map<std::string, std::optional<Server>> meanwhile_;  // remembered and forgotten since a look began
     std::map<Key, Machine> addresses_;
     std::optional<Offers> offers_;
     std::map<std::string, std::string> answers_;  // server -> the key its SSH server showed

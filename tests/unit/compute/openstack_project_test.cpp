@@ -3,6 +3,8 @@
 #include "support/test_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <functional>
+#include <utility>
 
 /// A project between two looks: what Nova's lists do not tell yet.
 namespace ocim::compute::openstack {
@@ -11,7 +13,9 @@ namespace {
 /// A cloud that has nothing, and says yes to a server.
 class Empty final : public net::HttpClient {
 public:
-    explicit Empty(std::vector<std::string>& asked) : asked_(asked) {}
+    /// `meanwhile` happens once, while a list of servers that was asked for is on its way.
+    Empty(std::vector<std::string>& asked, std::function<awaitable<void>()>& meanwhile)
+        : asked_(asked), meanwhile_(meanwhile) {}
     awaitable<Result<net::HttpReply>> send(net::HttpRequest request) override {
         asked_.push_back(request.method + " " + request.target.substr(0, request.target.find('?')));
         const std::map<std::string, std::string> answers{
@@ -34,6 +38,10 @@ public:
             co_return out;
         }
         const auto found = answers.find(asked_.back());
+        if (asked_.back() == "GET /servers/detail") {
+            const auto happens = std::exchange(meanwhile_, nullptr);
+            if (happens) co_await happens();
+        }
         out.status = found == answers.end() ? 404 : 200;
         if (found != answers.end()) out.body = found->second;
         co_return out;
@@ -41,6 +49,7 @@ public:
 
 private:
     std::vector<std::string>& asked_;
+    std::function<awaitable<void>()>& meanwhile_;
 };
 
 class Taken final : public runtime::Results<Key, Machine> {
@@ -49,38 +58,57 @@ public:
     std::vector<Result<runtime::Done<Key, Machine>>> results;
 };
 
-TEST(OpenStackProject, KnowsWhatItHasMadeBeforeNovaTellsOfIt) {
+class OpenStackProject : public testing::Test {
+protected:
+    OpenStackProject() {
+        Credentials credentials;
+        credentials.auth_url = "https://id.example.com/v3";
+        credentials.user.name = credentials.project.name = "campus";
+        auto session = std::make_unique<Session>(credentials, loop.clock(), [this](const std::string&) {
+            return Result<std::unique_ptr<net::HttpClient>>(std::make_unique<Empty>(asked, meanwhile));
+        });
+        project = open_project(std::move(session), services, {Duration(600'000), false, false, 4});
+        create.verb = Action::Verb::create;
+        create.key = "demo-1-12345678";
+        create.mark = {"here", "campus/demo-1", "12345678", false};
+    }
+    Snapshot look() {
+        auto seen = loop.run(project->observe());
+        EXPECT_TRUE(seen) << seen.error().message;
+        return seen ? *std::move(seen) : Snapshot();
+    }
+
     ocim::test::TestLoop loop;
-    const auto random = make_seeded_random(1);
+    std::unique_ptr<Random> random = make_seeded_random(1);
     Metrics metrics;
-    BlockingPool blocking(loop.executor(), "test", 1, 8);
-    const runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "here", ""};
-    Credentials credentials;
-    credentials.auth_url = "https://id.example.com/v3";
-    credentials.user.name = credentials.project.name = "campus";
+    BlockingPool blocking{loop.executor(), "test", 1, 8};
+    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "here", ""};
     std::vector<std::string> asked;
-    auto session = std::make_unique<Session>(credentials, loop.clock(), [&](const std::string&) {
-        return Result<std::unique_ptr<net::HttpClient>>(std::make_unique<Empty>(asked));
-    });
-    const auto project = open_project(std::move(session), services, {Duration(600'000), false, false, 4});
-    const auto first = loop.run(project->observe());
-    ASSERT_TRUE(first) << first.error().message;
+    std::function<awaitable<void>()> meanwhile;
+    std::unique_ptr<System> project;
     Action create;
-    create.verb = Action::Verb::create;
-    create.key = "demo-1-12345678";
-    create.mark = {"here", "campus/demo-1", "12345678", false};
     Taken taken;
+};
+
+TEST_F(OpenStackProject, KnowsWhatItHasMadeBeforeNovaTellsOfIt) {
+    look();
     loop.run(project->act({create}, taken));
     ASSERT_TRUE(taken.results.at(0)) << taken.results[0].error().message;
-    const auto second = loop.run(project->observe());
-    ASSERT_TRUE(second) << second.error().message;
-    ASSERT_TRUE(second->contains(create.key)) << "else it would be made once more";
-    EXPECT_EQ(second->at(create.key).id, "new");
-    EXPECT_EQ(second->at(create.key).state, Machine::State::building);
+    const auto second = look();
+    ASSERT_TRUE(second.contains(create.key)) << "else it would be made once more";
+    EXPECT_EQ(second.at(create.key).id, "new");
+    EXPECT_EQ(second.at(create.key).state, Machine::State::building);
     loop.run(loop.clock().sleep(std::chrono::minutes(11)));
-    const auto whole = loop.run(project->observe());
-    ASSERT_TRUE(whole) << whole.error().message;
-    EXPECT_FALSE(whole->contains(create.key)) << "a whole list knows better";
+    EXPECT_FALSE(look().contains(create.key)) << "a whole list knows better";
+}
+
+TEST_F(OpenStackProject, KnowsWhatItHasMadeWhileItLooked) {
+    look();
+    loop.run(loop.clock().sleep(std::chrono::minutes(11)));
+    meanwhile = [this] { return project->act({create}, taken); };
+    look();
+    ASSERT_TRUE(taken.results.at(0)) << taken.results[0].error().message;
+    EXPECT_TRUE(look().contains(create.key)) << "the whole list was on its way before it was there";
 }
 
 }  // namespace
