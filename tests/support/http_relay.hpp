@@ -2,12 +2,15 @@
 
 #include "support/door.hpp"
 
+#include <algorithm>
 #include <atomic>
+#include <cctype>
 #include <charconv>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <string_view>
 #include <utility>
 
 /// An HTTP server behind a door, some of whose answers come otherwise.
@@ -61,10 +64,12 @@ public:
 
 private:
     static std::size_t length_in(const std::string& head) {
+        constexpr std::string_view name = "\r\ncontent-length:";  // some put a space behind it, some do not
+        const auto same = [](char a, char b) { return std::tolower(static_cast<unsigned char>(a)) == b; };
+        const auto found = std::ranges::search(head, name, same).end();
+        const auto digits = std::find_if(found, head.end(), [](char letter) { return letter != ' '; });
         std::size_t out = 0;
-        for (const std::string name : {"\r\nContent-Length: ", "\r\ncontent-length: "})
-            if (const auto at = head.find(name); at != std::string::npos)
-                std::from_chars(head.data() + at + name.size(), head.data() + head.size(), out);
+        std::from_chars(std::to_address(digits), head.data() + head.size(), out);
         return out;
     }
     std::optional<Trouble> met_by(const std::string& method, const std::string& target) {
