@@ -2,6 +2,7 @@
 
 #include "crd/objectstores.hpp"
 #include "crd/storagecontainers.hpp"
+#include "openedx/run_on.hpp"
 #include "openedx/site.hpp"
 #include "runtime/base64.hpp"
 
@@ -28,6 +29,12 @@ struct Keys {
 Result<Keys> keys_of(const crd::Instance& instance, const Store& store) {
     if (const auto& own = instance.spec.storage; own && own->credentials_ref)
         return Keys{instance.metadata.namespace_, own->credentials_ref->name, "spec.storage.credentialsRef"};
+    if (of_pull_request(instance))
+        return Error{ErrorClass::invalid,
+                     "Instance " + instance.metadata.name +
+                         " is of a PullRequestWatch: with the keys that ObjectStore " + store.metadata.name +
+                         " gives to all sites its code could read the files of them all; name a Secret with keys of "
+                         "its own in spec.storage.credentialsRef, or leave its files OnMachine"};
     if (store.spec.tenant_credentials_ref)
         return Keys{system_namespace, store.spec.tenant_credentials_ref->name,
                     "ObjectStore " + store.metadata.name + ", spec.tenantCredentialsRef"};
@@ -172,6 +179,7 @@ bool declared_stored(const crd::Instance& instance, const crd::InstanceClass& of
     using Own = crd::Instance::Spec::Storage::Mode;
     using Default = crd::InstanceClass::Spec::Storage::Mode;
     if (instance.spec.storage && instance.spec.storage->mode) return *instance.spec.storage->mode == Own::object_store;
+    if (of_pull_request(instance) && !(instance.spec.storage && instance.spec.storage->credentials_ref)) return false;
     return of_class.spec.storage.mode == Default::object_store;
 }
 

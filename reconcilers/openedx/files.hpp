@@ -10,7 +10,8 @@
 /// Where a site's files are, when they are not on its machine.
 namespace ocim::openedx {
 
-/// Whether they are at an ObjectStore, as it is declared; what is placed stays. Never with ephemeral databases.
+/// Whether they are at an ObjectStore, as it is declared; what is placed stays. Never with ephemeral databases. Those
+/// of a pull request are on the machine unless it has keys of its own: its code must not have those of all sites.
 bool declared_stored(const crd::Instance& instance, const crd::InstanceClass& of_class);
 
 /// What was settled when the site was made and its spec now wants otherwise, by field; nothing when it does not.

@@ -10,12 +10,6 @@ namespace {
 constexpr auto watch_label = "ocim.opencraft.com/pull-request-watch";
 constexpr std::string_view watch_kind = "PullRequestWatch";
 
-bool of_pull_request(const crd::Instance& instance) {
-    return instance.metadata.labels.contains(watch_label) ||
-           std::ranges::any_of(instance.metadata.owner_references,
-                               [](const auto& owner) { return owner.kind == watch_kind; });
-}
-
 const api::OwnerReference* appserver_of(const crd::ProvisioningRun& run) {
     for (const auto& owner : run.metadata.owner_references)
         if (owner.kind == crd::AppServer::kind.name && owner.controller.value_or(false)) return &owner;
@@ -23,6 +17,12 @@ const api::OwnerReference* appserver_of(const crd::ProvisioningRun& run) {
 }
 
 }  // namespace
+
+bool of_pull_request(const crd::Instance& instance) {
+    return instance.metadata.labels.contains(watch_label) ||
+           std::ranges::any_of(instance.metadata.owner_references,
+                               [](const auto& owner) { return owner.kind == watch_kind; });
+}
 
 bool runs_on_controller(const crd::InstanceClass& of_class) {
     return of_class.spec.configuration.run_on == crd::InstanceClass::Spec::Configuration::RunOn::controller;

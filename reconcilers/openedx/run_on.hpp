@@ -14,6 +14,9 @@ namespace ocim::openedx {
 
 constexpr auto refused_reason = "RefusedOnController";
 
+/// Whether a PullRequestWatch made it: a stranger's code runs there.
+bool of_pull_request(const crd::Instance& instance);
+
 bool runs_on_controller(const crd::InstanceClass& of_class);
 
 /// Why not, in words; "" when it may.
