@@ -208,15 +208,19 @@ std::vector<std::string> CampaignStory::broken_laws(Program& program) {
     const std::map<std::string, int> made{{"campus/site0-1", 1}, {"campus/site0-2", 1}, {"campus/site1-1", 1},
                                           {"campus/site1-2", 1}, {"campus/site1-3", 1}, {"campus/site2-1", 1},
                                           {"campus/site2-2", 1}};
-    if (grounds().made() != made)
+    if (grounds().made() != made) {
+        out.emplace_back("other machines were made than expected");
         for (const auto& [machine, times] : grounds().made())
             out.push_back(machine + " was made " + std::to_string(times) + " times");
+    }
     if (paused_ == 0) out.push_back("it did not pause when one had failed");
     const std::multiset<std::string> told{"dana@example.org: AppServer site1-2 of campus/site1 failed",
                                           "dana@example.org: http://site0.demo.example.org/ is down",
                                           "dana@example.org: http://site0.demo.example.org/ is up again"};
-    if (postbox_.mails() != told)
+    if (postbox_.mails() != told) {
+        out.emplace_back("other mails came than expected");
         for (const auto& mail : postbox_.mails()) out.push_back("there came, in all: " + mail);
+    }
     return out;
 }
 
