@@ -4,6 +4,7 @@
 #include "crd/dnsrecords.hpp"
 #include "crd/loadbalancerfragments.hpp"
 #include "crd/monitors.hpp"
+#include "crd/objectstores.hpp"
 #include "crd/rabbitmqvhosts.hpp"
 #include "crd/storagecontainers.hpp"
 #include "openedx/names.hpp"
@@ -46,6 +47,8 @@ void recall_databases(Status::Placement& placement, Status::Names& names, const 
         for (const auto& database : tenant->spec.databases) fill(names.database, prefix_of(database.name));
         for (const auto& user : tenant->spec.users) fill(names.mysql_user, prefix_of(user.name));
     }
+    if (const auto tenant = children.get<crd::DatabaseTenant>(objects.mongodb))
+        fill(placement.mongodb, tenant->spec.server_ref.name);
     // kept with the data, when the tenant is gone
     const auto* passwords = children.find(api::secret_kind, objects.mysql);
     const auto* data = passwords ? api::find(*passwords, {"data"}) : nullptr;
@@ -85,6 +88,7 @@ void recall_settings(Status::Placement& placement, Status::Domains& domains, con
     const auto settings = api::parse_json(text.value_or(""));
     if (!settings) return;
     fill(placement.cloud, api::find_text(settings->value, {"cloud"}));
+    fill(placement.mongodb, api::find_text(settings->value, {"mongodb"}));
     fill(placement.rabbitmq, api::find_text(settings->value, {"rabbitmq"}));
     fill(placement.storage, api::find_text(settings->value, {"storage"}));
     for (const auto service : services)
@@ -136,13 +140,18 @@ void choose_scheme(Status& status, const crd::InstanceClass& of_class, const api
         status.name_scheme = NameScheme::unique;
 }
 
-void choose_names(Status& status, const crd::Instance& instance, const SiteSecrets& secrets) {
+void choose_names(Status& status, const crd::Instance& instance, const SiteSecrets& secrets,
+                  const runtime::Inputs& inputs) {
     auto& names = status.names ? *status.names : status.names.emplace();
     const auto lms = status.domains->lms.value_or("");
     if (status.placement && status.placement->storage) {
         if (instance.spec.storage) fill(names.container, instance.spec.storage->container.value_or(""));
-        const bool old = status.name_scheme == NameScheme::ocim_v1;
-        fill(names.container, old ? ocim_v1_database_prefix(lms) : container_name(instance.spec.subdomain, secrets.id));
+        if (const auto store = inputs.get<crd::ObjectStore>("", *status.placement->storage)) {
+            // no bucket's name holds the "_" of the old ones, which were Swift's
+            const bool old = status.name_scheme == NameScheme::ocim_v1 && store->spec.swift;
+            const auto& id = secrets.id.empty() ? secrets.mysql_user : secrets.id;
+            fill(names.container, old ? ocim_v1_database_prefix(lms) : container_name(instance.spec.subdomain, id));
+        }
     }
     const bool brokered = status.placement && status.placement->rabbitmq;
     if (status.name_scheme == NameScheme::ocim_v1) {

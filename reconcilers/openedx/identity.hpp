@@ -17,7 +17,8 @@ void choose_domains(crd::Instance::Status& status, const crd::Instance& instance
 /// How its names are made, where the status does not say: as the secrets that it has tell, else as the class says now.
 void choose_scheme(crd::Instance::Status& status, const crd::InstanceClass& of_class, const api::Json* secrets);
 /// The names in other systems, where the status has none.
-void choose_names(crd::Instance::Status& status, const crd::Instance& instance, const SiteSecrets& secrets);
+void choose_names(crd::Instance::Status& status, const crd::Instance& instance, const SiteSecrets& secrets,
+                  const runtime::Inputs& inputs);
 
 /// What follows from the domains and is not kept: the addresses for people.
 void fill_urls(crd::Instance::Status& status, const crd::Instance& instance, const crd::InstanceClass& of_class);

@@ -163,7 +163,7 @@ private:
             out_ = hold(secrets.error());
             return false;
         }
-        choose_names(out_.status, object_, *secrets);
+        choose_names(out_.status, object_, *secrets, inputs_);
         if (out_.status.placement != object_.status.placement || out_.status.names != object_.status.names)
             return wait("Placing", "backends and names are chosen");
         return true;
@@ -178,6 +178,9 @@ private:
         data.databases = before.mysql || (!chosen && declared_persistent(object_, class_));
         // not even a status that was lost moves a site to a broker, or away from one
         const bool brokered = class_.spec.broker.mode == crd::InstanceClass::Spec::Broker::Mode::rabbit_mq;
+        const bool mongo =
+            class_.spec.databases.mongodb == crd::InstanceClass::Spec::Databases::Mongodb::database_server;
+        data.mongodb = before.mongodb || (!before.cloud && data.databases && mongo);
         data.broker = before.rabbitmq || (!before.cloud && data.databases && brokered);
         data.storage = before.storage || (!before.cloud && data.databases && declared_stored(object_, class_));
         auto placed = place(object_, class_, before, *out_.status.domains->lms, data, inputs_);
@@ -188,7 +191,7 @@ private:
         const auto& why = placed.error();
         const bool later = why.error_class == ErrorClass::unreachable;
         const bool full = why.error_class == ErrorClass::rate_limited;
-        out_ = hold(later ? Verdict::State::progressing : Verdict::State::stalled,
+        out_ = hold(later || full ? Verdict::State::progressing : Verdict::State::stalled,
                     later  ? "WaitingForBackend"
                     : full ? "BackendsFull"
                            : "NoBackend",

@@ -8,6 +8,7 @@
 #include "crd/monitors.hpp"
 #include "crd/rabbitmqvhosts.hpp"
 #include "openedx/files.hpp"
+#include "openedx/mongodb_layout.hpp"
 #include "openedx/mysql_layout.hpp"
 #include "runtime/base64.hpp"
 
@@ -86,6 +87,15 @@ runtime::Child fragment(const InstanceView& view) {
     out.spec.health_check.expected_status = check.expected_status;
     out.spec.stickiness.emplace().cookie = "sessionid";
     return child(out);
+}
+
+runtime::Child tenant_child(const InstanceView& view, crd::DatabaseTenant tenant, const std::string& server) {
+    tenant.spec.server_ref.name = server;
+    using Policy = crd::DatabaseTenant::Spec::DeletionPolicy;
+    tenant.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
+    using Adoption = crd::DatabaseTenant::Spec::AdoptionPolicy;
+    tenant.spec.adoption_policy = adopts(view.instance, view.of_class) ? Adoption::adopt : Adoption::never;
+    return child(tenant);
 }
 
 }  // namespace
@@ -184,12 +194,17 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
         const auto server = view.inputs.get<crd::DatabaseServer>("", *placement.mysql);
         const auto sharing = server && !server->spec.shared ? Sharing::dedicated : Sharing::shared;
         tenant.spec = site_tenant(*site.database, *site.mysql_user, names.mysql, sharing);
-        tenant.spec.server_ref.name = *placement.mysql;
-        using Policy = crd::DatabaseTenant::Spec::DeletionPolicy;
-        tenant.spec.deletion_policy = deletes_data(view.instance) ? Policy::delete_ : Policy::retain;
-        using Adoption = crd::DatabaseTenant::Spec::AdoptionPolicy;
-        tenant.spec.adoption_policy = adopts(view.instance, view.of_class) ? Adoption::adopt : Adoption::never;
-        out.push_back(child(tenant));
+        out.push_back(tenant_child(view, std::move(tenant), *placement.mysql));
+    }
+    if (placement.mongodb) {
+        const auto account = mongodb_account(site, view.secrets);
+        api::json::object passwords;
+        passwords[account.user] = runtime::base64(account.password.reveal());
+        out.push_back(secret_child(view.instance, names.mongodb, std::move(passwords)));
+        out.back().retain = !deletes_data(view.instance);
+        auto tenant = object_of<crd::DatabaseTenant>(view.instance, names.mongodb);
+        tenant.spec = mongodb_tenant(*site.database, account.user, names.mongodb);
+        out.push_back(tenant_child(view, std::move(tenant), *placement.mongodb));
     }
     if (placement.rabbitmq) {
         auto vhost = object_of<crd::RabbitMQVhost>(view.instance, names.broker);

@@ -29,16 +29,28 @@ bool admits(const Labels& selector, const api::Metadata& metadata) {
     });
 }
 
-/// Whether Open edX can live there.
+/// What a site wants of a backend.
 template <class Backend>
-bool fits(const Backend&) {
-    return true;
-}
-bool fits(const crd::DatabaseServer& server) { return server.spec.mysql.has_value(); }
+struct Wish {
+    Labels labels{};
+    bool (*fits)(const Backend&) = [](const Backend&) { return true; };
+    const char* unfit = "";  ///< said of one that does not fit
+};
 
 template <class Selector>
 Labels labels_of(const std::optional<Selector>& selector) {
     return selector ? selector->match_labels : Labels{};
+}
+
+template <class Selector>
+Wish<crd::DatabaseServer> mysql(const std::optional<Selector>& selector) {
+    return {labels_of(selector), [](const crd::DatabaseServer& server) { return server.spec.mysql.has_value(); },
+            "is no MySQL or MariaDB, which Open edX needs"};
+}
+template <class Selector>
+Wish<crd::DatabaseServer> mongodb(const std::optional<Selector>& selector) {
+    return {labels_of(selector), [](const crd::DatabaseServer& server) { return server.spec.mongodb.has_value(); },
+            "is no MongoDB, where Open edX keeps courses"};
 }
 
 std::string text_of(const Labels& selector) {
@@ -75,36 +87,36 @@ std::optional<std::int64_t> room_of(const Backend& backend) {
 
 /// What keeps a site from being placed somewhere, the lasting things first.
 struct Obstacle {
-    enum class Sort { none, lasting, full, not_ready };
+    /// hidden: it is for other namespaces, whose affairs are not told here.
+    enum class Sort { none, hidden, lasting, full, not_ready };
     Sort sort = Sort::none;
     std::string words;
 };
 
 template <class Backend>
-Obstacle obstacle(const Backend& backend, const std::string& namespace_, const Labels& selector,
+Obstacle obstacle(const Backend& backend, const std::string& namespace_, const Wish<Backend>& wish,
                   const runtime::Inputs& inputs) {
     using Sort = Obstacle::Sort;
-    if (!admits(selector, backend.metadata)) return {Sort::lasting, "has not the labels " + text_of(selector)};
-    if (!fits(backend)) return {Sort::lasting, "is no MySQL or MariaDB, which Open edX needs"};
+    const auto& allowed = backend.spec.allowed_namespaces;
+    if (!allowed.empty() && std::ranges::find(allowed, namespace_) == allowed.end()) return {Sort::hidden, ""};
+    if (!admits(wish.labels, backend.metadata)) return {Sort::lasting, "has not the labels " + text_of(wish.labels)};
+    if (!wish.fits(backend)) return {Sort::lasting, wish.unfit};
     if (backend.metadata.deleting()) return {Sort::lasting, "is being deleted"};
     if (!backend.spec.accepts_new_tenants) return {Sort::lasting, "accepts no new tenants"};
-    const auto& allowed = backend.spec.allowed_namespaces;
-    if (!allowed.empty() && std::ranges::find(allowed, namespace_) == allowed.end())
-        return {Sort::lasting, "is not for namespace " + namespace_};
     const auto room = room_of(backend);
     const auto held = runtime::tallied(inputs, place_of(backend));
     if (room && held >= *room)
         return {Sort::full, "is full, with " + std::to_string(held) + " of " + std::to_string(*room) + " Instances"};
     const auto* ready = ready_of(backend);
     if (!ready) return {Sort::not_ready, "has not reported yet"};
-    if (ready->status != "True") return {Sort::not_ready, "is not Ready: " + ready->reason + ", " + ready->message};
+    if (ready->status != "True") return {Sort::not_ready, "is not Ready: " + ready->reason};
     return {};
 }
 
 /// The least loaded of those that nothing stands against, or each with what does.
 template <class Backend>
 Result<std::string> least_loaded(const std::vector<const Backend*>& candidates, const std::string& namespace_,
-                                 const Labels& selector, const std::string& way_out, const runtime::Inputs& inputs) {
+                                 const Wish<Backend>& wish, const std::string& way_out, const runtime::Inputs& inputs) {
     const Backend* best = nullptr;
     const auto load = [&](const Backend& backend) {
         const auto fresh = runtime::tallied(inputs, new_at(place_of(backend)));
@@ -114,18 +126,19 @@ Result<std::string> least_loaded(const std::vector<const Backend*>& candidates, 
     bool full = false, waits = false;
     std::size_t named = 0;
     for (const auto* backend : candidates) {
-        const auto against = obstacle(*backend, namespace_, selector, inputs);
+        const auto against = obstacle(*backend, namespace_, wish, inputs);
         if (against.sort == Obstacle::Sort::none) {
             if (!best || load(*backend) < load(*best)) best = backend;
             continue;
         }
+        if (against.sort == Obstacle::Sort::hidden) continue;
         full = full || against.sort == Obstacle::Sort::full;
         waits = waits || against.sort == Obstacle::Sort::not_ready;
         if (++named <= named_max) why += "; " + backend->metadata.name + " " + against.words;
     }
     if (best) return best->metadata.name;
     if (named > named_max) why += "; and " + std::to_string(named - named_max) + " more";
-    if (why.empty()) why = "; there is none";
+    if (why.empty()) why = "; there is none for namespace " + namespace_;
     const auto text = "no " + std::string(Backend::kind.name) + " can take this site: " + why.substr(2);
     if (waits) return Error{ErrorClass::unreachable, text + ". It waits for one that is Ready."};
     Error out{full ? ErrorClass::rate_limited : ErrorClass::invalid, text + ". " + way_out};
@@ -134,11 +147,11 @@ Result<std::string> least_loaded(const std::vector<const Backend*>& candidates, 
 }
 
 template <class Backend>
-Result<std::string> choose(const std::string& namespace_, const Labels& selector, const runtime::Inputs& inputs) {
+Result<std::string> choose(const std::string& namespace_, const Wish<Backend>& wish, const runtime::Inputs& inputs) {
     const auto all = inputs.all<Backend>();
     std::vector<const Backend*> candidates;
     for (const auto& backend : all) candidates.push_back(&backend);
-    return least_loaded(candidates, namespace_, selector,
+    return least_loaded(candidates, namespace_, wish,
                         "Make another, or change these or spec.placement of the InstanceClass.", inputs);
 }
 
@@ -151,7 +164,8 @@ Result<std::string> choose_zone(const std::string& name, const std::string& name
         const auto& domain = zone.spec.domain;
         if (name != domain && !name.ends_with("." + domain)) continue;
         holding.push_back(&zone);
-        if (obstacle(zone, namespace_, {}, inputs).sort == Obstacle::Sort::lasting) continue;
+        const auto against = obstacle(zone, namespace_, {}, inputs).sort;
+        if (against == Obstacle::Sort::lasting || against == Obstacle::Sort::hidden) continue;
         if (!candidates.empty() && domain.size() < candidates.front()->spec.domain.size()) continue;
         if (!candidates.empty() && domain.size() > candidates.front()->spec.domain.size()) candidates.clear();
         candidates.push_back(&zone);
@@ -162,16 +176,15 @@ Result<std::string> choose_zone(const std::string& name, const std::string& name
                         "Make a DNSZone for a suffix of " + name + ", or change these.", inputs);
 }
 
-template <class Backend, class Selector>
-void note_unmatched(const std::optional<Selector>& selector, const char* field, const runtime::Inputs& inputs,
+template <class Backend>
+void note_unmatched(const Wish<Backend>& wish, const char* field, const runtime::Inputs& inputs,
                     std::vector<std::string>& out) {
-    const auto labels = labels_of(selector);
     const auto all = inputs.all<Backend>();
-    if (std::ranges::any_of(all,
-                            [&](const auto& backend) { return fits(backend) && admits(labels, backend.metadata); }))
+    if (std::ranges::any_of(
+            all, [&](const auto& backend) { return wish.fits(backend) && admits(wish.labels, backend.metadata); }))
         return;
     out.push_back("spec.placement." + std::string(field) + ": there is no " + std::string(Backend::kind.name) +
-                  " with " + text_of(labels));
+                  " with " + text_of(wish.labels));
 }
 
 }  // namespace
@@ -195,6 +208,7 @@ std::vector<runtime::Reference> placement_needs(const crd::Instance& instance) {
     need(crd::MonitoringService::kind, placed.monitoring);  // a class may want it later
     const bool settled = placed.cloud.has_value();          // then what it has no place at it will never have
     if (!settled || placed.mysql) need(crd::DatabaseServer::kind, placed.mysql);
+    if (settled && placed.mongodb) need(crd::DatabaseServer::kind, placed.mongodb);
     if (!settled || placed.rabbitmq) need(crd::RabbitMQServer::kind, placed.rabbitmq);
     if (!settled || placed.storage) need(crd::ObjectStore::kind, placed.storage);
     // where all the others are must be known before anybody is placed: its own kind is read whole for it
@@ -206,6 +220,7 @@ std::set<std::string> placed_at(const api::Json& status) {
     static constexpr std::pair<const char*, const api::Kind*> places[] = {{"cloud", &crd::Cloud::kind},
                                                                           {"loadBalancer", &crd::LoadBalancer::kind},
                                                                           {"mysql", &crd::DatabaseServer::kind},
+                                                                          {"mongodb", &crd::DatabaseServer::kind},
                                                                           {"rabbitmq", &crd::RabbitMQServer::kind},
                                                                           {"storage", &crd::ObjectStore::kind}};
     const auto* made = api::find(status, {"appServersMade"});
@@ -223,17 +238,19 @@ std::set<std::string> placed_at(const api::Json& status) {
 std::vector<std::string> unmatched(const crd::InstanceClass& of_class, const runtime::Inputs& inputs) {
     const auto& placement = of_class.spec.placement;
     std::vector<std::string> out;
-    note_unmatched<crd::Cloud>(placement.cloud, "cloud", inputs, out);
-    note_unmatched<crd::LoadBalancer>(placement.load_balancer, "loadBalancer", inputs, out);
+    note_unmatched<crd::Cloud>({labels_of(placement.cloud)}, "cloud", inputs, out);
+    note_unmatched<crd::LoadBalancer>({labels_of(placement.load_balancer)}, "loadBalancer", inputs, out);
     if (of_class.spec.databases.mode == crd::InstanceClass::Spec::Databases::Mode::persistent) {
-        note_unmatched<crd::DatabaseServer>(placement.mysql, "mysql", inputs, out);
+        note_unmatched(mysql(placement.mysql), "mysql", inputs, out);
+        if (of_class.spec.databases.mongodb == crd::InstanceClass::Spec::Databases::Mongodb::database_server)
+            note_unmatched(mongodb(placement.mongodb), "mongodb", inputs, out);
         if (of_class.spec.broker.mode == crd::InstanceClass::Spec::Broker::Mode::rabbit_mq)
-            note_unmatched<crd::RabbitMQServer>(placement.rabbitmq, "rabbitmq", inputs, out);
+            note_unmatched<crd::RabbitMQServer>({labels_of(placement.rabbitmq)}, "rabbitmq", inputs, out);
         if (of_class.spec.storage.mode == crd::InstanceClass::Spec::Storage::Mode::object_store)
-            note_unmatched<crd::ObjectStore>(placement.storage, "storage", inputs, out);
+            note_unmatched<crd::ObjectStore>({labels_of(placement.storage)}, "storage", inputs, out);
     }
     if (of_class.spec.monitoring.enabled)
-        note_unmatched<crd::MonitoringService>(placement.monitoring, "monitoring", inputs, out);
+        note_unmatched<crd::MonitoringService>({labels_of(placement.monitoring)}, "monitoring", inputs, out);
     return out;
 }
 
@@ -251,20 +268,20 @@ Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass&
         else
             refused = std::move(chosen).error();
     };
-    fill(out.cloud, [&] { return choose<crd::Cloud>(namespace_, labels_of(selectors.cloud), inputs); });
+    fill(out.cloud, [&] { return choose<crd::Cloud>(namespace_, {labels_of(selectors.cloud)}, inputs); });
     fill(out.load_balancer,
-         [&] { return choose<crd::LoadBalancer>(namespace_, labels_of(selectors.load_balancer), inputs); });
+         [&] { return choose<crd::LoadBalancer>(namespace_, {labels_of(selectors.load_balancer)}, inputs); });
     fill(out.dns_zone, [&] { return choose_zone(lms_domain, namespace_, inputs); });
-    if (data.databases)
-        fill(out.mysql, [&] { return choose<crd::DatabaseServer>(namespace_, labels_of(selectors.mysql), inputs); });
+    if (data.databases) fill(out.mysql, [&] { return choose(namespace_, mysql(selectors.mysql), inputs); });
+    if (data.mongodb) fill(out.mongodb, [&] { return choose(namespace_, mongodb(selectors.mongodb), inputs); });
     if (data.broker)
         fill(out.rabbitmq,
-             [&] { return choose<crd::RabbitMQServer>(namespace_, labels_of(selectors.rabbitmq), inputs); });
+             [&] { return choose<crd::RabbitMQServer>(namespace_, {labels_of(selectors.rabbitmq)}, inputs); });
     if (data.storage)
-        fill(out.storage, [&] { return choose<crd::ObjectStore>(namespace_, labels_of(selectors.storage), inputs); });
+        fill(out.storage, [&] { return choose<crd::ObjectStore>(namespace_, {labels_of(selectors.storage)}, inputs); });
     if (of_class.spec.monitoring.enabled)
         fill(out.monitoring,
-             [&] { return choose<crd::MonitoringService>(namespace_, labels_of(selectors.monitoring), inputs); });
+             [&] { return choose<crd::MonitoringService>(namespace_, {labels_of(selectors.monitoring)}, inputs); });
     if (!refused) return std::move(refused).error();
     return out;
 }

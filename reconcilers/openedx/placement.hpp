@@ -23,15 +23,15 @@ std::set<std::string> placed_at(const api::Json& status);
 
 /// What of an Instance's data lives on servers of its own.
 struct DataPlaces {
-    bool databases = false, broker = false, storage = false;
+    bool databases = false, mongodb = false, broker = false, storage = false;
 };
 
 /// Chooses a backend of each sort that the Instance needs: of those that the class admits, that accept new tenants,
 /// that the namespace may use, that have room and that are Ready, the one with the fewest objects, those counted that
-/// are still to come, the first by name among equals. What `placed` holds already stays, whatever has become of it: who
-/// wants to move a site empties a field of it and is given another place. Error, naming every candidate and what stands
-/// against it: unreachable when one only has to become Ready; rate_limited when what could take it is full, with when
-/// to look again; invalid when somebody must change something.
+/// are still to come, the first by name among equals. What `placed` holds already stays, whatever has become of it.
+/// Error, naming every candidate that the namespace may use and what stands against it: unreachable when one only has
+/// to become Ready; rate_limited when what could take it is full, with when to look again; invalid when somebody must
+/// change something.
 Result<Placement> place(const crd::Instance& instance, const crd::InstanceClass& of_class, const Placement& placed,
                         const std::string& lms_domain, const DataPlaces& data, const runtime::Inputs& inputs);
 

@@ -49,7 +49,8 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const J
     }
     const ObjectNames names(instance.metadata.name);
     const auto name = api::find_text(item, {"metadata", "name"});
-    if (!is_kind(item, api::secret_kind) || (name != names.secrets && name != names.mysql && name != names.tutor))
+    if (!is_kind(item, api::secret_kind) ||
+        (name != names.secrets && name != names.mysql && name != names.mongodb && name != names.tutor))
         return std::nullopt;
     if (is_owned(item) == deletes) return std::nullopt;
     auto out = standing(item);

@@ -7,6 +7,7 @@
 #include "openedx/admins.hpp"
 #include "openedx/files.hpp"
 #include "openedx/lms_users.hpp"
+#include "openedx/mongodb_layout.hpp"
 #include "openedx/run_on.hpp"
 #include "openedx/tutor_settings.hpp"
 #include "runtime/base64.hpp"
@@ -54,6 +55,13 @@ Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteS
             return Error{ErrorClass::invalid, "DatabaseServer " + *placement->mysql + " is no MySQL server"};
         site.mysql = MySqlAccess{server->spec.mysql->host, server->spec.mysql->port, names->database.value_or(""),
                                  names->mysql_user.value_or(""), secrets.mysql_key};
+    }
+    if (placement->mongodb) {
+        const auto server = inputs.get<crd::DatabaseServer>("", *placement->mongodb);
+        if (!server) return gone("DatabaseServer", *placement->mongodb, "holds the courses");
+        auto access = mongodb_access(*server, names->database.value_or(""), mongodb_account(*names, secrets));
+        if (!access) return std::move(access).error();
+        site.mongodb = *std::move(access);
     }
     if (placement->rabbitmq) {
         const auto server = inputs.get<crd::RabbitMQServer>("", *placement->rabbitmq);
@@ -167,6 +175,14 @@ api::json::object declared(const Site& site, const SiteSecrets& secrets, const s
                                          {"port", site.mysql->port},
                                          {"database", site.mysql->database_prefix},
                                          {"user", site.mysql->user_prefix}};
+    if (site.mongodb)
+        out["mongodb"] =
+            api::json::object{{"hosts", api::json::array(site.mongodb->hosts.begin(), site.mongodb->hosts.end())},
+                              {"port", site.mongodb->port},
+                              {"replicaSet", site.mongodb->replica_set},
+                              {"tls", site.mongodb->tls},
+                              {"database", site.mongodb->database},
+                              {"user", site.mongodb->user}};
     if (site.broker)
         out["broker"] = api::json::object{{"host", site.broker->host},
                                           {"port", site.broker->port},
@@ -242,6 +258,7 @@ Result<void> add_tutor(Configuration& out, api::json::object& settings, api::jso
 ObjectNames::ObjectNames(const std::string& instance)
     : secrets(instance + "-secrets"),
       mysql(instance + "-mysql"),
+      mongodb(instance + "-mongodb"),
       broker(instance + "-rabbitmq"),
       storage(instance + "-storage"),
       basic_auth(instance + "-basic-auth"),
@@ -275,7 +292,9 @@ Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::S
                        .mysql_user = text(secret_keys::mysql_user),
                        .vhost = text(secret_keys::vhost),
                        .provider = text(secret_keys::provider),
-                       .consumer = text(secret_keys::consumer)};
+                       .consumer = text(secret_keys::consumer),
+                       .mongodb_user = text(secret_keys::mongodb_user),
+                       .mongodb_password = read(secret_keys::mongodb_password)};
 }
 
 std::map<Service, std::string> internal_domains(const crd::Instance& instance) {
@@ -409,6 +428,7 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
         return std::move(added).error();
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
     settings["domains"] = names_in(site.internal);
+    if (placement.mongodb) settings["mongodb"] = *placement.mongodb;
     if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;
     if (placement.storage) settings["storage"] = *placement.storage;
     // where a playbook runs makes no other server of it: not in the hash

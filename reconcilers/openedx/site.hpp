@@ -15,6 +15,7 @@ namespace ocim::openedx {
 struct ObjectNames {
     std::string secrets;        ///< Secret: what was generated; kept with the data
     std::string mysql;          ///< DatabaseTenant, and the Secret with its users' passwords
+    std::string mongodb;        ///< DatabaseTenant of MongoDB, and the Secret with its user's password
     std::string broker;         ///< RabbitMQVhost
     std::string storage;        ///< StorageContainer, and the Secret that says how the site uses it
     std::string basic_auth;     ///< Secret: what the load balancer logs in with
@@ -35,9 +36,11 @@ inline constexpr auto mysql_user = "mysqlUser";
 inline constexpr auto vhost = "rabbitmqVhost";
 inline constexpr auto provider = "rabbitmqProvider";
 inline constexpr auto consumer = "rabbitmqConsumer";
-inline constexpr auto users = "users";                     ///< in the Secret of the configuration
-inline constexpr auto tutor_settings = "config.yml";       ///< in the Secret of what Tutor drew
-inline constexpr auto database_prefix = "databasePrefix";  ///< in the Secret of the databases' passwords
+inline constexpr auto mongodb_user = "mongodbUser";          // brought only
+inline constexpr auto mongodb_password = "mongodbPassword";  // brought only
+inline constexpr auto users = "users";                       ///< in the Secret of the configuration
+inline constexpr auto tutor_settings = "config.yml";         ///< in the Secret of what Tutor drew
+inline constexpr auto database_prefix = "databasePrefix";    ///< in the Secret of the databases' passwords
 }  // namespace secret_keys
 
 using NameScheme = crd::Instance::Status::NameScheme;
@@ -48,6 +51,8 @@ struct SiteSecrets {
     Secret mysql_key, provider_password, consumer_password;
     std::string id;                                     ///< NameScheme::unique
     std::string mysql_user, vhost, provider, consumer;  ///< NameScheme::ocim_v1
+    std::string mongodb_user;                           ///< of a site that was taken over; else it follows from MySQL's
+    Secret mongodb_password{};
 };
 /// What must be in there of a site that is placed as the status says. Error: invalid, naming the key, when the Secret
 /// lacks one (a person changed it).

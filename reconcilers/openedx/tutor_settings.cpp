@@ -32,6 +32,9 @@ void set_mongodb(api::json::object& out, const MongoAccess& mongodb) {
     out["MONGODB_DATABASE"] = mongodb.database;
     out["MONGODB_USERNAME"] = mongodb.user;
     out["MONGODB_PASSWORD"] = mongodb.password.reveal();
+    if (!mongodb.replica_set.empty()) out["MONGODB_REPLICA_SET"] = mongodb.replica_set;
+    if (!mongodb.auth_source.empty()) out["MONGODB_AUTH_SOURCE"] = mongodb.auth_source;
+    if (mongodb.tls) out["MONGODB_USE_SSL"] = true;
     out["FORUM_MONGODB_DATABASE"] = mongodb.database + "_forum";
 }
 

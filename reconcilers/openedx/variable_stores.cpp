@@ -98,6 +98,9 @@ void add_mongodb(VariableSink& out, const Site& site, const MasterKey&) {
         out.set(group + "PORT", access.port);
     }
     out.set("EDXAPP_MONGO_DB_NAME", Json(access.database));
+    if (!access.replica_set.empty()) out.set("EDXAPP_MONGO_REPLICA_SET", Json(access.replica_set));
+    if (!access.auth_source.empty()) out.set("EDXAPP_MONGO_AUTH_DB", Json(access.auth_source));
+    if (access.tls) out.set_each({"EDXAPP_MONGO_USE_SSL"}, true);
     out.set("FORUM_MONGO_DATABASE", Json(access.database + "_forum"));
 }
 

@@ -37,6 +37,11 @@ struct MongoAccess {
     std::int64_t port = 27017;
     std::string database, user;
     Secret password;
+    /// Of a replica set; "": a server of its own.
+    std::string replica_set{};
+    /// The database that the user belongs to; in the forum's there is one of the same name. "": as it was always done.
+    std::string auth_source{};
+    bool tls = false;
 };
 
 /// A container at OpenStack's object storage.

@@ -121,6 +121,27 @@ TEST(Files, AreReachedWithTheSitesOwnKeysWhereItBringsThem) {
     EXPECT_FALSE(says(variables_of(campus), "sites' word")) << "keys to every site's files";
 }
 
+TEST(Files, OfAPullRequestAreNeverReachedWithTheKeysOfAllSites) {
+    auto campus = stored(s3);
+    campus.instance.metadata.labels["ocim.opencraft.com/pull-request-watch"] = "site";
+    campus.settle();
+    EXPECT_EQ(campus.names("StorageContainer"), Names{}) << "they are on the machine";
+    EXPECT_FALSE(says(variables_of(campus), "AKIASITES"));
+
+    auto insists = stored(s3);
+    insists.instance.metadata.labels["ocim.opencraft.com/pull-request-watch"] = "site";
+    insists.instance.spec.storage.emplace().mode = Own::Mode::object_store;
+    const auto verdict = insists.settle().verdict;
+    EXPECT_EQ(verdict.reason, "ConfigurationInvalid");
+    EXPECT_TRUE(says(verdict.message, "could read the files of them all")) << verdict.message;
+    EXPECT_FALSE(says(variables_of(insists), "AKIASITES"));
+
+    insists.instance.spec.storage->credentials_ref = {"mine"};
+    insists.others.push_back(test::secret("campus", "mine", {{"accessKey", "AKIAMINE"}, {"secretKey", "mine"}}));
+    insists.settle();
+    EXPECT_TRUE(says(variables_of(insists), "AKIAMINE"));
+}
+
 TEST(Files, KeysThatChangeMakeNoNewAppServer) {
     auto campus = stored(s3);
     campus.settle();
@@ -265,6 +286,10 @@ TEST(Files, OfASiteThatIsTakenOverAreFoundUnderItsOldName) {
     campus.settle();
     EXPECT_EQ(container_of(campus).container, "demo_example_test");
     EXPECT_EQ(container_of(campus).adoption_policy, Spec::AdoptionPolicy::adopt);
+    auto bucket = stored(s3);
+    bucket.of_class.spec.name_scheme = crd::InstanceClass::Spec::NameScheme::ocim_v1;
+    bucket.settle();
+    EXPECT_TRUE(container_of(bucket).container.starts_with("ocim-demo-")) << "no bucket is called demo_example_test";
     auto named = stored(s3);
     named.instance.spec.storage.emplace().container = "their-old-bucket";
     named.settle();

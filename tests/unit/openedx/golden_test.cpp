@@ -44,7 +44,8 @@ Site full() {
                     {Service::ecommerce, "shop.example.edu"}};
     out.mysql = MySqlAccess{"mysql.example.com", 3307, "demo_example_com", "qwerty",
                             Secret("0123456789abcdefghijABCDEFGHIJ01")};
-    out.mongodb = MongoAccess{{"mongo.example.com"}, 27017, "demo_example_com", "mongouser", Secret("p&<>\"'w")};
+    out.mongodb = MongoAccess{{"mongo.example.com"}, 27017, "demo_example_com", "mongouser",
+                              Secret("p&<>\"'w"),    "rs0", "demo_example_com", true};
     out.broker = BrokerAccess{"rabbitmq.example.com", 5671,           true, "/abcdefghijklmn", "provider", "consumer",
                               Secret("provider-pw"),  Secret("co&pw")};
     out.swift = SwiftAccess{.container = "demo_example_com",

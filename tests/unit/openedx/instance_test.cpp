@@ -324,7 +324,7 @@ TEST(Instance, IsPlacedOnWhatIsReady) {
              second.at("status").as_object().erase("conditions");
          },
          nullptr,
-         "no DatabaseServer can take this site: db1 is not Ready: BackendUnreachable, refused; db2 has not reported "
+         "no DatabaseServer can take this site: db1 is not Ready: BackendUnreachable; db2 has not reported "
          "yet. It waits"},
         {"closed ones do not count",
          [](Json& first, Json& second) {
@@ -332,7 +332,7 @@ TEST(Instance, IsPlacedOnWhatIsReady) {
              second.at("spec").as_object()["allowedNamespaces"] = api::json::array{"others"};
          },
          nullptr,
-         "no DatabaseServer can take this site: db1 accepts no new tenants; db2 is not for namespace campus. Make "
+         "no DatabaseServer can take this site: db1 accepts no new tenants. Make "
          "another"},
     };
     for (const auto& c : cases) {

@@ -38,7 +38,7 @@ TEST(TutorSettings, SayWhereTheSiteIsAndWhatIsNotOnItsMachine) {
         "ENABLE_HTTPS":true,"ENABLE_WEB_PROXY":false,"CADDY_HTTP_PORT":80,"PLUGINS":["mfe"]})");
     auto with_mysql = site(), with_mongodb = site(), with_mail = site(), with_source = site(), with_extra = site();
     with_mysql.mysql = MySqlAccess{"db", 3307, "demo_x", "demo", Secret("key")};
-    with_mongodb.mongodb = MongoAccess{{"m1", "m2"}, 27018, "demo_x", "demo", Secret("word")};
+    with_mongodb.mongodb = MongoAccess{{"m1", "m2"}, 27018, "demo_x", "demo", Secret("word"), "rs0", "demo_x", true};
     with_mail.mail_relay = MailRelay{"relay", 587, Secret("me"), Secret("word"), ""};
     auto with_s3 = site(), with_other_s3 = site();
     with_s3.s3 = S3Access{"demo", Secret("AKIA"), Secret("s3/key"), "eu-west-1", ""};
@@ -61,7 +61,8 @@ TEST(TutorSettings, SayWhereTheSiteIsAndWhatIsNotOnItsMachine) {
              password + R"(","MYSQL_ROOT_PASSWORD":")" + password + "\"}"},
         {"MongoDB elsewhere", with_mongodb,
          R"({"RUN_MONGODB":false,"MONGODB_HOST":"m1,m2","MONGODB_PORT":27018,"MONGODB_DATABASE":"demo_x",
-             "MONGODB_USERNAME":"demo","MONGODB_PASSWORD":"word","FORUM_MONGODB_DATABASE":"demo_x_forum"})"},
+             "MONGODB_USERNAME":"demo","MONGODB_PASSWORD":"word","FORUM_MONGODB_DATABASE":"demo_x_forum","MONGODB_REPLICA_SET":"rs0",
+             "MONGODB_AUTH_SOURCE":"demo_x","MONGODB_USE_SSL":true})"},
         {"mail by a relay", with_mail,
          R"({"RUN_SMTP":false,"SMTP_HOST":"relay","SMTP_PORT":587,"SMTP_USERNAME":"me","SMTP_PASSWORD":"word",
              "SMTP_USE_TLS":true})"},
