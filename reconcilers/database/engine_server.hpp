@@ -21,8 +21,9 @@ namespace ocim::database {
 ///     std::string place() const;                     // for messages
 ///     Result<std::unique_ptr<Connection>> connect(Patience) const;
 ///     Result<Snapshot> look(Connection&) const;      // the bulk read
-///     Result<void> prepare(Connection&, std::vector<Job>&) const;  // what can be done for many; its error is
-///     everybody's Result<Done> perform(Connection&, const Job&) const;
+///     Result<void> prepare(Connection&, std::vector<Job>&) const;  // what can be done for many; an error is
+///                                                    // everybody's, but for invalid: then fewer are tried together
+///     Result<Done> perform(Connection&, const Job&) const;
 enum class Patience { usual, of_a_probe };
 
 template <class Engine>
@@ -49,6 +50,8 @@ public:
         auto jobs = queue(std::move(actions));
         Session session(*this);
         auto begun = co_await take(session);
+        if (!begun && begun.error().error_class == ErrorClass::invalid)
+            begun = Error{ErrorClass::transient, begun.error().message};  // of no object's spec
         if (begun) begun = co_await prepare(session, jobs);
         std::set<Key> failed;
         for (std::size_t next = 0; next < jobs.size();) {
@@ -128,15 +131,52 @@ private:
         co_return placed(std::move(result));
     }
 
+    using Part = std::vector<std::size_t>;  // of the jobs
+
+    /// What is refused for many is tried for half of the objects, and so on: nobody stands for what is another's fault.
     awaitable<Result<void>> prepare(Session& session, std::vector<Job>& jobs) {
-        auto work = [connection = session.connection, engine = engine_, jobs]() mutable -> Result<std::vector<Job>> {
+        std::vector<Part> parts(1);
+        for (std::size_t i = 0; i < jobs.size(); ++i) parts.front().push_back(i);
+        while (!parts.empty()) {
+            const auto part = std::move(parts.back());
+            parts.pop_back();
+            std::vector<Job> some;
+            for (const auto i : part) some.push_back(jobs[i]);
+            auto prepared = co_await prepare_together(session, std::move(some));
+            if (!prepared && prepared.error().error_class != ErrorClass::invalid) co_return std::move(prepared).error();
+            auto halves = prepared ? std::pair<Part, Part>() : halved(jobs, part);
+            const bool alone = !prepared && halves.second.empty();
+            for (std::size_t i = 0; i < part.size(); ++i) {
+                if (prepared) jobs[part[i]] = std::move((*prepared)[i]);
+                if (alone) jobs[part[i]].refused = prepared.error();
+            }
+            if (halves.second.empty()) continue;
+            parts.push_back(std::move(halves.second));
+            parts.push_back(std::move(halves.first));
+        }
+        co_return Result<void>();
+    }
+
+    awaitable<Result<std::vector<Job>>> prepare_together(Session& session, std::vector<Job> jobs) {
+        auto work = [connection = session.connection, engine = engine_,
+                     jobs = std::move(jobs)]() mutable -> Result<std::vector<Job>> {
             auto done = engine.prepare(*connection, jobs);
             if (!done) return std::move(done).error();
             return std::move(jobs);
         };
-        CO_TRY(auto prepared, co_await call(session, std::move(work)));
-        jobs = std::move(prepared);
-        co_return Result<void>();
+        co_return co_await call(session, std::move(work));
+    }
+
+    /// Each object's jobs stay together; the second half is empty when they are one object's.
+    static std::pair<Part, Part> halved(const std::vector<Job>& jobs, const Part& part) {
+        std::set<std::string> owners, first;
+        for (const auto i : part) owners.insert(jobs[i].action.mark.namespace_name);
+        for (const auto& owner : owners)
+            if (first.size() < (owners.size() + 1) / 2) first.insert(owner);
+        std::pair<Part, Part> out;
+        for (const auto i : part)
+            (first.contains(jobs[i].action.mark.namespace_name) ? out.first : out.second).push_back(i);
+        return out;
     }
 
     using Outcomes = std::vector<Result<Done>>;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "crd/databaseservers.hpp"
 #include "database/mongodb_connection.hpp"
 #include "database/server.hpp"
 #include "runtime/kinds.hpp"
@@ -14,5 +15,9 @@ namespace ocim::database {
 /// `mechanisms` are those by which tenants log in.
 std::unique_ptr<Server> open_mongodb(mongodb::ConnectionSettings settings, std::string metadata,
                                      std::vector<std::string> mechanisms, const runtime::Services& services);
+
+/// Where a server is and how it is protected, without a user. In server_object.cpp.
+Result<mongodb::ConnectionSettings> mongodb_settings(const crd::DatabaseServer& server, const runtime::Inputs& inputs,
+                                                     const std::string& data_directory);
 
 }  // namespace ocim::database

@@ -79,31 +79,18 @@ bool changed_one(const api::json::object& answer) {
     return count && count->is_int64() && count->get_int64() == 1;
 }
 
-/// The mark of an account. One that was closed and is not to be any more has its rights again.
+/// The mark of an account. One that was closed and is not to be any more gets its rights from what is declared.
 Result<Done> mark_account(Connection& connection, const Job& job) {
     const auto& action = job.action;
     auto user = look_at(connection, action.key);
     if (!user) return std::move(user).error();
     auto said = parse_custom_data(*user);
-    const auto had = said.rights;
-    const bool opens = said.closed && !(action.then && action.then->locked);
+    if (!action.then || !action.then->locked) said.closed = false;
     said.mark = action.mark;
     said.ends = action.ends;
-    if (opens) {
-        said.closed = false;
-        said.rights.clear();
-    }
-    auto done = connection.run(home_of(action.key),
-                               opens ? write_rights(action.key, said, had) : write_remark(action.key, said));
-    if (!done) return std::move(done).error();
-    auto out = made(job);
-    if (!opens) return out;
-    for (const auto& [database, roles] : had) {
-        Thing right;
-        right.privileges = roles;
-        out->now.emplace_back(Key{Key::Kind::grant, action.key.name, action.key.host, database}, std::move(right));
-    }
-    return out;
+    if (auto done = connection.run(home_of(action.key), write_remark(action.key, said)); !done)
+        return std::move(done).error();
+    return made(job);
 }
 
 Result<Done> write_mark(Connection& connection, const Ways& ways, const Job& job) {
@@ -120,18 +107,17 @@ Result<Done> write_mark(Connection& connection, const Ways& ways, const Job& job
     return made(job);
 }
 
-/// What it may do is taken and remembered: a session that is open has no rights at its next command.
+/// What it may do is taken: a session that is open has no rights at its next command.
 Result<Done> close(Connection& connection, const Job& job) {
     const auto& action = job.action;
     auto user = look_at(connection, action.key);
     if (!user) return std::move(user).error();
     auto said = parse_custom_data(*user);
     const auto rights = rights_of(*user);
-    if (!said.closed) said.rights = rights;
     said.closed = true;
     said.mark = action.mark;
     said.ends = action.ends;
-    auto done = connection.run(home_of(action.key), write_rights(action.key, said, {}));
+    auto done = connection.run(home_of(action.key), close_account(action.key, said));
     if (!done) return std::move(done).error();
     auto out = made(job);
     for (const auto& [database, roles] : rights)

@@ -40,20 +40,12 @@ json::array roles_of(const Key& grant, const std::set<std::string>& names) {
     return out;
 }
 
-json::array list_of(const Rights& rights) {
-    json::array out;
-    for (const auto& [database, roles] : rights)
-        for (auto& role : roles_of({Key::Kind::grant, "", "", database}, roles)) out.push_back(std::move(role));
-    return out;
-}
-
 json::object remark_object(const Remark& remark) {
     json::object out;
     if (remark.mark) out["mark"] = remark.mark->text();
     if (!remark.fingerprint.empty()) out["print"] = remark.fingerprint;
     if (remark.ends) out["ends"] = *remark.ends;
     if (remark.closed) out["closed"] = true;
-    if (!remark.rights.empty()) out["roles"] = list_of(remark.rights);
     if (remark.pending) out["pending"] = true;
     return out;
 }
@@ -78,7 +70,6 @@ Remark parse_remark(const Json& from) {
         return value && value->is_bool() && value->get_bool();
     };
     out.closed = is_true("closed");
-    out.rights = rights_of(from);
     out.pending = is_true("pending");
     return out;
 }
@@ -103,6 +94,10 @@ std::string digest(const std::string& text) {
 std::string home_of(const Key& account) { return account.host == any_host ? std::string(admin) : account.host; }
 Key account_key(const std::string& name, const std::string& home) {
     return {Key::Kind::user, name, home == admin ? std::string(any_host) : home, ""};
+}
+std::string in_small_letters(std::string name) {
+    std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? char(c - 'A' + 'a') : c; });
+    return name;
 }
 bool reserved_database(std::string_view name, const Ways& ways) {
     return name == admin || name == "config" || name == "local" || name == ways.metadata;
@@ -203,7 +198,7 @@ json::object read_these_notes(const std::set<std::string>& names) {
     return out;
 }
 json::object read_more(std::int64_t cursor) {
-    return bounded({{"getMore", cursor}, {"collection", "owned"}, {"batchSize", notes_max}});
+    return {{"getMore", cursor}, {"collection", "owned"}, {"batchSize", notes_max}};
 }
 
 json::object create_account(const Key& key, const Remark& remark, const Ways& ways) {
@@ -219,8 +214,8 @@ json::object set_password(const Key& key, const Remark& remark, const Ways& ways
 json::object write_remark(const Key& key, const Remark& remark) {
     return written({{"updateUser", key.name}, {"customData", custom_data(remark)}});
 }
-json::object write_rights(const Key& key, const Remark& remark, const Rights& rights) {
-    return written({{"updateUser", key.name}, {"customData", custom_data(remark)}, {"roles", list_of(rights)}});
+json::object close_account(const Key& key, const Remark& remark) {
+    return written({{"updateUser", key.name}, {"customData", custom_data(remark)}, {"roles", json::array{}}});
 }
 json::object drop_account(const Key& key) { return written({{"dropUser", key.name}}); }
 json::object add_roles(const Key& grant, const std::set<std::string>& roles) {

@@ -29,6 +29,8 @@ struct Ways {
 /// The database that an account belongs to, which its clients name as authSource: "%" stands for admin.
 std::string home_of(const Key& account);
 Key account_key(const std::string& name, const std::string& home);
+/// Names that differ in case only are one to the server.
+std::string in_small_letters(std::string name);
 /// The server's own.
 bool reserved_database(std::string_view name, const Ways& ways);
 
@@ -43,11 +45,11 @@ struct Remark {
     std::string fingerprint{};
     std::optional<std::int64_t> ends{};  ///< when what is retained is dropped, in seconds since 1970
     bool closed = false;                 ///< without rights
-    Rights rights{};                     ///< of one that is closed: those that it had
     bool pending = false;                ///< of a note: the database of that name may still turn out to be another's
     bool operator==(const Remark&) const = default;
 };
-/// The customData of a user.
+/// The customData of a user. Whoever owns the database that the user belongs to can write there, so nothing in it may
+/// say what we give to anybody.
 api::json::object custom_data(const Remark& remark);
 Remark parse_custom_data(const Json& user);
 api::json::object note(const std::string& database, const Remark& remark);
@@ -72,13 +74,14 @@ api::json::object read_databases();
 api::json::object read_these_databases(const std::set<std::string>& names);
 api::json::object read_notes();
 api::json::object read_these_notes(const std::set<std::string>& names);
+/// Without a bound of time: the server refuses one here, and the first command's holds for all of them.
 api::json::object read_more(std::int64_t cursor);
 
 api::json::object create_account(const Key& key, const Remark& remark, const Ways& ways);  ///< and its password
 api::json::object set_password(const Key& key, const Remark& remark, const Ways& ways);    ///< and its password
 api::json::object write_remark(const Key& key, const Remark& remark);
-/// All roles at once.
-api::json::object write_rights(const Key& key, const Remark& remark, const Rights& rights);
+/// Without any role.
+api::json::object close_account(const Key& key, const Remark& remark);
 api::json::object drop_account(const Key& key);
 api::json::object add_roles(const Key& grant, const std::set<std::string>& roles);
 api::json::object take_roles(const Key& grant, const std::set<std::string>& roles);

@@ -181,14 +181,15 @@ std::string words_of(std::string_view text, const Secret& password) {
     return out;
 }
 
+Error refusal(int code, std::string_view said, const Secret& password) {
+    Error out{class_of(code), "MongoDB error " + std::to_string(code) + ": " + words_of(said, password)};
+    out.outcome_unknown = effect_unknown(code);
+    return out;
+}
+
 Error failure(const bson_error_t& error, const Secret& password) {
     const std::string_view said(error.message);
-    if (error.domain == MONGOC_ERROR_SERVER) {
-        const auto code = static_cast<int>(error.code);
-        Error out{class_of(code), "MongoDB error " + std::to_string(code) + ": " + words_of(said, password)};
-        out.outcome_unknown = effect_unknown(code);
-        return out;
-    }
+    if (error.domain == MONGOC_ERROR_SERVER) return refusal(static_cast<int>(error.code), said, password);
     // the library calls everything that goes wrong while it logs in a refusal, a lost connection too
     const bool refused = error.domain == MONGOC_ERROR_CLIENT && error.code == MONGOC_ERROR_CLIENT_AUTHENTICATE;
     const bool lost = said.find("socket error or timeout") != std::string_view::npos ||
@@ -242,6 +243,13 @@ Result<json::object> Connection::run(const std::string& database, json::object c
                                                      words_of(api::find_text(*concern, {"errmsg"}), password)};
         unconfirmed.outcome_unknown = true;
         return unconfirmed;
+    }
+    const auto* errors = name == "insert" ? nullptr : out.if_contains("writeErrors");
+    if (errors && errors->is_array() && !errors->get_array().empty()) {
+        const auto& first = errors->get_array().front();
+        const auto* number = api::find(first, {"code"});
+        code_ = number && number->is_int64() ? static_cast<int>(number->get_int64()) : 0;
+        return refusal(code_, api::find_text(first, {"errmsg"}), password);
     }
     return out;
 }

@@ -38,7 +38,8 @@ public:
     Connection& operator=(const Connection&) = delete;
 
     /// One command, whose name is its first member; `password` is sent as its "pwd". Errors carry the server's number
-    /// and words, never what was sent. What was done here but is not confirmed by a majority is an error, too.
+    /// and words, never what was sent. What was done here but is not confirmed by a majority is an error, too, and so
+    /// is what was done in part, but of an insert, whose answer tells which documents were refused.
     Result<api::json::object> run(const std::string& database, api::json::object command,
                                   const Secret& password = Secret());
     /// The server's number of the last error; 0 after a success and when the server did not say it.

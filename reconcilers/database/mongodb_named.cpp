@@ -21,6 +21,11 @@ Result<void> look_up_notes(Connection& connection, const Ways& ways, const std::
 Result<void> look_up_users(Connection& connection, const std::vector<Key>& accounts, Named& out) {
     if (accounts.empty()) return {};
     auto answer = connection.run("admin", read_these_users(accounts));
+    if (!answer && is_too_large(connection.code()) && accounts.size() > 1) {
+        const auto middle = accounts.begin() + static_cast<std::ptrdiff_t>(accounts.size() / 2);
+        if (auto low = look_up_users(connection, {accounts.begin(), middle}, out); !low) return low;
+        return look_up_users(connection, {middle, accounts.end()}, out);
+    }
     if (!answer) return std::move(answer).error();
     auto users = list_in(*std::move(answer), {"users"}, "user");
     if (!users) return std::move(users).error();
@@ -42,6 +47,20 @@ Result<void> look_up_databases(Connection& connection, const std::set<std::strin
     return {};
 }
 
+Result<void> look_up_in_any_case(Connection& connection, const std::set<std::string>& names, Named& out) {
+    if (names.empty()) return {};
+    auto answer = connection.run("admin", read_databases());
+    if (!answer) return std::move(answer).error();
+    auto databases = list_in(*std::move(answer), {"databases"}, "name");
+    if (!databases) return std::move(databases).error();
+    for (const auto& database : *databases) {
+        const std::string name(api::find_text(database, {"name"}));
+        for (const auto& one : {name, in_small_letters(name)})
+            if (names.contains(one)) out.databases.insert(one);
+    }
+    return {};
+}
+
 Result<Named> look_up(Connection& connection, const Ways& ways, const std::vector<Key>& keys) {
     std::vector<Key> accounts;
     std::set<std::string> names;
@@ -51,7 +70,7 @@ Result<Named> look_up(Connection& connection, const Ways& ways, const std::vecto
     }
     Named out;
     if (auto done = look_up_users(connection, accounts, out); !done) return std::move(done).error();
-    if (auto done = look_up_databases(connection, names, out); !done) return std::move(done).error();
+    if (auto done = look_up_in_any_case(connection, names, out); !done) return std::move(done).error();
     if (auto done = look_up_notes(connection, ways, names, out); !done) return std::move(done).error();
     return out;
 }

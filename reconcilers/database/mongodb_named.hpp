@@ -33,6 +33,8 @@ struct Named {
 
 Result<void> look_up_users(Connection& connection, const std::vector<Key>& accounts, Named& out);
 Result<void> look_up_databases(Connection& connection, const std::set<std::string>& names, Named& out);
+/// One counts as there also when its name is written otherwise, in capital letters.
+Result<void> look_up_in_any_case(Connection& connection, const std::set<std::string>& names, Named& out);
 Result<Named> look_up(Connection& connection, const Ways& ways, const std::vector<Key>& keys);
 
 /// Whether what is there now is not what a drop was decided on, but another's, or nobody's.

@@ -106,7 +106,7 @@ Result<void> note_new(Connection& connection, const Ways& ways, std::span<Job> j
     for (const auto* job : fresh)
         if (job->refused) names.erase(job->action.key.name);
     Named now;
-    if (auto done = look_up_databases(connection, names, now); !done) return done;
+    if (auto done = look_up_in_any_case(connection, names, now); !done) return done;
     for (auto& job : jobs) {
         if (job.action.verb != Verb::create_schema || !names.contains(job.action.key.name)) continue;
         job.is_there = !now.databases.contains(job.action.key.name);

@@ -49,7 +49,12 @@ Result<std::vector<Json>> read_all_notes(Connection& connection, const Ways& way
 }
 
 void add_databases(const Reading& reading, const Ways& ways, Snapshot& out) {
-    for (const auto& name : reading.databases) out[{Key::Kind::schema, name, "", ""}];
+    for (const auto& name : reading.databases) {
+        out[{Key::Kind::schema, name, "", ""}];
+        // where there is "Wiki" nobody can store anything in "wiki" (13297)
+        if (auto small = in_small_letters(name); small != name)
+            out[{Key::Kind::schema, std::move(small), "", ""}].reserved = true;
+    }
     for (const std::string& name : {std::string("admin"), std::string("config"), std::string("local"), ways.metadata})
         out[{Key::Kind::schema, name, "", ""}].reserved = true;
     for (const auto& note : reading.notes) {

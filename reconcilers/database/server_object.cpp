@@ -5,9 +5,11 @@
 #include "database/tenant.hpp"
 #include "runtime/backend_spec.hpp"
 
+#include <arpa/inet.h>
 #include <algorithm>
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
 #include <system_error>
 
@@ -17,7 +19,20 @@ namespace {
 
 constexpr std::string_view secrets_namespace = "ocim-system";
 
-bool loopback(std::string_view host) { return host == "localhost" || host == "::1" || host.starts_with("127."); }
+/// An address of this machine's own; of names, which may lead anywhere, only the one that leads nowhere else.
+bool loopback(const std::string& host) {
+    in_addr four{};
+    in6_addr six{};
+    if (inet_pton(AF_INET, host.c_str(), &four) == 1) return ntohl(four.s_addr) >> 24 == 127;
+    if (inet_pton(AF_INET6, host.c_str(), &six) == 1) return std::memcmp(&six, &in6addr_loopback, sizeof(six)) == 0;
+    return host == "localhost";
+}
+
+/// The host of "name", "name:port", "[address]:port".
+std::string host_of(const std::string& place) {
+    if (place.starts_with('[')) return place.substr(1, place.find(']') - 1);
+    return place.substr(0, place.find(':'));
+}
 
 /// `Out` is the driver's word for what the spec of its provider says; `nearby`: it does not leave this machine.
 template <class Out, class Provider>
@@ -86,24 +101,15 @@ Result<std::unique_ptr<Server>> open_postgresql_server(const crd::DatabaseServer
 Result<std::unique_ptr<Server>> open_mongodb_server(const crd::DatabaseServer& backend, const runtime::Inputs& inputs,
                                                     const runtime::Services& services, std::string username,
                                                     Secret password) {
+    auto settings = mongodb_settings(backend, inputs, services.data_directory);
+    if (!settings) return std::move(settings).error();
+    settings->username = std::move(username);
+    settings->password = std::move(password);
     const auto& server = *backend.spec.mongodb;
-    auto ca_file = authorities(server, backend.metadata.name, inputs, services.data_directory);
-    if (!ca_file) return std::move(ca_file).error();
-    const auto nearby = [](const std::string& host) {
-        return host.starts_with("[::1]") || loopback(host.substr(0, host.find(':')));
-    };
-    mongodb::ConnectionSettings settings;
-    settings.hosts = server.hosts;
-    settings.replica_set = server.replica_set.value_or("");
-    settings.auth_source = server.auth_source;
-    settings.tls = protection<mongodb::ConnectionSettings::Tls>(server, std::ranges::all_of(server.hosts, nearby));
-    settings.ca_file = *std::move(ca_file);
-    settings.username = std::move(username);
-    settings.password = std::move(password);
     std::vector<std::string> mechanisms;
     for (const auto mechanism : server.mechanisms) mechanisms.emplace_back(api::encode(mechanism).as_string());
     if (mechanisms.empty()) mechanisms.emplace_back("SCRAM-SHA-256");
-    return open_mongodb(std::move(settings), server.meta_database, std::move(mechanisms), services);
+    return open_mongodb(*std::move(settings), server.meta_database, std::move(mechanisms), services);
 }
 
 }  // namespace
@@ -133,6 +139,22 @@ Result<mysql::ConnectionSettings> server_settings(const crd::DatabaseServer& bac
     settings.host = server.host;
     settings.port = static_cast<std::uint16_t>(server.port);
     settings.tls = protection<mysql::ConnectionSettings::Tls>(server, loopback(server.host));
+    settings.ca_file = *std::move(ca_file);
+    return settings;
+}
+
+Result<mongodb::ConnectionSettings> mongodb_settings(const crd::DatabaseServer& backend, const runtime::Inputs& inputs,
+                                                     const std::string& data_directory) {
+    const auto& server = *backend.spec.mongodb;
+    auto ca_file = authorities(server, backend.metadata.name, inputs, data_directory);
+    if (!ca_file) return std::move(ca_file).error();
+    // a member of a replica set names the others, which may be anywhere
+    const bool nearby = !server.replica_set && std::ranges::all_of(server.hosts, loopback, host_of);
+    mongodb::ConnectionSettings settings;
+    settings.hosts = server.hosts;
+    settings.replica_set = server.replica_set.value_or("");
+    settings.auth_source = server.auth_source;
+    settings.tls = protection<mongodb::ConnectionSettings::Tls>(server, nearby);
     settings.ca_file = *std::move(ca_file);
     return settings;
 }

@@ -31,7 +31,7 @@ WRITES = {"createUser", "updateUser", "dropUser", "dropAllUsersFromDatabase", "d
           "grantRolesToUser", "revokeRolesFromUser", "dropDatabase", "insert", "update", "delete"}
 NAMES = {2: "BadValue", 9: "FailedToParse", 11: "UserNotFound", 13: "Unauthorized", 18: "AuthenticationFailed",
          20: "IllegalOperation", 31: "RoleNotFound", 43: "CursorNotFound", 59: "CommandNotFound", 64: "WriteConcernFailed",
-         73: "InvalidNamespace", 10107: "NotWritablePrimary", 10334: "BSONObjectTooLarge", 16500: "RequestRateTooLarge",
+         73: "InvalidNamespace", 10107: "NotWritablePrimary", 13297: "DatabaseDifferCase", 10334: "BSONObjectTooLarge", 16500: "RequestRateTooLarge",
          462: "IngressRequestRateLimitExceeded", 11600: "InterruptedAtShutdown", 51003: "Location51003"}
 OF_DATABASE = {
     "read": {"find", "listCollections"},
@@ -52,7 +52,7 @@ class Deployment:
     """What all members of a replica set hold alike."""
 
     def __init__(self):
-        self.settings = {"shows_credentials": True, "reply_max": DOCUMENT_MAX}
+        self.settings = {"shows_credentials": True, "reply_max": DOCUMENT_MAX, "batch_max": 100_000}
         self.users = {}        # (database, name) -> document
         self.encoded = {}      # (database, name) -> the same as it is sent, with and without credentials
         self.data = {}         # database -> collection -> [document]
@@ -101,7 +101,7 @@ class Deployment:
             raise Violation(f"{name}: read from somebody who may be behind")
         if name in WRITES and command.get("writeConcern", {}).get("w") != "majority":
             raise Violation(f"{name}: without writeConcern majority what was done may be rolled back")
-        if not 0 < command.get("maxTimeMS", 0) <= 60000 and name not in ("ping", "endSessions"):
+        if not 0 < command.get("maxTimeMS", 0) <= 60000 and name not in ("ping", "endSessions", "getMore"):
             raise Violation(f"{name}: without a bound of time")
 
     def roles(self, given, database):
@@ -283,6 +283,9 @@ class Deployment:
     def collection(self, database, name):
         if not re.fullmatch(r"[^/\\. \"$\0]{1,63}", database) or not name or "$" in name:
             raise Refusal(73, f"Invalid namespace specified '{database}.{name}'")
+        for other, there in self.data.items():
+            if other != database and other.lower() == database.lower() and any(there.values()):
+                raise Refusal(13297, f"db already exists with different case already have: [{other}]")
         return self.data.setdefault(database, {}).setdefault(name, [])
 
     def do_find(self, who, command, database):
@@ -291,6 +294,7 @@ class Deployment:
         return self.batch(found, f"{database}.{command['find']}", command.get("batchSize", 101), "firstBatch")
 
     def batch(self, found, space, size, word):
+        size = min(size, self.settings["batch_max"])
         now, rest, number = found[:size], found[size:], 0
         if rest:
             number = len(self.cursors) + 7
@@ -298,6 +302,8 @@ class Deployment:
         return {"cursor": {word: now, "id": Int64(number), "ns": space}}
 
     def do_getMore(self, who, command, database):
+        if "maxTimeMS" in command:
+            raise Refusal(2, "cannot set maxTimeMS on getMore command for a non-awaitData cursor")
         space = f"{database}.{command['collection']}"
         if not isinstance(command["getMore"], Int64):
             raise Violation("BSON field 'getMore.getMore' is the wrong type 'int', expected type 'long'")

@@ -6,10 +6,11 @@ command with a field that its manual does not know, or one that a careful contro
 majority, a read from a secondary, a command without a bound of time) is kept in `violations`.
 
 The test steers it by HTTP on --control: POST {} shows everything; {"run": {...}, "db": "x"} runs a command as nobody
-could refuse it; {"set": {...}} changes settings ("primary": index of a member, "shows_credentials", "reply_max",
+could refuse it; {"set": {...}} changes settings ("primary": index of a member, "shows_credentials", "reply_max", "batch_max",
 "tries_at_once"); {"copy": {"user", "db", "count", "roles", "customData"}} makes many users with one's password;
-{"fault": {"match": "createUser", "kind": "error", "code": 13, "times": 1, "after": true}}; {"faults": "none"}.
-kind: error, concern (done here, not confirmed by others), drop, stall; `after`: the command has its effect first.
+{"fault": {"match": "createUser", "about": "a text in it", "kind": "error", "code": 13, "times": 1, "after": true}};
+{"faults": "none"}. kind: error, concern (done here, not confirmed by others), write_error (nothing is done, and the answer
+is ok), drop, stall; `after`: the command has its effect first.
 """
 import argparse
 import base64
@@ -61,9 +62,9 @@ class Server:
                 "minWireVersion": 0, "maxWireVersion": 17, "readOnly": False}
         return out
 
-    def fault_for(self, name):
+    def fault_for(self, name, command):
         for fault in self.faults:
-            if fault["times"] > 0 and re.fullmatch(fault["match"], name):
+            if fault["times"] > 0 and re.fullmatch(fault["match"], name) and fault.get("about", "") in repr(command):
                 fault["times"] -= 1
                 return fault
         return None
@@ -231,7 +232,7 @@ class Session(socketserver.BaseRequestHandler):
         with server.lock:
             counts = server.kept.commands.setdefault(self.who[1], {})
             counts[name] = counts.get(name, 0) + 1
-            fault = server.fault_for(name)
+            fault = server.fault_for(name, command)
             stalled = server.stalled
         if fault and not fault["after"]:
             return self.spoil(fault, stalled)
@@ -259,6 +260,8 @@ class Session(socketserver.BaseRequestHandler):
         if fault["kind"] == "concern":
             return {**(out or {"ok": 1.0}), "writeConcernError": {"code": 64, "codeName": "WriteConcernFailed",
                                                                    "errmsg": "waiting for replication timed out"}}
+        if fault["kind"] == "write_error":
+            return {"ok": 1.0, "n": 0, "writeErrors": [{"index": 0, "code": fault["code"], "errmsg": "injected"}]}
         return refusal(fault["code"], fault.get("errmsg", "injected"))
 
     # --- SCRAM, RFC 5802

@@ -199,35 +199,50 @@ TEST_F(MongoDB, KeepsWhatIsDeletedForAWindow) {
     EXPECT_FALSE(server.order("{}").at("data").get_object().contains("sb_1"));
 }
 
-TEST_F(MongoDB, GivesAnAccountBackTheRightsThatItHad) {
+TEST_F(MongoDB, GivesNobodyWhatATenantWroteBesideAUser) {
     auto system = open();
     auto visit = visitor(*system);
     auto object = mongodb_tenant(1);
-    object.spec.undelete_window = "1h";
-    object.spec.users[0].grants.push_back({"*", {Privilege::cluster_monitor}});
     visit.must(visit.wanted(object));
-    auto leaving = object;
-    leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
-    for (int times = 0; times < 2; ++times) {  // closed twice, it has forgotten nothing
-        const auto closing = Tenant::remove(leaving, "lab", visit.see());
-        if (times == 0) visit.must(closing);
-        server.run("admin", "{'grantRolesToUser':'sb_1','roles':[{'role':'read','db':'other'}]}");
-        visit.must(visit.wanted(leaving, true));
+    const auto roles = [&] { return api::to_text(server.order("{}").at("users").at("sb_1_ro@sb_1").at("roles")); };
+    const auto before = roles();
+    const auto mark = visit.see().at({Key::Kind::user, "sb_1_ro", "sb_1", ""}).mark->text();
+    ASSERT_EQ(owner_says("{'updateUser':'sb_1_ro','customData':{'ocim':{'mark':'" + mark +
+                         "','closed':true,'roles':[{'role':'root','db':'admin'},{'role':'read','db':'sb_2'}]}},"
+                         "'maxTimeMS':9000,'writeConcern':{'w':'majority'}}"),
+              "")
+        << "it owns the database that the user belongs to";
+    object.spec.deletion_policy = Object::Spec::DeletionPolicy::retain;
+    visit.must(visit.wanted(object, true));
+    EXPECT_EQ(roles(), before) << "marked as retained";
+    object.metadata.uid = "uid-again";
+    visit.must(visit.wanted(object));
+    EXPECT_EQ(roles(), before) << "and taken over again";
+    EXPECT_EQ(reader_says(find()), "");
+}
+
+TEST_F(MongoDB, TakesNamesThatDifferInCaseForOne) {
+    server.run("Sb_1", "{'insert':'t','documents':[{'_id':'theirs'}]}");
+    auto system = open();
+    auto visit = visitor(*system);
+    auto object = mongodb_tenant(1);
+    EXPECT_EQ(visit.report(object).verdict.reason, "NotOwned");
+    object.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
+    EXPECT_EQ(visit.report(object).verdict.reason, "NotOwned") << "what we would make there is refused";
+    EXPECT_TRUE(visit.wanted(object).empty());
+
+    const auto actions = visit.wanted(mongodb_tenant(2));
+    server.run("SB_2", "{'insert':'t','documents':[{'_id':'theirs'}]}");  // between our look and our note
+    const auto answers = visit.act(actions);
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+        if (actions[i].verb != Action::Verb::create_schema) continue;
+        ASSERT_FALSE(*answers[i]);
+        EXPECT_EQ(answers[i]->error().error_class, ErrorClass::conflict) << answers[i]->error().message;
     }
-    EXPECT_NE(owner_says(insert()), "");
-    const Key key{Key::Kind::user, "sb_1", "%", ""};
-    Action back;
-    back.verb = Action::Verb::mark;
-    back.key = key;
-    back.then = visit.see().at(key);
-    ASSERT_TRUE(back.then->locked);
-    back.mark = *back.then->mark;
-    back.then->locked = false;
-    back.then->ends.reset();
-    visit.must({back});
-    EXPECT_EQ(api::to_text(server.order("{}").at("users").at("sb_1@admin").at("roles")),
-              R"([{"role":"clusterMonitor","db":"admin"},{"role":"dbOwner","db":"sb_1"}])");
-    EXPECT_EQ(owner_says(insert()), "") << "with the password that it had";
+    EXPECT_EQ(visit.report(mongodb_tenant(2)).verdict.reason, "NotOwned");
+    for (const auto& [key, mark, sweepable] : Tenant::marked(visit.see()))
+        EXPECT_NE(key.kind, Key::Kind::schema) << "nothing is noted as ours";
+    EXPECT_EQ(server.users(), "sb_2@admin") << "and nobody comes to what is another's";
 }
 
 TEST_F(MongoDB, DropsAllRightsToWhatItDropsAndRetainsWhatIsData) {

@@ -220,10 +220,59 @@ TEST_F(MongoDBInTrouble, ReadsInPartsWhatDoesNotFitIntoAnAnswer) {
     const auto before = server.commands();
     EXPECT_TRUE(visit.see() == whole) << "nobody is lost and nobody comes twice";
     EXPECT_GT(server.commands() - before, 5) << "it came in parts";
+    server.set("{'batch_max':3}");
+    EXPECT_TRUE(visit.see() == whole) << "the notes, too";
+    const auto removal = visit.wanted(objects[0], true);
+    visit.must(removal);
+    server.set("{'reply_max':1500}");
+    std::vector<Action> removals;
+    for (std::size_t n = 1; n < objects.size(); ++n)
+        for (auto& action : Tenant::remove(objects[n], "lab", whole)) removals.push_back(std::move(action));
+    for (const auto& answer : visit.act(removals)) ASSERT_TRUE(answer && *answer) << answer->error().message;
+    EXPECT_EQ(server.users(), "") << "also where a few are looked up";
+    visit.must(visit.wanted(objects));
     server.set("{'reply_max':10}");
     const auto seen = visit.look();
     ASSERT_FALSE(seen);
     EXPECT_EQ(seen.error().error_class, ErrorClass::transient) << seen.error().message;
+}
+
+TEST_F(MongoDBInTrouble, NobodyStandsForWhatIsAnothersFault) {
+    auto system = open();
+    auto visit = visitor(*system);
+    std::vector<Object> objects;
+    for (int n = 0; n < 8; ++n) objects.push_back(mongodb_tenant(n));
+    server.fault("{'match':'insert','about':'sb_5','code':9,'times':99}");
+    const auto actions = visit.wanted(objects);
+    const auto answers = visit.act(actions);
+    for (std::size_t i = 0; i < actions.size(); ++i) {
+        ASSERT_TRUE(answers[i]);
+        const bool culprit = actions[i].mark.namespace_name == "tools/wiki5";
+        EXPECT_EQ(!*answers[i], culprit) << Tenant::describe(actions[i]);
+        if (!*answers[i]) EXPECT_EQ(answers[i]->error().error_class, ErrorClass::invalid);
+    }
+    server.no_faults();
+    visit.must(visit.wanted(objects));
+}
+
+TEST_F(MongoDBInTrouble, WhatIsWrittenInPartIsNotDone) {
+    auto system = open();
+    auto visit = visitor(*system);
+    const auto object = mongodb_tenant(1);
+    server.fault("{'match':'update','kind':'write_error','code':11602}");
+    int failed = 0;
+    for (const auto& answer : visit.act(visit.wanted(object))) failed += *answer ? 0 : 1;
+    EXPECT_GE(failed, 1) << "the note was not settled";
+    server.no_faults();
+    visit.must(visit.wanted(object));
+    EXPECT_TRUE(visit.ready(object));
+    server.fault("{'match':'delete','kind':'write_error','code':11602}");
+    failed = 0;
+    for (const auto& answer : visit.act(visit.wanted(object, true))) failed += *answer ? 0 : 1;
+    EXPECT_EQ(failed, 1) << "the note is still there";
+    EXPECT_FALSE(Tenant::marked(visit.see()).empty());
+    visit.must(visit.wanted(object, true));
+    EXPECT_TRUE(Tenant::marked(visit.see()).empty());
 }
 
 TEST_F(MongoDBInTrouble, TakesAFewCommandsForManyTenants) {
@@ -263,6 +312,7 @@ protected:
 TEST_F(MongoDBReplicaSet, IsFollowedToItsPrimary) {
     auto object = mongodb_object(server.ports[2]);  // of three members one is known, which is not the primary
     object.spec.mongodb->replica_set = "rs0";
+    object.spec.mongodb->tls.mode = crd::DatabaseServer::Spec::Mongodb::Tls::Mode::disabled;
     auto system = *open(object);
     auto visit = visitor(*system);
     visit.must(visit.wanted(mongodb_tenant(1)));

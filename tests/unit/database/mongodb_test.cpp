@@ -1,6 +1,8 @@
+#include "database/mongodb.hpp"
 #include "api/json.hpp"
 #include "database/mongodb_commands.hpp"
 #include "database/mongodb_read.hpp"
+#include "database/script.hpp"
 
 #include <gtest/gtest.h>
 #include <algorithm>
@@ -41,8 +43,8 @@ TEST(MongoDBCommands, AreAsTheManualHasThem) {
         {read_databases(), R"({"listDatabases":1,"nameOnly":true,"authorizedDatabases":false,"maxTimeMS":20000})"},
         {create_account(user, remark, ways),
          R"({"createUser":"wiki","roles":[],)" + data + R"(,"mechanisms":["SCRAM-SHA-256"],)" + concern},
-        {write_rights(user, remark, {{"wiki\\_db", {"read"}}}),
-         R"({"updateUser":"wiki",)" + data + R"(,"roles":[{"role":"read","db":"wiki_db"}],)" + concern},
+        {close_account(user, remark), R"({"updateUser":"wiki",)" + data + R"(,"roles":[],)" + concern},
+        {read_more(7), R"({"getMore":7,"collection":"owned","batchSize":50000})"},
         {add_roles(right, {"read"}),
          R"({"grantRolesToUser":"wiki","roles":[{"role":"read","db":"wiki_db"}],)" + concern},
         {take_roles(whole, {"clusterMonitor"}),
@@ -72,7 +74,6 @@ TEST(MongoDBCommands, RememberWhatIsWrittenBesideAUser) {
     remark.fingerprint = "f00";
     remark.ends = 9'000'000'000;
     remark.closed = remark.pending = true;
-    remark.rights = {{"*", {"clusterMonitor"}}, {"a\\_b", {"read", "dbAdmin"}}};
     EXPECT_EQ(parse_note(Json(note("x", remark))), remark);
     const Json user(api::json::object{{"customData", custom_data(remark)}});
     EXPECT_EQ(parse_custom_data(user), remark);
@@ -101,7 +102,7 @@ TEST(MongoDBCommands, TellWhetherAPasswordFits) {
 
 TEST(MongoDBReading, ReadsWhatIsThere) {
     Reading reading;
-    reading.databases = {"admin", "half", "theirs", "wiki"};
+    reading.databases = {"admin", "half", "theirs", "wiki", "Forum"};
     reading.notes = {json_of("{'_id':'wiki','mark':'i=lab o=tools/wiki u=uid-1'}"),
                      json_of("{'_id':'empty','mark':'i=lab o=tools/wiki u=uid-1 retained','ends':77}"),
                      json_of("{'_id':'half','mark':'i=lab o=tools/wiki u=uid-1','pending':true}"),
@@ -119,6 +120,8 @@ TEST(MongoDBReading, ReadsWhatIsThere) {
     EXPECT_TRUE(schema("admin").reserved);
     EXPECT_EQ(schema("theirs").mark, std::nullopt);
     EXPECT_TRUE(schema("wiki").exists);
+    EXPECT_FALSE(schema("wiki").reserved);
+    EXPECT_TRUE(schema("forum").reserved) << "to the server it is the same as Forum, and nobody can adopt it";
     EXPECT_TRUE(schema("empty").exists) << "a database without content is not listed";
     EXPECT_EQ(schema("empty").ends, std::optional<std::int64_t>(77));
     EXPECT_FALSE(schema("half").exists);
@@ -153,6 +156,45 @@ TEST(MongoDBReading, HalvesNamesUntilTheyAreApart) {
     }
     EXPECT_GT(halvings, 20);
     EXPECT_LT(halvings, 100);
+}
+
+TEST(MongoDBSettings, AreEncryptedUnlessAllIsOnThisMachine) {
+    using Tls = ConnectionSettings::Tls;
+    using Mode = crd::DatabaseServer::Spec::Mongodb::Tls::Mode;
+    const struct {
+        std::vector<std::string> hosts;
+        std::optional<std::string> replica_set;
+        std::optional<Mode> mode;
+        Tls tls;
+    } cases[] = {
+        {{"127.0.0.1"}, {}, {}, Tls::disabled},
+        {{"127.8.9.1:27018", "localhost", "[::1]:27017", "[::1]"}, {}, {}, Tls::disabled},
+        {{"127.0.0.1"}, "rs0", {}, Tls::verify_identity},
+        {{"127.0.0.1"}, "rs0", Mode::disabled, Tls::disabled},
+        {{"127.0.0.1", "192.0.2.1"}, {}, {}, Tls::verify_identity},
+        {{"127.0.0.1.example.org"}, {}, {}, Tls::verify_identity},
+        {{"127.example.org:27017"}, {}, {}, Tls::verify_identity},
+        {{"[2001:db8::1]:27017"}, {}, {}, Tls::verify_identity},
+        {{"mongo.example.org"}, {}, Mode::required, Tls::required},
+    };
+    for (const auto& c : cases) {
+        crd::DatabaseServer server;
+        auto& at = server.spec.mongodb.emplace();
+        at.hosts = c.hosts;
+        at.replica_set = c.replica_set;
+        at.tls.mode = c.mode;
+        const auto settings = mongodb_settings(server, {}, "");
+        ASSERT_TRUE(settings);
+        EXPECT_EQ(settings->tls, c.tls) << c.hosts.front() << " " << c.replica_set.value_or("");
+    }
+    crd::DatabaseServer mysql;
+    for (const std::string host : {"127.0.0.1", "localhost", "::1", "127.example.org", "db"}) {
+        mysql.spec.mysql.emplace().host = host;
+        const auto settings = server_settings(mysql, {}, "");
+        ASSERT_TRUE(settings);
+        EXPECT_EQ(settings->tls == mysql::ConnectionSettings::Tls::disabled, host != "127.example.org" && host != "db")
+            << host;
+    }
 }
 
 TEST(MongoDBErrors, AreClassedOnce) {
