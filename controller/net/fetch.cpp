@@ -2,29 +2,23 @@
 
 #include "base/async.hpp"
 #include "base/limits.hpp"
+#include "net/dial.hpp"
 #include "net/lookup.hpp"
 #include "net/target.hpp"
 
 #include <openssl/ssl.h>
-#include <openssl/x509.h>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/post.hpp>
-#include <boost/asio/ssl/context.hpp>
 #include <boost/asio/ssl/host_name_verification.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http.hpp>
-#include <boost/system/system_error.hpp>
 
 #include <algorithm>
-#include <ctime>
-#include <mutex>
-#include <optional>
 #include <tuple>
-#include <vector>
+#include <utility>
 
 namespace ocim::net {
 
@@ -38,82 +32,11 @@ constexpr auto no_throw = asio::as_tuple(asio::use_awaitable);
 
 Error unreachable(std::string what) { return {ErrorClass::unreachable, std::move(what)}; }
 
-/// A fetch that is cut short has no answer of its own.
-void leave_if_cancelled(const Code& code) {
-    if (code == asio::error::operation_aborted) throw boost::system::system_error(code);
-}
-
-/// The way back to the loop from a thread of the resolver, shut when the fetcher goes.
-class Door {
-public:
-    explicit Door(asio::any_io_executor loop) : loop_(std::move(loop)) {}
-    void deliver(std::function<void()> what) {
-        const std::lock_guard lock(mutex_);
-        if (open_) asio::post(loop_, std::move(what));
-    }
-    void shut() {
-        const std::lock_guard lock(mutex_);
-        open_ = false;
-    }
-
-private:
-    std::mutex mutex_;
-    bool open_ = true;
-    asio::any_io_executor loop_;
-};
-
-using Endpoints = std::vector<tcp::endpoint>;
-
-struct Waiting {
-    Signal done;
-    std::optional<Result<Endpoints>> found;
-};
-
-Result<Endpoints> endpoints_of(const Result<const addrinfo*>& list) {
-    if (!list) return list.error();
-    Endpoints out;
-    for (const auto* item = *list; item; item = item->ai_next) {
-        tcp::endpoint endpoint;
-        if (item->ai_socktype != SOCK_STREAM && item->ai_socktype != 0) continue;
-        if (item->ai_addrlen > endpoint.capacity()) continue;
-        endpoint.resize(item->ai_addrlen);
-        std::copy_n(reinterpret_cast<const char*>(item->ai_addr), item->ai_addrlen,
-                    reinterpret_cast<char*>(endpoint.data()));
-        out.push_back(endpoint);
-    }
-    if (out.empty()) return unreachable("the name has no address");
-    return out;
-}
-
-/// Of all certificates that were shown.
-std::optional<WallTime> first_expiry(const SSL* connection) {
-    std::optional<WallTime> out;
-    const auto* chain = SSL_get_peer_cert_chain(connection);
-    for (int i = 0; chain && i < sk_X509_num(chain); ++i) {
-        std::tm parts{};
-        if (ASN1_TIME_to_tm(X509_get0_notAfter(sk_X509_value(chain, i)), &parts) != 1) continue;
-        const WallTime ends{std::chrono::seconds(::timegm(&parts))};
-        if (!out || ends < *out) out = ends;
-    }
-    return out;
-}
-
 using Head = http::request<http::empty_body>;
 
 class BeastFetcher final : public Fetcher {
 public:
-    BeastFetcher(asio::any_io_executor loop, Clock& clock)
-        : loop_(loop), clock_(clock), door_(std::make_shared<Door>(std::move(loop))) {
-        for (auto* context : {&trusting_, &strict_})
-            SSL_CTX_set_min_proto_version(context->native_handle(), TLS1_2_VERSION);
-        trusting_.set_verify_mode(asio::ssl::verify_none);
-        Code ignored;  // without authorities every certificate is refused, which is what should then happen
-        strict_.set_default_verify_paths(ignored);
-        strict_.set_verify_mode(asio::ssl::verify_peer);
-    }
-    ~BeastFetcher() override { door_->shut(); }
-    BeastFetcher(const BeastFetcher&) = delete;
-    BeastFetcher& operator=(const BeastFetcher&) = delete;
+    BeastFetcher(asio::any_io_executor loop, Clock& clock) : loop_(loop), clock_(clock), resolver_(std::move(loop)) {}
 
     awaitable<Result<Fetched>> fetch(Fetch what) override {
         CO_TRY(auto target, parse_target(what.url, what.connect_to));
@@ -128,7 +51,7 @@ public:
 
 private:
     awaitable<Result<Fetched>> exchange(Fetch what, Target target) {
-        CO_TRY(const auto endpoints, co_await resolve(target.host, target.port));
+        CO_TRY(const auto endpoints, co_await resolver_.resolve(target.host, target.port));
         Head request(http::verb::get, target.path_and_query, 11);
         request.set(http::field::host, target.authority);
         request.set(http::field::user_agent, "ocim-prober");
@@ -142,12 +65,12 @@ private:
         if (refused) co_return unreachable("no connection: " + refused.message());
         if (!target.tls) co_return co_await ask(socket, std::move(request), what.body_max);
 
-        asio::ssl::stream<tcp::socket> stream(std::move(socket), what.verify ? strict_ : trusting_);
+        asio::ssl::stream<tcp::socket> stream(std::move(socket), tls_.context(what.verify));
         if (!is_address(target.name)) SSL_set_tlsext_host_name(stream.native_handle(), target.name.c_str());
         if (what.verify) stream.set_verify_callback(asio::ssl::host_name_verification(target.name));
         const auto [untrusted] = co_await stream.async_handshake(asio::ssl::stream_base::client, no_throw);
         leave_if_cancelled(untrusted);
-        if (untrusted) co_return unreachable("TLS is refused: " + untrusted.message());
+        if (untrusted) co_return unreachable(tls_refusal(stream.native_handle(), untrusted));
         CO_TRY(auto answer, co_await ask(stream, std::move(request), what.body_max));
         answer.certificate_expires = first_expiry(stream.native_handle());
         co_return answer;
@@ -183,25 +106,10 @@ private:
         co_return out;
     }
 
-    awaitable<Result<Endpoints>> resolve(std::string host, std::string port) {
-        const auto waiting = std::make_shared<Waiting>();  // the resolver's thread knows it weakly
-        look_up(host, port, [door = door_, weak = std::weak_ptr(waiting)](const Result<const addrinfo*>& list) {
-            auto found = endpoints_of(list);
-            door->deliver([weak, found = std::move(found)] {
-                const auto asker = weak.lock();
-                if (!asker) return;
-                asker->found = found;
-                asker->done.notify();
-            });
-        });
-        while (!waiting->found) co_await waiting->done.wait();
-        co_return std::move(*waiting->found);
-    }
-
     asio::any_io_executor loop_;
     Clock& clock_;
-    std::shared_ptr<Door> door_;  // shared with the resolver's threads
-    asio::ssl::context strict_{asio::ssl::context::tls_client}, trusting_{asio::ssl::context::tls_client};
+    Resolver resolver_;
+    VisitorTls tls_;
 };
 
 }  // namespace

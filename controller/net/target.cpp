@@ -7,7 +7,7 @@ namespace ocim::net {
 
 namespace {
 
-Error invalid(std::string what) { return {ErrorClass::invalid, "the URL " + std::move(what)}; }
+Error invalid(std::string what) { return {ErrorClass::invalid, std::move(what)}; }
 
 /// Takes "host:port" or "[address]:port" apart; the port stays as it is where there is none.
 Result<void> split_authority(std::string_view text, std::string& host, std::string& port) {
@@ -32,9 +32,7 @@ Result<void> split_authority(std::string_view text, std::string& host, std::stri
     return {};
 }
 
-}  // namespace
-
-Result<Target> parse_target(const std::string& url, const std::string& connect_to) {
+Result<Target> parse(const std::string& url, const std::string& connect_to) {
     Target out;
     std::string_view rest(url);
     if (rest.starts_with("https://"))
@@ -56,6 +54,20 @@ Result<Target> parse_target(const std::string& url, const std::string& connect_t
     if (connect_to.empty()) return out;
     if (auto done = split_authority(connect_to, out.host, out.port); !done) return std::move(done).error();
     return out;
+}
+
+}  // namespace
+
+Result<Target> parse_target(const std::string& url, const std::string& connect_to) {
+    auto out = parse(url, connect_to);
+    if (!out) return invalid("the URL " + out.error().message);
+    return out;
+}
+
+Result<void> split_address(const std::string& text, std::string& host, std::string& port) {
+    if (auto done = split_authority(text, host, port); !done) return invalid("it " + done.error().message);
+    if (port.empty()) return invalid("it names no port");
+    return {};
 }
 
 }  // namespace ocim::net

@@ -19,4 +19,7 @@ struct Target {
 /// "the URL".
 Result<Target> parse_target(const std::string& url, const std::string& connect_to);
 
+/// "host:port", "[address]:port", or where `port` is given already without one. Error: invalid, beginning "it".
+Result<void> split_address(const std::string& text, std::string& host, std::string& port);
+
 }  // namespace ocim::net

@@ -35,15 +35,15 @@ crd::Notification notification(const crd::Monitor& monitor, const std::string& r
 std::vector<Told> wanted(const crd::Monitor& monitor) {
     const auto& alert = monitor.status.alert;
     if (!alert) return {};
-    const auto& url = monitor.spec.url;
+    const auto what = monitor.status.target.value_or(monitor.spec.url.value_or(monitor.metadata.name));
     std::vector<Told> out;
-    out.push_back({alert->name, url + " is down",
-                   url + " is down since " + alert->since +
+    out.push_back({alert->name, what + " is down",
+                   what + " is down since " + alert->since +
                        " at the latest: " + std::to_string(monitor.spec.alert_after_failures) +
                        " probes in a row failed.\n\nThe last one: " + alert->message.value_or("") + "\n"});
     if (alert->recovered_at)
-        out.push_back({notice_name(alert->name, "over"), url + " is up again",
-                       url + " is up again since " + *alert->recovered_at + ". It was down since " + alert->since +
+        out.push_back({notice_name(alert->name, "over"), what + " is up again",
+                       what + " is up again since " + *alert->recovered_at + ". It was down since " + alert->since +
                            " at the latest.\n"});
     return out;
 }

@@ -2,7 +2,7 @@
 
 #include "crd/mailrelays.hpp"
 #include "crd/notifications.hpp"
-#include "net/fetch.hpp"
+#include "monitoring/wanted.hpp"
 #include "runtime/backend_spec.hpp"
 
 #include <algorithm>
@@ -13,53 +13,12 @@ namespace {
 
 using Object = Monitor::Object;
 using Verb = Action::Verb;
-using std::chrono::seconds;
 
 constexpr auto alerting = "Alerting";  // a condition
 
 Key key_of(const Object& object) { return {object.metadata.key()}; }
 runtime::Mark mark_of(const Object& object, const std::string& installation) {
     return {installation, object.metadata.key(), object.metadata.uid, false};
-}
-
-bool fits_a_header(const std::string& value) {
-    return std::ranges::none_of(value, [](char c) { return static_cast<unsigned char>(c) < ' ' || c == '\x7f'; });
-}
-
-/// What is wanted, or a verdict that says why it cannot be.
-Result<Probe, runtime::Verdict> wanted(const Object& object, const runtime::Inputs& inputs) {
-    using State = runtime::Verdict::State;
-    const auto& spec = object.spec;
-    Probe out;
-    out.url = spec.url;
-    out.connect_to = spec.connect_to.value_or("");
-    if (const auto good = net::check_fetch(out.url, out.connect_to); !good)
-        return runtime::Verdict{State::stalled, "InvalidSpec", "spec.url, spec.connectTo: " + good.error().message};
-    out.verify = !spec.tls.insecure_skip_verify;
-    out.interval = seconds(spec.interval_seconds);
-    out.timeout = seconds(spec.timeout_seconds);
-    out.enabled = spec.enabled;
-    out.alert_after = static_cast<unsigned>(spec.alert_after_failures);
-    if (spec.body) {
-        out.body_contains = spec.body->contains.value_or("");
-        out.body_excludes = spec.body->excludes.value_or("");
-    }
-    if (spec.expected_status) out.expected_status = static_cast<unsigned>(*spec.expected_status);
-    for (const auto& header : spec.headers) {
-        Secret value(header.value.value_or(""));
-        if (const auto& ref = header.value_ref) {
-            auto found = inputs.secret(object.metadata.namespace_, ref->name, ref->key);
-            if (!found)
-                return runtime::Verdict{State::progressing, "SecretMissing",
-                                        "waiting for the Secret key " + ref->name + "/" + ref->key};
-            value = *std::move(found);
-        }
-        if (!fits_a_header(value.reveal()))
-            return runtime::Verdict{State::stalled, "InvalidSpec",
-                                    "the value of the header " + header.name + " holds a control character"};
-        out.headers[header.name] = std::move(value);
-    }
-    return out;
 }
 
 runtime::Finding up_finding(const Object& object, const std::optional<Outcome>& last) {
@@ -83,11 +42,11 @@ void warn_of_expiry(const Object& object, const runtime::Inputs& inputs, runtime
     const bool over = *expires <= inputs.now;
     runtime::Finding finding{
         expiring, "True", over ? "Expired" : "ExpiresSoon",
-        "the first of the site's certificates " + std::string(over ? "ended" : "ends") + " at " + when + ": renew it"};
+        "the first of its certificates " + std::string(over ? "ended" : "ends") + " at " + when + ": renew it"};
     const bool known = std::ranges::any_of(object.status.conditions, [&](const auto& item) {
         return item.type == expiring && item.status == "True" && item.reason == finding.reason;
     });
-    if (!known) out.notes.push_back({true, "CertificateExpiring", object.spec.url + ": " + finding.message});
+    if (!known) out.notes.push_back({true, "CertificateExpiring", target_of(object.spec) + ": " + finding.message});
     out.findings.push_back(std::move(finding));
 }
 
@@ -145,32 +104,20 @@ void follow_alert(const Object& object, const Outcome& last, Object::Status& sta
 }  // namespace
 
 std::vector<runtime::Reference> Monitor::needs(const Object& object) {
-    std::vector<runtime::Reference> out;
+    auto out = secrets_of(object);
     if (!object.spec.alert_emails.empty()) {
         out.push_back({crd::MonitoringService::kind, "", object.spec.service_ref.name, true});
         out.push_back({crd::MailRelay::kind, "", "", true});
         if (object.status.alert)
             out.push_back({crd::Notification::kind, object.metadata.namespace_, object.status.alert->name, true});
     }
-    for (const auto& header : object.spec.headers) {
-        if (!header.value_ref) continue;
-        runtime::Reference ref{api::secret_kind, object.metadata.namespace_, header.value_ref->name};
-        if (std::ranges::find(out, ref) == out.end()) out.push_back(std::move(ref));
-    }
     return out;
 }
 
 std::vector<api::Cause> Monitor::admit(const Object& object, const Object*, const runtime::Inputs&) {
-    const auto invalid = [](const std::string& value, const std::string& why, std::string field) {
-        return std::vector<api::Cause>{
-            {"FieldValueInvalid", "Invalid value: \"" + value + "\": " + why, std::move(field)}};
-    };
-    const auto& spec = object.spec;
-    if (const auto good = net::check_fetch(spec.url, ""); !good)
-        return invalid(spec.url, good.error().message, "spec.url");
-    if (const auto good = net::check_fetch(spec.url, spec.connect_to.value_or("")); !good)
-        return invalid(*spec.connect_to, good.error().message, "spec.connectTo");
-    return {};
+    const auto wrong = wrong_with(object.spec);
+    if (!wrong) return {};
+    return {{"FieldValueInvalid", "Invalid value: \"" + wrong->value + "\": " + wrong->why, wrong->field}};
 }
 
 std::vector<Action> Monitor::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
@@ -223,8 +170,9 @@ runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inp
         follow_alert(object, *last, out.status);
         if (before.up.value_or(true) != last->up)
             out.notes = {
-                {!last->up, last->up ? "ProbeSucceeded" : "ProbeFailed", object.spec.url + " " + last->message}};
+                {!last->up, last->up ? "ProbeSucceeded" : "ProbeFailed", target_of(object.spec) + " " + last->message}};
     }
+    out.status.target = target_of(object.spec);
     warn_of_expiry(object, inputs, out);
     say_who_is_told(object, inputs, out);
     if (!probe)
@@ -263,7 +211,7 @@ std::string_view Monitor::verb(const Action& action) {
 std::string Monitor::describe(const Action& action) {
     const std::string word(verb(action));
     if (action.verb == Verb::delete_) return word + " monitor " + action.key.monitor;
-    return word + " monitor " + action.key.monitor + " of " + action.probe.url +
+    return word + " monitor " + action.key.monitor + " of " + target_of(action.probe) +
            (action.probe.enabled ? "" : ", disabled");
 }
 

@@ -13,7 +13,7 @@
 
 namespace ocim::monitoring {
 
-/// The kind Monitor, decided: one URL that is watched.
+/// The kind Monitor, decided: one thing that is watched.
 struct Monitor {
     using Object = crd::Monitor;
     using Backend = crd::MonitoringService;

@@ -17,7 +17,6 @@ using Done = runtime::Done<Key, Thing>;
 
 /// An outcome that says nothing new is told this seldom.
 constexpr Duration told_anew{60'000};
-constexpr std::size_t body_bytes_max = 1024 * 1024;
 constexpr unsigned failures_max = 1000;  // as good as any larger number
 /// By such a part of its interval a probe comes early at most, and the second one by any: so that many that begin
 /// together do not stay in step.
@@ -28,8 +27,8 @@ constexpr auto success_name = "ocim_probe_success", duration_name = "ocim_probe_
 /// What the system and its tasks share. A task may end after the system went; it then changes nothing.
 class Engine : public std::enable_shared_from_this<Engine> {
 public:
-    Engine(std::shared_ptr<net::Fetcher> fetcher, std::size_t concurrent_max, const runtime::Services& services)
-        : fetcher_(std::move(fetcher)),
+    Engine(Senses senses, std::size_t concurrent_max, const runtime::Services& services)
+        : senses_(std::move(senses)),
           concurrent_max_(concurrent_max),
           clock_(services.clock),
           random_(services.random),
@@ -47,8 +46,8 @@ public:
         entry.thing.mark = std::move(mark);
         if (entry.round != 0 && entry.thing.probe == probe) return entry.thing;
         if (!probe.enabled) forget_metrics(key);
-        // what another URL answered says nothing about this one
-        if (entry.thing.probe.url != probe.url || !probe.enabled) {
+        // what another URL or server answered says nothing about this one
+        if (target_of(entry.thing.probe) != target_of(probe) || !probe.enabled) {
             entry.thing.last.reset();
             entry.failures = 0;
         }
@@ -110,15 +109,8 @@ private:
     static awaitable<void> run(std::shared_ptr<Engine> self, Turn turn, Probe probe) {
         const Running running(*self);
         const auto begin = self->clock_.now();
-        net::Fetch fetch;
-        fetch.url = probe.url;
-        fetch.connect_to = probe.connect_to;
-        fetch.verify = probe.verify;
-        fetch.headers = probe.headers;
-        fetch.timeout = probe.timeout;
-        if (!probe.body_contains.empty() || !probe.body_excludes.empty()) fetch.body_max = body_bytes_max;
-        const auto answer = co_await self->fetcher_->fetch(std::move(fetch));
-        self->finish(turn, judged(probe, answer), begin);
+        auto outcome = co_await check(self->senses_, self->clock_, self->random_, std::move(probe));
+        self->finish(turn, std::move(outcome), begin);
     }
 
     /// Counts a task while it lives, however it ends.
@@ -129,28 +121,6 @@ private:
         ~Running() { --engine.running_; }
         Engine& engine;
     };
-
-    static Outcome judged(const Probe& probe, const Result<net::Fetched>& answer) {
-        Outcome out;
-        if (!answer) {
-            out.message = answer.error().message;
-            return out;
-        }
-        const auto status = answer->status;
-        out.status = status;
-        out.up = probe.expected_status ? status == *probe.expected_status : status >= 200 && status < 400;
-        out.certificate_expires = answer->certificate_expires;
-        const auto wanted = probe.expected_status ? std::to_string(*probe.expected_status) : "200 to 399";
-        out.message = "answers " + std::to_string(status) + (out.up ? "" : ", expected " + wanted);
-        if (!out.up) return out;
-        const auto& body = answer->body;
-        const bool lacks = !probe.body_contains.empty() && body.find(probe.body_contains) == std::string::npos;
-        const bool holds = !probe.body_excludes.empty() && body.find(probe.body_excludes) != std::string::npos;
-        if (lacks) out.message += ", and its body does not contain what spec.body.contains says";
-        if (holds) out.message += ", and its body contains what spec.body.excludes says";
-        out.up = !lacks && !holds;
-        return out;
-    }
 
     void finish(const Turn& turn, Outcome outcome, Instant begin) {
         auto* entry = current(turn);
@@ -208,7 +178,7 @@ private:
         metrics_.remove_gauge(expiry_name, labels_of(key));
     }
 
-    std::shared_ptr<net::Fetcher> fetcher_;  // shared with probes that end after the system
+    Senses senses_;
     std::size_t concurrent_max_;
     Clock& clock_;
     Random& random_;
@@ -250,10 +220,9 @@ private:
 
 }  // namespace
 
-std::unique_ptr<Watch> open_prober(std::shared_ptr<net::Fetcher> fetcher, std::size_t concurrent_max,
-                                   const runtime::Services& services) {
+std::unique_ptr<Watch> open_prober(Senses senses, std::size_t concurrent_max, const runtime::Services& services) {
     assert(services.tasks && concurrent_max > 0);
-    return std::make_unique<Prober>(std::make_shared<Engine>(std::move(fetcher), concurrent_max, services));
+    return std::make_unique<Prober>(std::make_shared<Engine>(std::move(senses), concurrent_max, services));
 }
 
 }  // namespace ocim::monitoring

@@ -2,6 +2,8 @@
 #include "monitoring/prober.hpp"
 #include "runtime/backend_spec.hpp"
 
+#include <utility>
+
 namespace ocim::monitoring {
 
 runtime::BackendSettings Monitor::settings(const Backend& backend) { return runtime::settings_of(backend.spec); }
@@ -9,7 +11,8 @@ runtime::BackendSettings Monitor::settings(const Backend& backend) { return runt
 Result<std::unique_ptr<Watch>> Monitor::open(const Backend& backend, const runtime::Inputs&,
                                              const runtime::Services& services) {
     const auto concurrent = static_cast<std::size_t>(backend.spec.prober.max_concurrent_probes);
-    return open_prober(net::make_fetcher(services.loop, services.clock), concurrent, services);
+    Senses senses{net::make_fetcher(services.loop, services.clock), net::make_talker(services.loop, services.clock)};
+    return open_prober(std::move(senses), concurrent, services);
 }
 
 }  // namespace ocim::monitoring

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "net/talk.hpp"
 #include "runtime/kinds.hpp"
 #include "runtime/mark.hpp"
 
@@ -9,6 +10,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <vector>
 
 /// What watches sites, as Monitors see it.
 namespace ocim::monitoring {
@@ -19,7 +21,27 @@ struct Key {
     auto operator<=>(const Key&) const = default;
 };
 
-/// What is asked, how often, and what counts as up.
+/// A question to name servers.
+struct DnsCheck {
+    std::string name, type;
+    std::vector<std::string> servers;  ///< "address:port"; each must answer as expected
+    bool over_tcp = false, recursion = true;
+    std::string rcode = "NOERROR";
+    std::vector<std::string> values{};    ///< canonical, sorted: all that is answered; empty: whatever it is
+    std::vector<std::string> contains{};  ///< canonical, sorted: among it
+    bool operator==(const DnsCheck&) const = default;
+};
+
+/// A connection, and what is said over it.
+struct TcpCheck {
+    std::string address;  ///< "host:port"
+    bool tls = false;
+    std::string server_name{};  ///< of the certificate; "": the host
+    std::vector<net::TalkStep> steps{};
+    bool operator==(const TcpCheck&) const = default;
+};
+
+/// What is asked, how often, and what counts as up: one of a URL, a question to name servers and a connection.
 struct Probe {
     std::string url, connect_to;
     bool verify = true;
@@ -29,8 +51,12 @@ struct Probe {
     Duration interval{60'000}, timeout{10'000};
     bool enabled = true;
     unsigned alert_after = 3;  ///< failures in a row
+    std::optional<DnsCheck> dns{};
+    std::optional<TcpCheck> tcp{};
     bool operator==(const Probe&) const = default;
 };
+/// What is watched, for people: the URL, "DNS A www.example.org", "tcp://host:port", "tls://host:port".
+std::string target_of(const Probe& probe);
 
 struct Outcome {
     bool up = false;

@@ -31,6 +31,26 @@ Object monitor() {
     return out;
 }
 
+Object dns_monitor() {
+    auto out = monitor();
+    out.spec.url.reset();
+    out.spec.headers.clear();
+    auto& dns = out.spec.dns.emplace();
+    dns.name = "example.org";
+    dns.type = Object::Spec::Dns::Type::mx;
+    dns.servers = {"192.0.2.53", "[2001:db8::53]:5353"};
+    return out;
+}
+Object tcp_monitor() {
+    auto out = monitor();
+    out.spec.url.reset();
+    out.spec.headers.clear();
+    auto& tcp = out.spec.tcp.emplace();
+    tcp.address = "mail.example.org:465";
+    tcp.tls = true;
+    return out;
+}
+
 runtime::Inputs inputs(const std::string& header = "Basic abc") {
     api::json::object data, metadata, secret;
     data["header"] = runtime::base64(header);
@@ -82,6 +102,12 @@ TEST(Monitor, DiffTable) {
         {"switched off", [](Object& o, Snapshot&) { o.spec.enabled = false; }, {update + ", disabled"}},
         {"of a former object of this name", [](Object&, Snapshot& s) { s[key].mark->uid = "uid-0"; }, {update}},
         {"a Secret without the key", [](Object& o, Snapshot&) { o.spec.headers[0].value_ref->key = "other"; }, {}},
+        {"a name to ask for",
+         [](Object& o, Snapshot&) { o = dns_monitor(); },
+         {"update monitor campus/lms of DNS MX example.org"}},
+        {"a server to connect to",
+         [](Object& o, Snapshot&) { o = tcp_monitor(); },
+         {"update monitor campus/lms of tls://mail.example.org:465"}},
         {"no URL", [](Object& o, Snapshot&) { o.spec.url = "ftp://x"; }, {}},
     };
     for (const auto& c : cases) {
@@ -313,7 +339,63 @@ TEST(Monitor, RefusesAtWriteTime) {
         const auto causes = Monitor::admit(object, nullptr, inputs());
         EXPECT_EQ(causes.empty() ? "" : causes[0].field, c.field) << c.url;
     }
+    auto both = tcp_monitor();
+    both.spec.url = "https://demo.example.org";
+    EXPECT_EQ(Monitor::admit(both, nullptr, inputs()).at(0).field, "spec");
     EXPECT_EQ(Monitor::needs(monitor()), (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"}}));
+}
+
+TEST(Monitor, RefusesWhatNoNameServerCanBeAsked) {
+    using Dns = Object::Spec::Dns;
+    const struct {
+        const char* reason;
+        std::function<void(Dns&)> change;
+        const char* field;
+    } cases[] = {
+        {"as it is", [](Dns&) {}, ""},
+        {"a server by name", [](Dns& d) { d.servers = {"ns1.example.org"}; }, ""},
+        {"a port that is none", [](Dns& d) { d.servers.push_back("192.0.2.1:0"); }, "spec.dns.servers[2]"},
+        {"an empty label", [](Dns& d) { d.name = "www..example.org"; }, "spec.dns.name"},
+        {"a value of MX", [](Dns& d) { d.expect = Dns::Expect{{}, {"10 mail.example.org."}, {}}; }, ""},
+        {"a value of another type", [](Dns& d) { d.expect = Dns::Expect{{}, {"10 mail", "192.0.2.1"}, {}}; },
+         "spec.dns.expect.values[1]"},
+        {"among others", [](Dns& d) { d.expect = Dns::Expect{{}, {}, {"mail"}}; }, "spec.dns.expect.contains[0]"},
+    };
+    for (const auto& c : cases) {
+        auto object = dns_monitor();
+        c.change(*object.spec.dns);
+        const auto causes = Monitor::admit(object, nullptr, inputs());
+        EXPECT_EQ(causes.empty() ? "" : causes[0].field, c.field) << c.reason;
+        EXPECT_EQ(Monitor::diff(object, inputs(), {}).empty(), *c.field != 0) << c.reason;
+    }
+    auto object = tcp_monitor();
+    object.spec.tcp->address = "mail.example.org";
+    EXPECT_EQ(Monitor::admit(object, nullptr, inputs()).at(0).field, "spec.tcp.address") << "a port is needed";
+}
+
+TEST(Monitor, WatchesServersAsItDoesPages) {
+    for (const auto& object : {dns_monitor(), tcp_monitor()}) {
+        const auto said = Monitor::report(object, inputs(), {});
+        EXPECT_EQ(said.verdict.reason, "OutOfSync");
+        const auto action = Monitor::diff(object, inputs(), {}).at(0);
+        const Outcome down{false, std::nullopt, "no connection", *parse_rfc3339("2026-11-22T12:00:00Z")};
+        const auto report = Monitor::report(object, inputs(), {{key, {action.mark, action.probe, down}}});
+        EXPECT_EQ(report.status.up, false);
+        EXPECT_EQ(report.status.target, target_of(action.probe));
+        EXPECT_EQ(report.notes.at(0).message, *report.status.target + " no connection");
+    }
+}
+
+TEST(Monitor, BasicAuthIsAHeader) {
+    auto object = monitor();
+    object.spec.headers.clear();
+    object.spec.basic_auth = {"watch", {"auth", "header"}};
+    EXPECT_EQ(Monitor::needs(object), (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"}}));
+    const auto actions = Monitor::diff(object, inputs("pass:word"), {});
+    ASSERT_EQ(actions.size(), 1u);
+    EXPECT_EQ(actions[0].probe.headers.at("Authorization"), Secret("Basic " + runtime::base64("watch:pass:word")));
+    object.spec.basic_auth->password_secret_ref.key = "other";
+    EXPECT_EQ(Monitor::report(object, inputs(), {}).verdict.reason, "SecretMissing");
 }
 
 }  // namespace

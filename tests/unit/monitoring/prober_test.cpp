@@ -44,6 +44,35 @@ private:
     Clock& clock_;
 };
 
+/// Has two name servers: one knows the address 192.0.2.1 of every name, the other answers nothing.
+class ScriptedTalker final : public net::Talker {
+public:
+    explicit ScriptedTalker(Clock& clock) : clock_(clock) {}
+    awaitable<Result<net::Talked>> talk(net::Talk what) override {
+        talks.push_back(std::move(what));
+        co_return talked;
+    }
+    awaitable<Result<std::string>> ask(net::Datagram what) override {
+        asked.push_back(what.address);
+        if (what.address == "silent") co_await clock_.sleep(std::chrono::hours(1));
+        if (truncates && !what.over_tcp) {
+            what.message[2] = static_cast<char>(0x83);
+            co_return what.message;
+        }
+        auto answer = what.message;
+        answer[2] = static_cast<char>(0x81);
+        answer[7] = 1;  // one answer, about the name of the question
+        co_return answer + std::string("\xc0\x0c\0\x01\0\x01\0\0\0\x3c\0\x04\xc0\0\x02\x01", 16);
+    }
+    Result<net::Talked> talked = net::Talked{};
+    std::vector<net::Talk> talks;
+    std::vector<std::string> asked;
+    bool truncates = false;
+
+private:
+    Clock& clock_;
+};
+
 class Prober : public ::testing::Test {
 protected:
     Prober() { open(); }
@@ -51,7 +80,7 @@ protected:
         watch.reset();
         loop.run(tasks.stop());
     }
-    void open(std::size_t concurrent = 2) { watch = open_prober(fetcher, concurrent, services); }
+    void open(std::size_t concurrent = 2) { watch = open_prober({fetcher, talker}, concurrent, services); }
 
     struct Collected final : runtime::Results<Key, Thing> {
         void set(std::size_t, Result<runtime::Done<Key, Thing>> result) override { all.push_back(std::move(result)); }
@@ -65,7 +94,7 @@ protected:
         for (const auto& result : collected.all) EXPECT_TRUE(result);
     }
     static Action put(const std::string& name, Probe probe = {}) {
-        if (probe.url.empty()) probe.url = "http://" + name + ".example.org/";
+        if (probe.url.empty() && !probe.dns && !probe.tcp) probe.url = "http://" + name + ".example.org/";
         return {Action::Verb::create, {"campus/" + name}, {"lab", "campus/" + name, "uid-" + name, false}, probe};
     }
     static Action erase(const std::string& name) { return {Action::Verb::delete_, {"campus/" + name}, {}, {}}; }
@@ -79,6 +108,7 @@ protected:
     TaskGroup tasks{loop.executor()};
     runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", "", &tasks};
     std::shared_ptr<ScriptedFetcher> fetcher = std::make_shared<ScriptedFetcher>(loop.clock());
+    std::shared_ptr<ScriptedTalker> talker = std::make_shared<ScriptedTalker>(loop.clock());
     std::unique_ptr<Watch> watch;
 };
 
@@ -284,6 +314,74 @@ TEST_F(Prober, MayGoWhileItsProbesAreUnderWay) {
     loop.advance(120s);
     EXPECT_EQ(tasks.running(), 0u);
     EXPECT_EQ(fetcher->asked.size(), 2u) << "what waited was not asked any more";
+}
+
+Probe dns_probe(std::vector<std::string> servers, std::vector<std::string> values = {}) {
+    Probe out;
+    auto& dns = out.dns.emplace();
+    dns.name = "www.example.org";
+    dns.type = "A";
+    dns.servers = std::move(servers);
+    dns.values = std::move(values);
+    return out;
+}
+
+TEST_F(Prober, EachNameServerMustAnswerAsExpectedInTime) {
+    const struct {
+        const char* reason;
+        Probe probe;
+        std::string says;
+    } cases[] = {
+        {"one that does", dns_probe({"one"}), "answers as expected"},
+        {"two that do", dns_probe({"one", "two"}, {"192.0.2.1"}), "2 servers answer as expected"},
+        {"one that does not", dns_probe({"one", "two"}, {"192.0.2.2"}), "one: answers 192.0.2.1, expected 192.0.2.2"},
+        {"one that is silent", dns_probe({"one", "silent"}), "the answer took longer than 10000 ms"},
+    };
+    for (const auto& c : cases) {
+        act({put("a", c.probe)});
+        loop.advance(15s);
+        ASSERT_TRUE(last("a")) << c.reason;
+        EXPECT_EQ(last("a")->message, c.says) << c.reason;
+        EXPECT_EQ(last("a")->up, c.says.find("as expected") != std::string::npos) << c.reason;
+        EXPECT_EQ(last("a")->status, std::nullopt);
+        act({erase("a")});
+    }
+    EXPECT_TRUE(fetcher->asked.empty());
+}
+
+TEST_F(Prober, AsksByTcpWhatADatagramIsTooShortFor) {
+    talker->truncates = true;
+    act({put("a", dns_probe({"one"}, {"192.0.2.1"}))});
+    loop.advance(1s);
+    EXPECT_TRUE(last("a")->up) << last("a")->message;
+    EXPECT_EQ(talker->asked, (std::vector<std::string>{"one", "one"}));
+}
+
+TEST_F(Prober, AConnectionIsJudgedAlertedAndMeasuredLikeAPage) {
+    Probe probe;
+    probe.tcp = TcpCheck{"db.example.org:5671", true, "", {}};
+    probe.verify = false;
+    probe.alert_after = 3;
+    net::Talked good;
+    good.certificate_expires = WallTime(std::chrono::seconds(1'800'000'000));
+    talker->talked = good;
+    act({put("a", probe)});
+    loop.advance(1s);
+    EXPECT_TRUE(last("a")->up);
+    EXPECT_EQ(last("a")->message, "takes connections");
+    EXPECT_EQ(last("a")->certificate_expires, good.certificate_expires);
+    EXPECT_EQ(talker->talks.at(0).address, "db.example.org:5671");
+    EXPECT_TRUE(talker->talks.at(0).tls && !talker->talks.at(0).verify);
+    talker->talked = Error{ErrorClass::unreachable, "no connection: Connection refused"};
+    loop.advance(60s);
+    EXPECT_FALSE(last("a")->up || last("a")->alert);
+    loop.advance(180s);
+    EXPECT_TRUE(last("a")->alert);
+    EXPECT_NE(metrics.text().find("ocim_probe_success{name=\"a\",namespace=\"campus\"} 0"), std::string::npos);
+    probe.tcp->address = "db2.example.org:5671";
+    act({put("a", probe)});
+    loop.advance(1s);
+    EXPECT_FALSE(last("a")->alert) << "how often one server failed says nothing about another";
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "crd/schemas.hpp"
 #include "schema/column.hpp"
 #include "schema/schema.hpp"
+#include "support.hpp"
 
 #include <gtest/gtest.h>
 #include <boost/json/parse.hpp>
@@ -71,6 +72,47 @@ TEST(OurKinds, CompileWithTheirColumns) {
             for (const auto& column : version.at("additionalPrinterColumns").as_array())
                 EXPECT_TRUE(JsonPath::parse(json::value_to<std::string>(column.at("jsonPath")))) << name << column;
         }
+    }
+}
+
+TEST(OurKinds, AMonitorWatchesOneThing) {
+    std::optional<Schema> schema;
+    for (const auto text : crd::schemas()) {
+        const auto crd = json::parse(text);
+        if (crd.at_pointer("/metadata/name") == "monitors.ocim.opencraft.com")
+            schema = compiled(crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema"));
+    }
+    ASSERT_TRUE(schema);
+    const struct {
+        const char *spec, *says;  // says "": it may be
+    } cases[] = {
+        {"url: 'https://demo.example.org'", ""},
+        {"dns: {name: example.org, servers: [192.0.2.53, '[2001:db8::1]:53']}", ""},
+        {"tcp: {address: 'db.example.org:5432'}", ""},
+        {"tcp: {address: 'db.example.org'}", "spec.tcp.address"},
+        {"dns: {name: example.org, servers: []}", "spec.dns.servers"},
+        {"enabled: true", "exactly one of url, dns and tcp is needed"},
+        {"url: 'https://demo.example.org', tcp: {address: 'db.example.org:5432'}",
+         "exactly one of url, dns and tcp is needed"},
+        {"tcp: {address: 'db.example.org:5432'}, expectedStatus: 200", "go with url only"},
+        {"dns: {name: example.org, servers: [ns1], expect: {rcode: NXDOMAIN, values: [192.0.2.1]}}",
+         "go with the rcode NOERROR only"},
+        {"url: 'https://x.example.org', basicAuth: {username: a, passwordSecretRef: {name: b, key: c}}, headers: "
+         "[{name: X-Plain, value: yes-please}]",
+         ""},
+        {"url: 'https://x.example.org', basicAuth: {username: a, passwordSecretRef: {name: b, key: c}}, headers: "
+         "[{name: AUTHORIZATION, value: yes-please}]",
+         "only one of both is possible"},
+    };
+    for (const auto& c : cases) {
+        auto object =
+            yaml(std::string("{apiVersion: v, kind: Monitor, metadata: {name: m}, spec: {serviceRef: {name: s}, ") +
+                 c.spec + "}}");
+        schema->apply_defaults(object);
+        std::string said;
+        for (const auto& text : texts(schema->validate(object, nullptr))) said += text + "\n";
+        EXPECT_EQ(said.empty(), *c.says == 0) << c.spec << "\n" << said;
+        EXPECT_NE(said.find(c.says), std::string::npos) << c.spec << "\n" << said;
     }
 }
 
