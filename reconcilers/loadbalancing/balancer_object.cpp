@@ -1,3 +1,4 @@
+#include "hosts/host_of.hpp"
 #include "loadbalancing/fragment.hpp"
 #include "loadbalancing/haproxy.hpp"
 #include "loadbalancing/several_hosts.hpp"
@@ -7,32 +8,6 @@
 #include <utility>
 
 namespace ocim::loadbalancing {
-
-namespace {
-
-constexpr const char* system_namespace = "ocim-system";  // where credentials of backends live
-constexpr const char* private_key = "ssh-privatekey";    // as in Secrets of type kubernetes.io/ssh-auth
-
-/// Where `given` says: this machine, or one at the other end of SSH.
-template <class Where>
-Result<std::unique_ptr<Host>> host_of(const Where& given, const std::string& field, const runtime::Inputs& inputs,
-                                      const runtime::Services& services) {
-    if (given.ssh.has_value() == given.local.has_value())
-        return Error{ErrorClass::invalid, field + ": exactly one of ssh and local is needed"};
-    if (given.local) return make_local_host(services.blocking);
-    auto key = inputs.secret(system_namespace, given.ssh->key_ref.name, private_key);
-    if (!key || key->empty())
-        return Error{ErrorClass::auth, "the Secret " + given.ssh->key_ref.name + " has no key \"" + private_key + "\""};
-    net::SshSettings ssh;
-    ssh.host = given.ssh->host;
-    ssh.port = static_cast<std::uint16_t>(given.ssh->port);
-    ssh.user = given.ssh->user;
-    ssh.private_key = *std::move(key);
-    ssh.host_key = given.ssh->host_key;
-    return make_remote_host(net::make_ssh_host(services.loop, std::move(ssh)), given.ssh->sudo);
-}
-
-}  // namespace
 
 runtime::BackendSettings Fragment::settings(const Backend& balancer) {
     auto settings = runtime::settings_of(balancer.spec);
@@ -48,7 +23,7 @@ std::vector<runtime::Reference> Fragment::backend_needs(const Backend& balancer)
     for (const auto& host : haproxy.hosts)
         if (host.ssh) keys.insert(host.ssh->key_ref.name);
     std::vector<runtime::Reference> out;
-    for (const auto& key : keys) out.push_back({api::secret_kind, system_namespace, key});
+    for (const auto& key : keys) out.push_back({api::secret_kind, hosts::system_namespace, key});
     return out;
 }
 
@@ -63,7 +38,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
         settings.tool = ToolSettings{haproxy.compatible->command, haproxy.compatible->fragment};
     }
     if (haproxy.hosts.empty()) {
-        auto host = host_of(haproxy, "spec.haproxy", inputs, services);
+        auto host = hosts::host_of(haproxy, "spec.haproxy", inputs, services);
         if (!host) return std::move(host).error();
         return open_haproxy(*std::move(host), services, settings);
     }
@@ -71,7 +46,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
         return Error{ErrorClass::invalid, "spec.haproxy: exactly one of ssh, local and hosts is needed"};
     std::vector<Member> members;
     for (const auto& given : haproxy.hosts) {
-        auto host = host_of(given, "spec.haproxy.hosts[" + given.name + "]", inputs, services);
+        auto host = hosts::host_of(given, "spec.haproxy.hosts[" + given.name + "]", inputs, services);
         if (!host) return std::move(host).error();
         auto there = settings;
         there.name += "/" + given.name;

@@ -63,7 +63,7 @@ Result<Version> understood(const std::string& said, const std::string& directory
 
 class Haproxy final : public System {
 public:
-    Haproxy(std::unique_ptr<Host> host, const runtime::Services& services, HaproxySettings settings)
+    Haproxy(std::unique_ptr<hosts::Host> host, const runtime::Services& services, HaproxySettings settings)
         : host_(std::move(host)),
           blocking_(services.blocking),
           clock_(services.clock),
@@ -268,7 +268,7 @@ private:
         co_return std::optional<std::string>(std::move(error.message));
     }
 
-    std::unique_ptr<Host> host_;
+    std::unique_ptr<hosts::Host> host_;
     BlockingPool& blocking_;
     Clock& clock_;
     HaproxySettings settings_;
@@ -279,7 +279,7 @@ private:
 
 }  // namespace
 
-std::unique_ptr<System> open_haproxy(std::unique_ptr<Host> host, const runtime::Services& services,
+std::unique_ptr<System> open_haproxy(std::unique_ptr<hosts::Host> host, const runtime::Services& services,
                                      HaproxySettings settings) {
     return std::make_unique<Haproxy>(std::move(host), services, std::move(settings));
 }

@@ -1,7 +1,7 @@
 #pragma once
 
+#include "hosts/host.hpp"
 #include "loadbalancing/balancer.hpp"
-#include "loadbalancing/host.hpp"
 
 #include <memory>
 #include <optional>
@@ -25,7 +25,7 @@ struct HaproxySettings {
 };
 
 /// Fragments in an HAProxy that runs in master-worker mode on `host`.
-std::unique_ptr<System> open_haproxy(std::unique_ptr<Host> host, const runtime::Services& services,
+std::unique_ptr<System> open_haproxy(std::unique_ptr<hosts::Host> host, const runtime::Services& services,
                                      HaproxySettings settings);
 
 }  // namespace ocim::loadbalancing

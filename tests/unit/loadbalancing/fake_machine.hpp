@@ -1,7 +1,7 @@
 #pragma once
 
+#include "hosts/host.hpp"
 #include "loadbalancing/haproxy_scripts.hpp"
-#include "loadbalancing/host.hpp"
 #include "loadbalancing/rendering.hpp"
 #include "loadbalancing/tar.hpp"
 #include "loadbalancing/version.hpp"
@@ -118,7 +118,7 @@ private:
     }
 };
 
-class FakeHost final : public Host {
+class FakeHost final : public hosts::Host {
 public:
     explicit FakeHost(Machine& machine) : machine_(machine) {}
     awaitable<Result<net::CommandResult>> run(std::vector<std::string> command, std::string input, Duration) override {

@@ -1,10 +1,10 @@
-#include "loadbalancing/host.hpp"
+#include "hosts/host.hpp"
 
 #include "net/process.hpp"
 
 #include <utility>
 
-namespace ocim::loadbalancing {
+namespace ocim::hosts {
 
 namespace {
 
@@ -48,4 +48,4 @@ std::unique_ptr<Host> make_remote_host(std::unique_ptr<net::SshHost> ssh, bool s
     return std::make_unique<RemoteHost>(std::move(ssh), sudo);
 }
 
-}  // namespace ocim::loadbalancing
+}  // namespace ocim::hosts

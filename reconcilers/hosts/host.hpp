@@ -8,9 +8,9 @@
 #include <string>
 #include <vector>
 
-namespace ocim::loadbalancing {
+namespace ocim::hosts {
 
-/// Where the load balancer's program runs. Lives on the loop thread.
+/// Where a program runs whose files we write. Lives on the loop thread.
 class Host {
 public:
     virtual ~Host() = default;
@@ -24,4 +24,4 @@ std::unique_ptr<Host> make_local_host(BlockingPool& blocking);
 /// Another one. `sudo` puts "sudo -n" before each command.
 std::unique_ptr<Host> make_remote_host(std::unique_ptr<net::SshHost> ssh, bool sudo);
 
-}  // namespace ocim::loadbalancing
+}  // namespace ocim::hosts
