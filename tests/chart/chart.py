@@ -1,0 +1,60 @@
+"""What the tests of the chart share: the chart, both helms, and what it renders."""
+import pathlib
+import re
+import subprocess
+
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CHART = ROOT / "charts" / "ocim"
+ALERTS = CHART / "files" / "alerts.yaml"
+DASHBOARD = CHART / "files" / "dashboard.json"
+VALUES = sorted((ROOT / "tests" / "chart" / "values").glob("*.yaml"))
+HELM_3, HELM_4 = str(ROOT / ".deps/helm-3/helm"), str(ROOT / ".deps/helm-4/helm")
+HELMS = {"Helm 3": HELM_3, "Helm 4": HELM_4}
+METRIC = re.compile(r"\b(?:ocim|workqueue|controller_runtime|apiserver|rest_client)_[a-z_]+\b")
+
+
+def helm(program, *words, check=True):
+    done = subprocess.run([program, *map(str, words)], capture_output=True, text=True, timeout=60, check=False)
+    if check and done.returncode:
+        raise AssertionError(f"helm {' '.join(map(str, words))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return done
+
+
+def render(*words, program=HELM_4, release="ocim", namespace="ocim-system"):
+    """The manifests that the chart renders."""
+    text = helm(program, "template", release, CHART, "--namespace", namespace, *words).stdout
+    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+
+
+def find(manifests, kind, name=None):
+    found = [m for m in manifests if m["kind"] == kind and name in (None, m["metadata"]["name"])]
+    assert len(found) == 1, f"{len(found)} of {kind} {name}"
+    return found[0]
+
+
+def rules():
+    return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
+
+
+def panels(dashboard):
+    for panel in dashboard["panels"]:
+        yield panel
+        yield from panel.get("panels", [])
+
+
+def queries(dashboard):
+    """(panel's title, query) with Grafana's variables filled in."""
+    filled = {"$job": "ocim", "$__rate_interval": "1m"}
+    for panel in panels(dashboard):
+        for target in panel.get("targets", []):
+            query = target["expr"]
+            for variable, value in filled.items():
+                query = query.replace(variable, value)
+            yield panel["title"], query
+
+
+def metrics_in(query):
+    """The metrics that a query reads, by the names of their families."""
+    return {re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(query)}

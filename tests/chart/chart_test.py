@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""The Helm chart, with both helms: what it renders, what it refuses, and that plain manifests and definitions are the same."""
+import json
+import os
+import pathlib
+import subprocess
+import tempfile
+import unittest
+
+import yaml
+
+from chart import ALERTS, CHART, DASHBOARD, HELM_3, HELM_4, HELMS, ROOT, VALUES, find, helm, panels, render
+
+PROGRAM = os.environ.get("OCIM") or str(ROOT / "build" / "ocim")
+FULL = ROOT / "tests" / "chart" / "values" / "full.yaml"
+
+# what is given, and what the refusal names
+MISTAKES = [
+    ("mode=operator", "mode"),
+    ("image.tagg=1", "tagg"),
+    ("serve.address=127.0.0.1", "serve"),
+    ("serve.tokenAuth.secretName=Not_A_Name", "secretName"),
+    ("serve.extraArgs[0]=no-controllers", "extraArgs"),
+    ("persistence.size=lots", "size"),
+    ("service.port=0", "port"),
+    ("webhooks.ingress.enabled=true", "webhooks"),
+    ("serviceMonitor.interval=often", "interval"),
+    ("podDisruptionBudget.minAvailable=2", "minAvailable"),
+]
+
+
+def undescribed(schema, path=""):
+    for name, field in schema.get("properties", {}).items():
+        if not field.get("description") and name != "from":
+            yield f"{path}.{name}"
+        yield from undescribed(field, f"{path}.{name}")
+
+
+class Chart(unittest.TestCase):
+    maxDiff = None
+
+    def test_lint(self):
+        for name, program in HELMS.items():
+            for values in VALUES:
+                with self.subTest(helm=name, values=values.name):
+                    helm(program, "lint", "--strict", CHART, "--values", values)
+
+    def test_both_helms_render_the_same(self):
+        for values in VALUES:
+            with self.subTest(values=values.name):
+                by_kind = {program: sorted(render("--values", values, program=program),
+                                           key=lambda m: (m["kind"], m["metadata"]["name"])) for program in HELMS.values()}
+                self.assertEqual(by_kind[HELM_3], by_kind[HELM_4])
+                self.assertTrue(by_kind[HELM_4])
+
+    def test_mistakes_are_refused(self):
+        for given, named in MISTAKES:
+            for name, program in HELMS.items():
+                with self.subTest(helm=name, given=given):
+                    done = helm(program, "template", CHART, "--set", given, check=False)
+                    self.assertNotEqual(done.returncode, 0)
+                    self.assertIn(named, done.stderr)
+
+    def test_every_value_is_described_and_checked(self):
+        schema = json.loads((CHART / "values.schema.json").read_text())
+        self.assertEqual(list(undescribed(schema)), [])
+
+        def compare(values, fields, path):
+            self.assertEqual(set(values), set(fields.get("properties", values)) - {"global"}, path)
+            for name, value in values.items():
+                if isinstance(value, dict) and fields["properties"][name].get("additionalProperties") is False:
+                    compare(value, fields["properties"][name], f"{path}.{name}")
+        compare(yaml.safe_load((CHART / "values.yaml").read_text()), schema, "values")
+
+    def test_every_flag_is_one_of_the_program(self):
+        known = subprocess.run([PROGRAM, "serve", "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
+        for values in VALUES:
+            arguments = find(render("--values", values), "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["args"]
+            self.assertEqual(arguments[0], "serve")
+            for argument in arguments[1:]:
+                self.assertIn("  " + argument.split("=")[0] + " ", known, values.name)
+
+    def test_secrets_come_by_reference(self):
+        pod = find(render("--values", FULL), "StatefulSet")["spec"]["template"]["spec"]
+        arguments, mounts = pod["containers"][0]["args"], {m["name"]: m for m in pod["containers"][0]["volumeMounts"]}
+        volumes = {v["name"]: v for v in pod["volumes"]}
+        for flag, volume in ("--token-auth-file", "tokens"), ("--encryption-passphrase-file", "passphrase"):
+            path = pathlib.Path(next(a for a in arguments if a.startswith(flag + "=")).split("=")[1])
+            self.assertEqual(mounts[volume]["mountPath"], str(path.parent))
+            self.assertTrue(mounts[volume]["readOnly"])
+            self.assertEqual([item["path"] for item in volumes[volume]["secret"]["items"]], [path.name])
+
+    def test_the_pod_holds_the_restricted_standard(self):
+        for values in VALUES:
+            pod = find(render("--values", values), "StatefulSet")["spec"]["template"]["spec"]
+            container = pod["containers"][0]
+            self.assertTrue(pod["securityContext"]["runAsNonRoot"])
+            self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
+            self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                            "capabilities": {"drop": ["ALL"]}})
+            self.assertFalse(pod["automountServiceAccountToken"])
+
+    def test_selectors_and_ports_meet(self):
+        manifests = render("--values", FULL)
+        pod = find(manifests, "StatefulSet")["spec"]["template"]
+        ports = {p["name"] for p in pod["spec"]["containers"][0]["ports"]}
+        labels = pod["metadata"]["labels"].items()
+        services = [m for m in manifests if m["kind"] == "Service"]
+        self.assertEqual(len(services), 3)
+        for service in services:
+            self.assertLessEqual(service["spec"]["selector"].items(), labels)
+            self.assertLessEqual({p["targetPort"] for p in service["spec"]["ports"]}, ports)
+        for kind in "NetworkPolicy", "PodDisruptionBudget":
+            spec = find(manifests, kind)["spec"]
+            self.assertLessEqual(spec.get("podSelector", spec.get("selector"))["matchLabels"].items(), labels, kind)
+        metered = find(manifests, "StatefulSet")["spec"]["serviceName"]
+        monitor = find(manifests, "ServiceMonitor")["spec"]
+        found = [s["metadata"]["name"] for s in services
+                 if monitor["selector"]["matchLabels"].items() <= s["metadata"]["labels"].items()]
+        self.assertEqual(found, [metered])
+        self.assertEqual(find(services, "Service", metered)["metadata"]["labels"][monitor["jobLabel"]], "ocim")
+
+    def test_definitions_are_ours(self):
+        ours = {d["metadata"]["name"]: d for d in
+                (yaml.safe_load(path.read_text()) for path in (ROOT / "crd-schemas").glob("*.yaml"))}
+        for program in HELMS.values():
+            rendered = [m for m in render("--set", "crds.install=true", program=program)
+                        if m["kind"] == "CustomResourceDefinition"]
+            for definition in rendered:
+                self.assertEqual(definition["metadata"].pop("annotations"), {"helm.sh/resource-policy": "keep"})
+            self.assertEqual({d["metadata"]["name"]: d for d in rendered}, ours)
+
+    def test_a_package_holds_the_definitions(self):
+        with tempfile.TemporaryDirectory(prefix="ocim-chart-") as folder:
+            helm(HELM_4, "package", CHART, "--destination", folder)
+            package = next(pathlib.Path(folder).glob("ocim-*.tgz"))
+            text = helm(HELM_3, "template", package, "--set", "crds.install=true").stdout
+            self.assertEqual(text.count("kind: CustomResourceDefinition\n"), len(list((ROOT / "crd-schemas").glob("*.yaml"))))
+
+    def test_alerts_and_dashboard_are_the_files(self):
+        manifests = render("--values", FULL)
+        self.assertEqual(find(manifests, "PrometheusRule")["spec"], yaml.safe_load(ALERTS.read_text()))
+        dashboard = [m for m in manifests if m["kind"] == "ConfigMap"][0]
+        self.assertEqual(dashboard["data"]["ocim.json"], DASHBOARD.read_text())
+
+    def test_plain_manifests_are_what_the_chart_renders(self):
+        with tempfile.TemporaryDirectory(prefix="ocim-install-") as folder:
+            subprocess.run([ROOT / "script" / "manifests", folder], check=True, timeout=60)
+            for path in sorted(pathlib.Path(folder).iterdir()):
+                kept = ROOT / "manifests" / "install" / path.name
+                self.assertEqual(kept.read_text(), path.read_text(), f"{kept.name}: run script/manifests")
+            self.assertEqual({p.name for p in pathlib.Path(folder).iterdir()},
+                             {p.name for p in (ROOT / "manifests" / "install").iterdir()})
+
+
+class Dashboard(unittest.TestCase):
+    def setUp(self):
+        self.panels = list(panels(json.loads(DASHBOARD.read_text())))
+
+    def test_ids_are_unique(self):
+        ids = [panel["id"] for panel in self.panels]
+        self.assertEqual(len(ids), len(set(ids)))
+
+    def test_panels_do_not_overlap(self):
+        taken = {}
+        for panel in self.panels:
+            at = panel["gridPos"]
+            self.assertLessEqual(at["x"] + at["w"], 24, panel["title"])
+            for x in range(at["x"], at["x"] + at["w"]):
+                for y in range(at["y"], at["y"] + at["h"]):
+                    self.assertNotIn((x, y), taken, f"{panel['title']} and {taken.get((x, y))}")
+                    taken[x, y] = panel["title"]
+
+    def test_each_panel_asks_something(self):
+        for panel in self.panels:
+            if panel["type"] != "row":
+                self.assertTrue(panel["targets"], panel["title"])
+                self.assertEqual(panel["datasource"]["uid"], "${datasource}", panel["title"])
+
+
+if __name__ == "__main__":
+    unittest.main()
