@@ -37,7 +37,13 @@ std::vector<std::string> names_of(const DeclaredUser& user);
 std::vector<Account> accounts_of(const crd::RabbitMQVhost& object, const DeclaredUser& user,
                                  const runtime::Inputs& inputs);
 
-/// How its password is replaced; nothing when nobody asked for that.
-std::optional<runtime::Rotation> rotation_of(const crd::RabbitMQVhost& object, const DeclaredUser& user);
+/// Users that are not deleted although nobody wants them: while the Secret is empty it is not known who is in use.
+std::vector<std::string> spared(const crd::RabbitMQVhost& object, const DeclaredUser& user,
+                                const runtime::Inputs& inputs);
+
+/// How its password is replaced; nothing when nobody asked for that. Where nobody asks any more and the Secret still
+/// names the other of the two, what was begun is brought to its end and nothing new begins.
+std::optional<runtime::Rotation> rotation_of(const crd::RabbitMQVhost& object, const DeclaredUser& user,
+                                             const runtime::Inputs& inputs);
 
 }  // namespace ocim::messaging

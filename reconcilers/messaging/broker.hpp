@@ -57,7 +57,8 @@ struct Thing {
     std::optional<runtime::Mark> mark;
     bool reserved = false;  ///< the broker's own, or the account we use: nobody may take it
     // vhost
-    bool running = true;  ///< on every node
+    bool running = true;             ///< on every node
+    std::set<std::string> policies;  ///< that are ours: policies have no place for a mark, so their vhost has it
     // user
     std::string hash, algorithm;  ///< of the password
     std::set<std::string> tags;   ///< rights on the management interface
@@ -79,8 +80,10 @@ struct Action {
     /// Of a user's put: the password. Without it the hash that is there stays, unless `sets_hash`.
     std::optional<Secret> password;
     bool sets_hash = false;  ///< of a user's put: the hash in `thing` is the one to be there
-    bool clears = false;     ///< of topics: some are there that are not in `thing`
-    /// What is there after a put, but for the hash of a new password.
+    /// Of a vhost's put: policies that become ours with it and were not there when it was decided.
+    std::set<std::string> new_policies;
+    /// What is there after a put, but for the hash of a new password. Of a deletion what was seen; what has no mark
+    /// bears that of the user or vhost to which it belongs.
     Thing thing;
     std::vector<Key> gone_too;  ///< what goes with a vhost or a user
     bool operator==(const Action&) const = default;

@@ -34,7 +34,27 @@ int rank(const Action& action) {
 
 bool is_owned(const Key& key) { return key.kind == Kind::vhost || key.kind == Kind::user; }
 
+/// What bears the mark that says whose `key` is; a policy answers for itself.
+Key bearer_of(const Key& key) {
+    switch (key.kind) {
+        case Kind::vhost:
+        case Kind::user:
+        case Kind::policy: return key;
+        case Kind::limit: return {Kind::vhost, key.vhost, ""};
+        case Kind::permission:
+        case Kind::topic:
+        case Kind::user_limit: break;
+    }
+    return {Kind::user, "", key.name};
+}
+
+bool same_owner(const std::optional<runtime::Mark>& found, const std::optional<runtime::Mark>& wanted) {
+    return found && wanted && found->installation == wanted->installation &&
+           found->namespace_name == wanted->namespace_name;
+}
+
 std::string name_of(const Key& key) {
+    if (key.kind == Kind::policy) return "policy " + key.name + " of " + key.vhost;
     if (key.kind == Kind::topic) return "the topic permissions of " + key.name;
     return key.kind == Kind::user ? "user " + key.name : "vhost " + key.vhost;
 }
@@ -112,6 +132,8 @@ private:
             co_return co_await put_topics(std::move(action));
         const auto path = path_of(action.key);
         if (action.verb == Verb::delete_) {
+            CO_TRY(const bool there, co_await is_as_seen(action));
+            if (!there) co_return done_with(std::move(action));
             auto erased = co_await erase(path);
             // of what is gone with all its limits the broker says 500
             const bool of_limits = action.key.kind == Kind::limit || action.key.kind == Kind::user_limit;
@@ -122,15 +144,37 @@ private:
             auto body = api::to_text(body_of(action.key, action.thing));
             CO_CHECK(co_await put(path, std::move(body)));
         }
-        Done done{{{action.key, action.verb == Verb::put ? std::optional(action.thing) : std::nullopt}}};
-        for (auto& key : action.gone_too) done.now.emplace_back(std::move(key), std::nullopt);
-        co_return done;
+        co_return done_with(std::move(action));
     }
 
-    /// The broker takes away all of a user's topic permissions in a vhost or none.
+    static Done done_with(Action action) {
+        const bool put = action.verb == Verb::put;
+        Done done{{{action.key, put ? std::optional(std::move(action.thing)) : std::nullopt}}};
+        for (auto& key : action.gone_too) done.now.emplace_back(std::move(key), std::nullopt);
+        return done;
+    }
+
+    /// The last look before a deletion, which the broker cannot make depend on anything: false when it is gone already.
+    /// Conflict: it, or the user or vhost that it belongs to, is not what was seen.
+    awaitable<Result<bool>> is_as_seen(Action action) {
+        const auto bearer = bearer_of(action.key);
+        auto look = make("GET", path_of(bearer));
+        CO_TRY(const auto there, co_await send(std::move(look)));
+        if (there.status == 404 && says_not_there(there.body)) co_return false;
+        CO_CHECK(expect(there));
+        CO_TRY(const auto found, read_one(bearer, there.body, username_));
+        bool same = !found.reserved && found.mark == action.thing.mark;
+        if (action.key.kind == Kind::policy) same = found.policy == action.thing.policy;
+        // by a take-over that is under way its mark may already be the next one
+        if (bearer != action.key) same = !found.reserved && same_owner(found.mark, action.thing.mark);
+        if (!same)
+            co_return Error{ErrorClass::conflict,
+                            name_of(action.key) + " is not what it was when that was decided: it is looked at anew"};
+        co_return true;
+    }
+
     awaitable<Result<Done>> put_topics(Action action) {
         const auto path = path_of(action.key);
-        if (action.clears) CO_CHECK(co_await erase(path));
         for (const auto& [exchange, permission] : action.thing.topics) {
             auto body = api::to_text(topic_body(exchange, permission));
             CO_CHECK(co_await put(path, std::move(body)));
@@ -159,9 +203,7 @@ private:
         if (there.status != 404 || !says_not_there(there.body)) {
             CO_CHECK(expect(there));
             CO_TRY(const auto found, read_one(action.key, there.body, username_));
-            const bool same_owner = found.mark && found.mark->installation == wanted.mark->installation &&
-                                    found.mark->namespace_name == wanted.mark->namespace_name;
-            if (found.reserved || (!same_owner && (action.fresh || found.mark)))
+            if (found.reserved || (!same_owner(found.mark, wanted.mark) && (action.fresh || found.mark)))
                 co_return Error{ErrorClass::conflict,
                                 name_of(action.key) + " was made by somebody else meanwhile: it is looked at anew"};
             if (action.password ? fits(found, *action.password) : !action.sets_hash) {
@@ -170,6 +212,9 @@ private:
                 action.password.reset();
             }
             wanted.running = found.running;
+            if (same_owner(found.mark, wanted.mark))  // an earlier try has noted these already
+                for (const auto& policy : found.policies) action.new_policies.erase(policy);
+            CO_CHECK(co_await are_absent(action.key.vhost, action.new_policies));
             if (!action.password && wanted == found) co_return Done{{{action.key, std::move(wanted)}}};
         } else if (action.key.kind == Kind::user && !action.password && !action.sets_hash) {
             co_return Error{ErrorClass::conflict, name_of(action.key) + " is gone: it is looked at anew"};
@@ -184,6 +229,19 @@ private:
         auto body = api::to_text(body_of(action.key, wanted));
         CO_CHECK(co_await put(path, std::move(body)));
         co_return Done{{{action.key, std::move(wanted)}}};
+    }
+
+    /// What is noted as ours from now on is nobody else's.
+    awaitable<Result<void>> are_absent(std::string vhost, std::set<std::string> policies) {
+        for (const auto& policy : policies) {
+            auto look = make("GET", path_of({Kind::policy, vhost, policy}));
+            CO_TRY(const auto there, co_await send(std::move(look)));
+            if (there.status == 404 && says_not_there(there.body)) continue;
+            CO_CHECK(expect(there));
+            co_return Error{ErrorClass::conflict, "policy " + policy + " of " + vhost +
+                                                      " was made by somebody else meanwhile: it is looked at anew"};
+        }
+        co_return Result<void>();
     }
 
     net::HttpRequest make(std::string method, std::string target) const {

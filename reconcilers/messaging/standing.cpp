@@ -33,6 +33,26 @@ std::set<Key> wanted_keys(const Object& object, const runtime::Inputs& inputs) {
     return out;
 }
 
+std::set<std::string> own_policies(const Object& object, const runtime::Mark& self, const Snapshot& seen) {
+    const auto vhost = seen.find(vhost_key(object.spec.vhost));
+    if (vhost == seen.end() || ownership(vhost->second.mark, self) != runtime::Ownership::ours) return {};
+    return vhost->second.policies;
+}
+
+std::vector<std::string> foreign_things(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
+    std::vector<std::string> out;
+    const auto self = mark_of(object, inputs.installation);
+    for (const auto& key : wanted_keys(object, inputs))
+        if (standing(object, self, key, seen) == Standing::foreign)
+            out.push_back(key.kind == Kind::vhost ? "vhost " + key.vhost : "user " + key.name);
+    if (object.spec.adoption_policy == Object::Spec::AdoptionPolicy::adopt) return out;
+    const auto own = own_policies(object, self, seen);
+    for (const auto& policy : object.spec.policies)
+        if (!own.contains(policy.name) && seen.contains({Kind::policy, object.spec.vhost, policy.name}))
+            out.push_back("policy " + policy.name);
+    return out;
+}
+
 std::vector<api::Cause> problems(const Object& object) {
     std::vector<api::Cause> out;
     const auto refuse = [&out](std::string field, std::string_view value, std::string_view why) {

@@ -24,6 +24,11 @@ Standing standing(const crd::RabbitMQVhost& object, const runtime::Mark& self, c
 
 /// The vhost and the users that are to be there.
 std::set<Key> wanted_keys(const crd::RabbitMQVhost& object, const runtime::Inputs& inputs);
+/// The policies of its vhost that are ours.
+std::set<std::string> own_policies(const crd::RabbitMQVhost& object, const runtime::Mark& self, const Snapshot& seen);
+/// What is there of a wanted name and not ours, in words for people. Then nothing at all may be done.
+std::vector<std::string> foreign_things(const crd::RabbitMQVhost& object, const runtime::Inputs& inputs,
+                                        const Snapshot& seen);
 /// What the schema cannot say is wrong with a spec.
 std::vector<api::Cause> problems(const crd::RabbitMQVhost& object);
 

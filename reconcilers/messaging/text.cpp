@@ -51,6 +51,8 @@ Result<std::pair<Key, Thing>> read_vhost(const Json& item) {
     Thing thing;
     thing.mark = runtime::Mark::parse(api::find_text(item, {"description"}));
     thing.reserved = name == "/";
+    for (const auto& tag : read_tags(item))
+        if (tag.starts_with(policy_word)) thing.policies.insert(tag.substr(policy_word.size()));
     if (const auto* nodes = api::find(item, {"cluster_state"}); nodes && nodes->is_object())
         thing.running = std::ranges::all_of(nodes->get_object(), [](const auto& node) {
             return node.value().is_string() && node.value() == "running";
@@ -127,6 +129,14 @@ Result<void> read_limits(const Json& item, Snapshot& out) {
     return {};
 }
 
+/// For people who look, and for what has no place for a mark of its own.
+std::string vhost_tags(const Thing& thing) {
+    if (!thing.mark) return "";
+    std::string out(mark_tag);
+    for (const auto& name : thing.policies) out += "," + std::string(policy_word) + name;
+    return out;
+}
+
 }  // namespace
 
 Result<void> check_whoami(const std::string& body, const std::string& own_user) {
@@ -156,7 +166,7 @@ Json body_of(const Key& key, const Thing& thing) {
     switch (key.kind) {
         case Kind::vhost:  // without a body the description and the tags would be wiped
             out["description"] = thing.mark ? thing.mark->text() : "";
-            out["tags"] = thing.mark ? mark_tag : "";
+            out["tags"] = vhost_tags(thing);
             break;
         case Kind::user: {  // without a credential the password would be removed
             auto tags = thing.tags;
@@ -281,6 +291,12 @@ Result<void> read_list(List list, const std::string& body, const std::string& ow
 Result<Thing> read_one(const Key& key, const std::string& body, const std::string& own_user) {
     const auto parsed = api::parse_json(body);
     if (!parsed) return unreadable(parsed.error().message);
+    if (key.kind == Kind::policy) {
+        Snapshot seen;
+        if (auto read = read_policy(parsed->value, seen); !read) return std::move(read).error();
+        if (!seen.contains(key)) return unreadable("it answers for another name");
+        return std::move(seen.at(key));
+    }
     auto read = key.kind == Kind::vhost ? read_vhost(parsed->value) : read_user(parsed->value, own_user);
     if (!read) return std::move(read).error();
     if (read->first != key) return unreadable("it answers for another name");

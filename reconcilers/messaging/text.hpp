@@ -25,6 +25,8 @@ api::Json topic_body(const std::string& exchange, const TopicPermission& permiss
 // --- marks. A vhost has a description for it. A user has tags, any words of up to 255 bytes, so a mark is several.
 
 inline constexpr std::string_view mark_tag = "ocim";
+/// Before the name of a policy, in its vhost's tags: it is ours.
+inline constexpr std::string_view policy_word = "p=";
 std::set<std::string> tags_of(const runtime::Mark& mark);
 /// Takes the words of a mark out of `tags`; the rest are rights.
 std::optional<runtime::Mark> take_mark(std::set<std::string>& tags);
@@ -61,7 +63,7 @@ inline constexpr std::array<std::pair<List, std::string_view>, 6> lists{{
 }};
 /// Adds what one list holds.
 Result<void> read_list(List list, const std::string& body, const std::string& own_user, Snapshot& out);
-/// One vhost or one user, as GET path_of(key) answers.
+/// One vhost, user or policy, as GET path_of(key) answers.
 Result<Thing> read_one(const Key& key, const std::string& body, const std::string& own_user);
 /// What GET /api/whoami says must be that we are `own_user` (else unreachable: it is not RabbitMQ that answers) and an
 /// administrator (else auth).

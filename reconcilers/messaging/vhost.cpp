@@ -42,14 +42,12 @@ std::optional<std::string> wrong_hash(const Object& object, const runtime::Input
     return std::nullopt;
 }
 
-void fill_status(const Object& object, const Snapshot& seen, Object::Status& status) {
+void fill_status(const Object& object, const runtime::Mark& self, const Snapshot& seen, Object::Status& status) {
     for (const auto& user : object.spec.users) {
         const auto ref = secret_ref(object, user);
         status.password_secrets.push_back(user.name + ": " + ref.name + "/" + ref.key);
     }
-    std::set<std::string> policies(object.status.policies.begin(), object.status.policies.end());
-    for (const auto& policy : object.spec.policies) policies.insert(policy.name);
-    for (const auto& name : policies)
+    for (const auto& name : own_policies(object, self, seen))
         if (seen.contains({Kind::policy, object.spec.vhost, name})) status.policies.push_back(name);
 }
 
@@ -93,20 +91,17 @@ runtime::Report<Object> Vhost::report(const Object& object, const runtime::Input
     using State = runtime::Verdict::State;
     runtime::Report<Object> out;
     const auto self = mark_of(object, inputs.installation);
-    std::vector<std::string> foreign;
+    const auto foreign = foreign_things(object, inputs, seen);
     out.status.retained = self.retained;
     for (const auto& key : wanted_keys(object, inputs)) {
-        const auto where = standing(object, self, key, seen);
-        const auto& shown = key.kind == Kind::vhost ? key.vhost : key.name;
-        if (where == Standing::foreign) foreign.push_back((key.kind == Kind::vhost ? "vhost " : "user ") + shown);
-        if (where != Standing::ours) continue;
+        if (standing(object, self, key, seen) != Standing::ours) continue;
         out.status.retained = *out.status.retained && seen.at(key).mark == self;
         if (key.kind == Kind::vhost)
-            out.status.vhost = shown;
+            out.status.vhost = key.vhost;
         else
-            out.status.users.push_back(shown);
+            out.status.users.push_back(key.name);
     }
-    fill_status(object, seen, out.status);
+    fill_status(object, self, seen, out.status);
     const auto missing = missing_in(object, inputs);
     const auto vhost = seen.find(vhost_key(object.spec.vhost));
 
@@ -137,7 +132,7 @@ runtime::Report<Object> Vhost::report(const Object& object, const runtime::Input
     if (out.look_again) return out;
     std::vector<runtime::Rotation> rotations;
     for (const auto& user : object.spec.users)
-        if (auto rotation = rotation_of(object, user)) rotations.push_back(*std::move(rotation));
+        if (auto rotation = rotation_of(object, user, inputs)) rotations.push_back(*std::move(rotation));
     out.look_again = runtime::next_step_in(rotations, inputs);
     return out;
 }
@@ -151,7 +146,7 @@ std::vector<runtime::SecretEdit> Vhost::renewals(const Object& object, const run
     for (const auto& user : object.spec.users) {
         for (const auto& account : accounts_of(object, user, inputs))
             if (!account.let_in(seen.at(user_key(account.name)))) return {};  // nobody's, before all users stand
-        const auto rotation = rotation_of(object, user);
+        const auto rotation = rotation_of(object, user, inputs);
         if (!rotation) continue;
         if (auto edit = runtime::next_step(*rotation, inputs)) out.push_back(*std::move(edit));
     }
@@ -185,6 +180,7 @@ std::string Vhost::describe(const Action& action) {
         }
         case Kind::topic: {
             auto out = word + "topic permissions of " + name + " on " + vhost;
+            if (!put) return out;
             for (const auto& [exchange, rights] : thing.topics)
                 out += "; " + exchange + ": " + rights.write + " " + rights.read;
             return out;

@@ -14,6 +14,8 @@ using Kind = Key::Kind;
 using Verb = Action::Verb;
 using runtime::Mark;
 
+const TopicPermission not_narrowed{".*", ".*"};
+
 /// Everything in `seen` that goes when a vhost or a user goes.
 std::vector<Key> going_with(const Key& key, const Snapshot& seen) {
     std::vector<Key> out;
@@ -34,11 +36,15 @@ Action put(const Key& key, Thing thing, const Snapshot& seen) {
     out.thing = std::move(thing);
     return out;
 }
-Action erase(const Key& key, const Snapshot& seen) {
+Action erase(const Key& key, const Mark& self, const Snapshot& seen) {
     Action out;
     out.verb = Verb::delete_;
     out.key = key;
-    if (key.kind == Kind::vhost || key.kind == Kind::user) out.gone_too = going_with(key, seen);
+    out.thing = seen.at(key);
+    if (key.kind == Kind::vhost || key.kind == Kind::user)
+        out.gone_too = going_with(key, seen);
+    else
+        out.thing.mark = self;  // of whom it belongs to
     return out;
 }
 
@@ -52,7 +58,7 @@ std::vector<Action> without(const Mark& self, const Snapshot& seen, bool retain,
         if (thing.mark->retained && (retain || thing.mark->uid != self.uid)) continue;
         auto& out = key.kind == Kind::user ? users : vhosts;
         if (!retain) {
-            out.push_back(erase(key, seen));
+            out.push_back(erase(key, self, seen));
             continue;
         }
         auto kept = thing;
@@ -67,7 +73,11 @@ std::vector<Action> without(const Mark& self, const Snapshot& seen, bool retain,
 class Plan {
 public:
     Plan(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen)
-        : object_(object), inputs_(inputs), seen_(seen), self_(mark_of(object, inputs.installation)) {}
+        : object_(object),
+          inputs_(inputs),
+          seen_(seen),
+          self_(mark_of(object, inputs.installation)),
+          own_policies_(own_policies(object, self_, seen)) {}
 
     std::vector<Action> made() {
         vhost();
@@ -75,8 +85,10 @@ public:
         for (const auto& user : object_.spec.users)
             for (const auto& account : accounts_of(object_, user, inputs_)) of_account(user, account);
         elsewhere();
-        for (auto& action : without(self_, seen_, false, wanted_keys(object_, inputs_)))
-            out_.push_back(std::move(action));
+        auto stays = wanted_keys(object_, inputs_);
+        for (const auto& user : object_.spec.users)
+            for (const auto& name : spared(object_, user, inputs_)) stays.insert(user_key(name));
+        for (auto& action : without(self_, seen_, false, stays)) out_.push_back(std::move(action));
         return std::move(out_);
     }
 
@@ -95,7 +107,7 @@ private:
         if (wanted)
             want(key, std::move(value));
         else if (find(key))
-            out_.push_back(erase(key, seen_));
+            out_.push_back(erase(key, self_, seen_));
     }
 
     void vhost() {
@@ -103,13 +115,25 @@ private:
         const auto* has = find(key);
         auto thing = has ? *has : Thing{};
         thing.mark = self_;
-        want(key, std::move(thing));
+        std::set<std::string> added;
+        thing.policies.clear();
+        for (const auto& name : own_policies_)  // noted as long as it is there
+            if (find({Kind::policy, key.vhost, name})) thing.policies.insert(name);
+        for (const auto& policy : object_.spec.policies) {
+            thing.policies.insert(policy.name);
+            const bool there = find({Kind::policy, key.vhost, policy.name}) != nullptr;
+            if (!there && !own_policies_.contains(policy.name)) added.insert(policy.name);
+        }
+        if (!has || *has != thing) {
+            out_.push_back(put(key, std::move(thing), seen_));
+            out_.back().new_policies = std::move(added);
+        }
         const auto& limits = object_.spec.limits;
         limit({Kind::limit, key.vhost, "max-connections"}, limits ? limits->max_connections : std::nullopt);
         limit({Kind::limit, key.vhost, "max-queues"}, limits ? limits->max_queues : std::nullopt);
     }
 
-    /// A policy has no place for a mark: ours are those that the status remembers.
+    /// A policy has no place for a mark: ours are those that their vhost names, before they are made.
     void policies() {
         std::set<std::string_view> wanted;
         for (const auto& policy : object_.spec.policies) {
@@ -119,9 +143,9 @@ private:
                             policy.definition};
             want({Kind::policy, object_.spec.vhost, policy.name}, std::move(thing));
         }
-        for (const auto& name : object_.status.policies)
+        for (const auto& name : own_policies_)
             if (const Key key{Kind::policy, object_.spec.vhost, name}; !wanted.contains(name) && find(key))
-                out_.push_back(erase(key, seen_));
+                out_.push_back(erase(key, self_, seen_));
     }
 
     void of_account(const DeclaredUser& user, const Account& account) {
@@ -153,14 +177,14 @@ private:
         for (const auto& one : user.topic_permissions) topics.topics[one.exchange] = {one.write, one.read};
         const Key topic{Kind::topic, object_.spec.vhost, name};
         const auto* has = find(topic);
-        if (!topics.topics.empty() && (!has || *has != topics)) {
-            const bool clears = has && std::ranges::any_of(has->topics, [&](const auto& one) {
-                                    return !topics.topics.contains(one.first);
-                                });
-            out_.push_back(put(topic, std::move(topics), seen_));
-            out_.back().clears = clears;
-        } else if (topics.topics.empty() && has) {
-            out_.push_back(erase(topic, seen_));
+        if (topics.topics.empty()) {
+            if (has) out_.push_back(erase(topic, self_, seen_));
+        } else {
+            // The broker takes away all or none. To take away all, and set again what stays, would leave the user wide
+            // open in between; where everything matches it is not narrowed either.
+            if (has)
+                for (const auto& [exchange, held] : has->topics) topics.topics.try_emplace(exchange, not_narrowed);
+            want(topic, std::move(topics));
         }
         Thing rights;
         rights.permission = {user.permissions.configure, user.permissions.write, user.permissions.read};
@@ -175,13 +199,14 @@ private:
         for (const auto kind : {Kind::permission, Kind::topic})
             for (auto it = seen_.lower_bound({kind, "", ""}); it != seen_.end() && it->first.kind == kind; ++it)
                 if (it->first.vhost != object_.spec.vhost && ours.contains(it->first.name))
-                    out_.push_back(erase(it->first, seen_));
+                    out_.push_back(erase(it->first, self_, seen_));
     }
 
     const Object& object_;
     const runtime::Inputs& inputs_;
     const Snapshot& seen_;
     const Mark self_;
+    const std::set<std::string> own_policies_;
     std::vector<Action> out_;
 };
 
@@ -189,9 +214,7 @@ private:
 
 std::vector<Action> Vhost::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
     if (!problems(object).empty()) return {};
-    const auto self = mark_of(object, inputs.installation);
-    for (const auto& key : wanted_keys(object, inputs))
-        if (standing(object, self, key, seen) == Standing::foreign) return {};
+    if (!foreign_things(object, inputs, seen).empty()) return {};
     return Plan(object, inputs, seen).made();
 }
 

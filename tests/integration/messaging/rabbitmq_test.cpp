@@ -85,7 +85,7 @@ TEST_F(RabbitMQ, PutsDriftRight) {
         {"limit unasked", "PUT", "/api/vhost-limits/" + vhost + "/max-queues", R"({"value":0})"},
         {"topic permissions", "DELETE", "/api/topic-permissions/" + vhost + "/demo-consumer1", ""},
         {"topic permission unasked", "PUT", "/api/topic-permissions/" + vhost + "/demo-consumer1",
-         R"({"exchange":"other","write":".*","read":".*"})"},
+         R"({"exchange":"other","write":"^x","read":".*"})"},
         {"topic permission elsewhere", "PUT", "/api/topic-permissions/%2F/demo-consumer1",
          R"({"exchange":"amq.topic","write":".*","read":".*"})"},
         {"limit of a user", "PUT", "/api/user-limits/demo-provider1/max-channels", R"({"value":-1})"},
@@ -221,9 +221,94 @@ TEST_F(RabbitMQ, TakesAConstantNumberOfCallsForOneLook) {
     before = calls();
     visit.act(removals);
     const int deleted = calls() - before;
-    EXPECT_EQ(deleted, tenants() * 3) << "one a vhost and user; the rest goes with them";
+    EXPECT_EQ(deleted, tenants() * 6) << "a look and a call a vhost and user; the rest goes with them";
     std::cout << tenants() << " vhosts with two users each: " << created << " calls to create, " << looked
               << " to look, " << deleted << " to delete\n";
+}
+
+/// Between a decision and its deletion somebody else has made another of the same name.
+TEST_F(RabbitMQ, DeletesNothingThatHasChangedHands) {
+    auto broker = open();
+    auto visit = visitor(*broker);
+    const auto object = numbered(1);
+    const std::string vhost = "%2Fdemo%2F1", user = "/api/users/demo-provider1";
+    auto without_policy = object, without_limits = object;
+    without_policy.spec.policies.clear();
+    without_limits.spec.users[0].limits.reset();
+    without_limits.spec.users[1].topic_permissions.clear();
+    const struct {
+        const char *reason, *path, *body;
+        const Object& decided;
+        bool deleting = false;
+    } cases[] = {
+        {"a user, and nobody's", "/api/users/demo-provider1", R"({"password":"theirs","tags":""})", object, true},
+        {"a user, and another object's", "/api/users/demo-provider1",
+         R"({"password":"theirs","tags":"ocim,i=lab,u=uid-9,s=campus,n=other"})", object, true},
+        {"a user of a later object of the same name", "/api/users/demo-provider1",
+         R"({"password":"theirs","tags":"ocim,i=lab,u=uid-9,s=campus,n=demo1"})", object, true},
+        {"a vhost", "/api/vhosts/%2Fdemo%2F1", R"({"description":"theirs","tags":"x"})", object, true},
+        {"a policy", "/api/policies/%2Fdemo%2F1/bounded", R"({"pattern":"x","definition":{"max-length":1}})",
+         without_policy},
+        {"limits of what is another's user now", "/api/users/demo-provider1", R"({"password":"theirs","tags":""})",
+         without_limits},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.reason);
+        visit.must(visit.wanted(object));
+        const auto actions = visit.wanted(c.decided, c.deleting);
+        ASSERT_EQ(rabbitmq().call("PUT", c.path, c.body).exit_code, 0);
+        const auto theirs = rabbitmq().call("GET", c.path).output;
+        int conflicts = 0;
+        for (const auto& answer : visit.act(actions)) {
+            ASSERT_TRUE(answer);
+            if (!*answer && answer->error().error_class == ErrorClass::conflict) ++conflicts;
+        }
+        EXPECT_GE(conflicts, 1);
+        EXPECT_EQ(rabbitmq().call("GET", c.path).output, theirs) << "it is as they made it";
+        rabbitmq().call("DELETE", user);
+        rabbitmq().call("DELETE", "/api/vhosts/" + vhost);
+        rabbitmq().call("DELETE", "/api/users/demo-consumer1");
+    }
+    visit.must(visit.wanted(object));
+    const auto actions = visit.wanted(object, true);
+    rabbitmq().call("DELETE", user);
+    visit.must(actions);
+    EXPECT_TRUE(Vhost::marked(visit.see()).empty()) << "what is gone already is no trouble";
+}
+
+TEST_F(RabbitMQ, TakesNoPolicyThatIsAnothers) {
+    auto broker = open();
+    auto visit = visitor(*broker);
+    auto plain = numbered(1), object = plain;
+    plain.spec.policies.clear();
+    visit.must(visit.wanted(plain));
+    const std::string theirs = "/api/policies/%2Fdemo%2F1/bounded";
+    const auto put_theirs = [&] {
+        return rabbitmq().call("PUT", theirs, R"({"pattern":"x","definition":{"max-length":1}})").exit_code;
+    };
+    const auto decided = visit.wanted(object);
+    ASSERT_EQ(put_theirs(), 0);
+    const auto before = rabbitmq().call("GET", theirs).output;
+    for (const auto& answer : visit.act(decided)) {
+        ASSERT_TRUE(answer);
+        if (!*answer) EXPECT_EQ(answer->error().error_class, ErrorClass::conflict) << "it came in between";
+    }
+    EXPECT_EQ(rabbitmq().call("GET", theirs).output, before);
+    EXPECT_TRUE(visit.wanted(object).empty());
+    EXPECT_EQ(visit.report(object).verdict.reason, "NotOwned");
+    object.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
+    visit.must(visit.wanted(object));
+    EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
+    EXPECT_NE(rabbitmq().call("GET", theirs).output, before);
+    EXPECT_EQ(visit.report(object).status.policies, std::vector<std::string>{"bounded"});
+    object.spec.policies.clear();
+    object.spec.adoption_policy = Object::Spec::AdoptionPolicy::never;
+    visit.must(visit.wanted(object));
+    visit.must(visit.wanted(object));
+    EXPECT_TRUE(visit.ready(object));
+    EXPECT_NE(rabbitmq().call("GET", theirs).exit_code, 0) << "ours, and taken out of the list";
+    ASSERT_EQ(put_theirs(), 0);
+    EXPECT_TRUE(visit.wanted(object).empty()) << "theirs again";
 }
 
 TEST_F(RabbitMQ, TakesAHashWithoutKnowingThePassword) {

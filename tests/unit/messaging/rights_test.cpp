@@ -52,7 +52,7 @@ Texts texts(const std::vector<Action>& actions) {
 }
 
 const Key topic{Kind::topic, "/demo", "demo-consumer"}, channels{Kind::user_limit, "", "demo-provider", "max-channels"},
-    policy{Kind::policy, "/demo", "bounded"}, consumer{Kind::user, "", "demo-consumer"};
+    policy{Kind::policy, "/demo", "bounded"}, host{Kind::vhost, "/demo", ""}, consumer{Kind::user, "", "demo-consumer"};
 
 TEST(RabbitMQRights, AreMadeWithTheirUsers) {
     EXPECT_EQ(texts(Vhost::diff(declared(), inputs(), {})),
@@ -71,15 +71,16 @@ TEST(RabbitMQRights, DiffTable) {
         const char* reason;
         std::function<void(Object&, Snapshot&)> change;
         Texts actions;
-        bool clears = false;
     } cases[] = {
         {"topic permissions were widened",
          [](Object&, Snapshot& s) { s[topic].topics["amq.topic"].write = ".*"; },
          {"update topic permissions of demo-consumer on /demo; amq.topic: ^$ ^course\\."}},
-        {"of an exchange that nobody named: all are taken away first, because the broker takes no single one",
+        {"of an exchange that nobody named: the broker takes no single one, so it is opened, and nothing is cleared",
          [](Object&, Snapshot& s) { s[topic].topics["other"] = {"", ""}; },
-         {"update topic permissions of demo-consumer on /demo; amq.topic: ^$ ^course\\."},
-         true},
+         {"update topic permissions of demo-consumer on /demo; amq.topic: ^$ ^course\\.; other: .* .*"}},
+        {"one that was opened so stays as it is",
+         [](Object&, Snapshot& s) { s[topic].topics["other"] = {".*", ".*"}; },
+         {}},
         {"they are gone",
          [](Object&, Snapshot& s) { s.erase(topic); },
          {"create topic permissions of demo-consumer on /demo; amq.topic: ^$ ^course\\."}},
@@ -105,11 +106,40 @@ TEST(RabbitMQRights, DiffTable) {
          [](Object&, Snapshot& s) { s.erase(policy); },
          {R"(create policy bounded of /demo: {"max-length":1000,"overflow":"reject-publish"})"}},
         {"a policy of ours was taken out of the list",
-         [](Object& o, Snapshot&) {
-             o.spec.policies.clear();
-             o.status.policies = {"bounded"};
-         },
+         [](Object& o, Snapshot&) { o.spec.policies.clear(); },
          {"delete policy bounded of /demo"}},
+        {"the same, and it is gone: its note goes",
+         [](Object& o, Snapshot& s) {
+             o.spec.policies.clear();
+             s.erase(policy);
+         },
+         {"update vhost /demo"}},
+        {"what the status remembers of a policy proves nothing",
+         [](Object& o, Snapshot& s) {
+             o.status.policies = {"theirs"};
+             s[{Kind::policy, "/demo", "theirs"}];
+         },
+         {}},
+        {"somebody else's policy of a wanted name: nothing at all is done",
+         [](Object&, Snapshot& s) {
+             s[host].policies.clear();
+             s[policy].policy.priority = 9;
+             s[channels].limit = 1;
+         },
+         {}},
+        {"the same, and it may be taken over",
+         [](Object& o, Snapshot& s) {
+             o.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
+             s[host].policies.clear();
+             s[policy].policy.priority = 9;
+         },
+         {"update vhost /demo", R"(update policy bounded of /demo: {"max-length":1000,"overflow":"reject-publish"})"}},
+        {"one that is not there yet is noted before it is made",
+         [](Object&, Snapshot& s) {
+             s[host].policies.clear();
+             s.erase(policy);
+         },
+         {"update vhost /demo", R"(create policy bounded of /demo: {"max-length":1000,"overflow":"reject-publish"})"}},
         {"somebody else's policy: left alone", [](Object&, Snapshot& s) { s[{Kind::policy, "/demo", "theirs"}]; }, {}},
         {"another hash", [](Object&, Snapshot& s) { s[consumer].hash = "AAAA"; }, {"update user demo-consumer"}},
         {"the same by another algorithm",
@@ -122,11 +152,9 @@ TEST(RabbitMQRights, DiffTable) {
         c.change(object, seen);
         const auto actions = Vhost::diff(object, inputs(), seen);
         EXPECT_EQ(texts(actions), c.actions) << c.reason;
-        for (const auto& action : actions) {
-            EXPECT_EQ(action.clears, c.clears) << c.reason;
-            EXPECT_FALSE(action.password) << "nobody knows it";
-        }
+        for (const auto& action : actions) EXPECT_FALSE(action.password) << "nobody knows it";
         carry_out(seen, actions);
+        carry_out(seen, Vhost::diff(object, inputs(), seen));  // the note of what is gone goes last
         EXPECT_TRUE(Vhost::diff(object, inputs(), seen).empty()) << c.reason;
     }
 }
@@ -144,8 +172,13 @@ TEST(RabbitMQRights, AreTold) {
     auto object = declared();
     auto seen = in_sync();
     EXPECT_EQ(Vhost::report(object, inputs(), seen).status.policies, Texts{"bounded"});
+    auto anothers = seen;
+    anothers[host].policies.clear();
+    const auto not_owned = Vhost::report(object, inputs(), anothers);
+    EXPECT_EQ(not_owned.verdict.reason, "NotOwned");
+    EXPECT_NE(not_owned.verdict.message.find("policy bounded"), std::string::npos) << not_owned.verdict.message;
+    EXPECT_EQ(not_owned.status.policies, Texts{});
     object.spec.policies.clear();
-    object.status.policies = {"bounded"};
     EXPECT_EQ(Vhost::report(object, inputs(), seen).status.policies, Texts{"bounded"}) << "until it is gone";
     seen.erase(policy);
     EXPECT_EQ(Vhost::report(object, inputs(), seen).status.policies, Texts{});

@@ -2,6 +2,7 @@
 #include "unit/messaging/sample.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 /// Two users take turns, because the broker has one password a user.
 namespace ocim::messaging {
@@ -131,6 +132,64 @@ TEST(RabbitMQRotation, NobodyGoesWhileTheSecretIsEmpty) {
     const auto object = declared();
     EXPECT_TRUE(Vhost::diff(object, inputs({}), in_sync(object, turned)).empty()) << "which is in use is not known";
     EXPECT_EQ(Vhost::report(object, inputs({}), in_sync(object, turned)).verdict.reason, "PasswordMissing");
+}
+
+TEST(RabbitMQRotation, WhoIsInUseStaysWhenNobodyAsksForTurnsAnyMore) {
+    using Names = std::vector<std::string>;
+    const Texts in_use{{"password", "b"}, {"password.username", "jobs-2"}, {"password.rotated-at", noon}};
+    auto overlap = in_use, overlap_back = in_use, begun = in_use, back = in_use;
+    overlap["password.previous"] = overlap_back["password.previous"] = "a";
+    overlap_back["password.username"] = back["password.username"] = "jobs";
+    begun["password.next"] = "c";
+    const struct {
+        const char* reason;
+        Texts texts;
+        Names users;
+        std::string steps;
+    } cases[] = {
+        {"the second is in use: both are let in", in_use, {"jobs", "jobs-2"}, ""},
+        {"the first is let in by its former password", overlap, {"jobs", "jobs-2"}, ""},
+        {"the second is let in by its former password", overlap_back, {"jobs", "jobs-2"}, ""},
+        {"what was begun ends",
+         begun,
+         {"jobs", "jobs-2"},
+         "password.next to password;password to password.previous;drop password.next;"
+         "password.rotated-at=2026-07-01T12:00:00Z;password.username=jobs;"},
+        {"the first is in use again", back, {"jobs"}, ""},
+        {"turns were never taken", {{"password", "a"}, {"password.next", "b"}}, {"jobs"}, ""},
+        {"another's keys", {{"password", "a"}, {"password.username", "web"}, {"password.next", "b"}}, {"jobs"}, ""},
+    };
+    for (const auto& c : cases) {
+        auto object = declared("1h");
+        auto seen = in_sync(object, c.texts);
+        object.spec.users[0].rotation.reset();
+        for (int visit = 0; visit < 2; ++visit)
+            for (const auto& action : Vhost::diff(object, inputs(c.texts), seen)) {
+                if (action.verb == Action::Verb::delete_) {
+                    EXPECT_EQ(std::ranges::count(c.users, action.key.name), 0) << c.reason;
+                    seen.erase(action.key);
+                    for (const auto& key : action.gone_too) seen.erase(key);
+                    continue;
+                }
+                auto& thing = seen[action.key] = action.thing;
+                if (!action.password) continue;
+                thing.algorithm = hash_algorithm;
+                thing.hash = hash_of(*action.password, "salt");
+            }
+        EXPECT_TRUE(Vhost::diff(object, inputs(c.texts), seen).empty()) << c.reason;
+        EXPECT_EQ(users(seen), c.users) << c.reason;
+        for (const auto& name : c.users)
+            if (name == "jobs" && c.texts == in_use)
+                EXPECT_TRUE(fits(seen.at({Kind::user, "", name}), Secret("b"))) << "by the password that there is";
+        EXPECT_EQ(words(Vhost::renewals(object, inputs(c.texts), seen)), c.steps) << c.reason;
+    }
+    auto object = declared();
+    const auto seen = in_sync(object, overlap);
+    object.spec.users[0].rotation.reset();
+    EXPECT_TRUE(Vhost::diff(object, inputs({}), seen).empty()) << "an empty Secret says nothing of who is in use";
+    object.spec.users.push_back(object.spec.users[0]);
+    object.spec.users[1].name = "jobs-2";
+    EXPECT_EQ(accounts_of(object, object.spec.users[0], inputs(in_use)).size(), 1u) << "declared by itself now";
 }
 
 TEST(RabbitMQRotation, ClaimsBothNames) {
