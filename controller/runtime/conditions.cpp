@@ -73,7 +73,14 @@ api::json::object own_part(const Json& object) {
     auto out = status->get_object();
     out.erase("conditions");
     out.erase("observedGeneration");
+    // what is let go on the strength of it is what stood there under that spec
+    if (!tells_of_spec(object)) out.erase("retained");
     return out;
+}
+
+std::int64_t number_at(const Json& object, std::initializer_list<std::string_view> path) {
+    const auto* found = api::find(object, path);
+    return found && found->is_number() ? found->to_number<std::int64_t>() : -1;
 }
 
 /// Each wanted item is there, wherever.
@@ -105,6 +112,14 @@ Json whole_status(const Json& object, const Standing& standing, WallTime now) {
     status["conditions"] = conditions.take();
     status["observedGeneration"] = conditions.generation();
     return status;
+}
+
+bool tells_of_spec(const Json& object) {
+    const auto generation = number_at(object, {"metadata", "generation"});
+    const auto observed = number_at(object, {"status", "observedGeneration"});
+    if (generation < 0 || observed < 0) return false;
+    const bool deleting = !api::find_text(object, {"metadata", "deletionTimestamp"}).empty();
+    return observed == generation || (deleting && observed + 1 == generation);
 }
 
 bool covers(const Json& current, const Json& desired) {

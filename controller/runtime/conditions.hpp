@@ -18,8 +18,12 @@ struct Standing {
 };
 
 /// The whole status of `object` as it should be: own part, observedGeneration, conditions. A condition that stays
-/// as it is keeps its lastTransitionTime.
+/// as it is keeps its lastTransitionTime; `retained` is not kept when it told of another spec.
 Json whole_status(const Json& object, const Standing& standing, WallTime now);
+
+/// Whether the status tells of the spec as it is. That an object is to be deleted gives it another generation, and
+/// changes nothing of its spec.
+bool tells_of_spec(const Json& object);
 
 /// True when `current` says all that `desired` says, field by field; fields that only `current` has do not matter.
 /// Lists have the same items in the same order, but of conditions and ownerReferences only the wanted ones count.

@@ -123,10 +123,9 @@ std::optional<Lacking> Controller::look_up(const Json& object, const ObjectFacts
     auto lacking = resolve(engine_, facts.needs, inputs);
     if (lacking) return lacking;
     auto further = adapter_.further_needs(object, inputs);
-    auto unread = resolve(engine_, further, inputs);
+    lacking = resolve(engine_, further, inputs);
     set_further_needs(ObjectKey::of(object), std::move(further));
-    if (unread && unread->unread) return unread;
-    return std::nullopt;
+    return lacking;
 }
 
 void Controller::set_further_needs(const ObjectKey& key, std::vector<Reference> further) {

@@ -175,16 +175,7 @@ awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) 
                 break;  // and decide again: what we know may have changed meanwhile
             }
             case Decision::What::renew: {
-                std::vector<ObjectPtr> secrets;  // as they are now, not after the first of several writes
-                for (const auto& edit : decision.edits)
-                    secrets.push_back(engine_.cache.find(api::secret_kind, {key.namespace_, edit.name}));
-                for (std::size_t index = 0; index < secrets.size(); ++index) {
-                    auto edit = std::move(decision.edits[index]);
-                    auto secret = std::move(secrets[index]);
-                    const auto said = edit.note;
-                    CO_CHECK(co_await edit_secret(engine_, std::move(secret), std::move(edit), this));
-                    if (!said.reason.empty()) note(*object, said.warning, said.reason, "Renew", said.message);
-                }
+                CO_CHECK(co_await renew(object, std::move(decision.edits)));
                 break;
             }
             case Decision::What::release: {
@@ -203,6 +194,24 @@ awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) 
         }
     }
     co_return Error{ErrorClass::conflict, "the object keeps changing"};
+}
+
+awaitable<Result<void>> ExternalController::renew(ObjectPtr object, std::vector<SecretEdit> edits) {
+    auto groups = by_secret(std::move(edits));
+    const auto place = ObjectKey::of(*object).namespace_;
+    std::vector<ObjectPtr> secrets;  // as they are now, not after the first of several writes
+    for (const auto& group : groups)
+        secrets.push_back(engine_.cache.find(api::secret_kind, {place, group.front().name}));
+    for (std::size_t index = 0; index < secrets.size(); ++index) {
+        auto group = std::move(groups[index]);
+        auto secret = std::move(secrets[index]);
+        std::vector<Note> said;
+        for (const auto& edit : group) said.push_back(edit.note);
+        CO_CHECK(co_await edit_secret(engine_, std::move(secret), std::move(group), this));
+        for (const auto& one : said)
+            if (!one.reason.empty()) note(*object, one.warning, one.reason, "Renew", one.message);
+    }
+    co_return Result<void>();
 }
 
 awaitable<Result<void>> ExternalController::release(ObjectPtr object, bool abandoned) {

@@ -101,6 +101,7 @@ private:
     std::optional<Decision> held_back(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared);
     void note_turn(Case& at, const Inputs& inputs);
     std::optional<Decision> wait_for_turn(Case& at, const std::vector<PlannedAction>& plan);
+    Instant lands_by(const Case& at) const;
     std::optional<Decision> wait_for_late_calls(Case& at);
     static bool begins_something(const std::vector<PlannedAction>& plan);
     std::size_t turns_unknown(const ObjectKey& asking, const std::string& of) const;
@@ -118,6 +119,7 @@ private:
     void retire_if_idle(const ObjectKey& key);
     awaitable<void> retire(std::shared_ptr<Backend> backend);
     awaitable<Result<void>> release(ObjectPtr object, bool abandoned);
+    awaitable<Result<void>> renew(ObjectPtr object, std::vector<SecretEdit> edits);
     std::size_t plan_fingerprint(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared) const;
 
     const ExternalAdapter& external_;

@@ -31,11 +31,12 @@ Verdict stalled(std::string reason, std::string message) {
     return {Verdict::State::stalled, std::move(reason), std::move(message)};
 }
 
-/// What is there stays and says so already: nothing is left to be done, so no backend is needed for it.
+/// What is there stays and says so already: nothing is left to be done, so no backend is needed for it. What was said
+/// of another spec does not count; what was said since our copy was made is found when the finalizer is written.
 bool is_retained(const Json& object) {
     const auto* retained = api::find(object, {"status", "retained"});
-    return api::find_text(object, {"spec", "deletionPolicy"}) == "Retain" && retained && retained->is_bool() &&
-           retained->as_bool();
+    return api::find_text(object, {"spec", "deletionPolicy"}) == "Retain" && tells_of_spec(object) && retained &&
+           retained->is_bool() && retained->as_bool();
 }
 
 std::size_t combined(std::size_t a, std::size_t b) { return a ^ (b + 0x9e3779b97f4a7c15ULL + (a << 6) + (a >> 2)); }
@@ -134,11 +135,13 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
             return out;
         }
     if (const auto trouble = at.backend.trouble()) {
-        if (at.deleting && is_retained(at.object)) {
+        const bool quiet = !at.tracked.acting && engine_.clock.now() >= lands_by(at);
+        if (at.deleting && is_retained(at.object) && quiet) {
             note(at.object, false, "Retained", "Delete", "What is there stays, and is marked so.");
             out.what = Decision::What::release;
             return out;
         }
+        if (!at.tracked.acting && !quiet) out.again = lands_by(at);
         out.standing.verdict = progressing(trouble->reason, blocked_by(at, *trouble));
         return out;
     }
@@ -239,16 +242,20 @@ ExternalController::Decision ExternalController::judge_deletion(Case& at) {
     return out;
 }
 
+/// Until when a call without an answer, or one of an earlier run of this program, may still have its effect.
+Instant ExternalController::lands_by(const Case& at) const {
+    const auto before = engine_.started + at.backend.settings().landing_max;
+    return at.tracked.from_before ? std::max(at.tracked.lands_until, before) : at.tracked.lands_until;
+}
+
 /// A call without an answer, or one of an earlier run of this program, may still land. Nothing: none can any more, and
 /// a look has shown what came of them.
 std::optional<ExternalController::Decision> ExternalController::wait_for_late_calls(Case& at) {
     auto& world = at.backend.world();
     Decision out;
-    auto landed_by = at.tracked.lands_until;
-    if (at.tracked.from_before) landed_by = std::max(landed_by, engine_.started + at.backend.settings().landing_max);
     const auto now = engine_.clock.now();
-    if (now < landed_by) {
-        out.again = landed_by;
+    if (now < lands_by(at)) {
+        out.again = lands_by(at);
         return out;
     }
     if (std::exchange(at.tracked.may_land, false)) at.tracked.effect = world.tick();

@@ -233,10 +233,11 @@ concept CompositeKind = api::Object<typename K::Object> && requires(const typena
 // Optional: static std::vector<api::Cause> admit(const Object& object, const Object* old, const Inputs& inputs):
 // refuses at write time what needs() shows to be wrong. Pure. `old` is null at creation.
 // Optional: static std::vector<Reference> further_needs(const Object& object, const Inputs& inputs): what only the
-// inputs name (the Secret of a class). All of it is optional, and in the inputs of compose(). Optional: static
-// std::vector<HistogramKind> histograms(): what it measures. Optional: static constexpr bool attends = true: another
-// reconciler answers for the object, and this one only wants children of its own beside it, of kinds that the other
-// does not want. It writes no status and holds no deletion up, so its claims, findings and verdict are nobody's.
+// inputs name (the Secret of a class). What is there of it is in the inputs of compose(); of what is not there
+// Reference::optional says what that means, as of needs(). Optional: static std::vector<HistogramKind> histograms():
+// what it measures. Optional: static constexpr bool attends = true: another reconciler answers for the object, and this
+// one only wants children of its own beside it, of kinds that the other does not want. It writes no status and holds no
+// deletion up, so its claims, findings and verdict are nobody's.
 
 // --- external kinds: mirror things in a backend
 

@@ -35,11 +35,16 @@ struct SecretEdit {
     bool operator==(const SecretEdit&) const = default;
 };
 
-/// The merge patch that is the edit of `secret`. Error conflict: a key to be copied is not there.
-Result<Json> patch_of(const SecretEdit& edit, const Json& secret, Random& random);
+/// The edits of each Secret, which become one write: each for itself would be in the way of the next. Of two that
+/// change the same key the later one waits for another visit.
+std::vector<std::vector<SecretEdit>> by_secret(std::vector<SecretEdit> edits);
 
-/// Writes it to `secret`, which is as it was when the edit was decided on, or null. Error conflict: the Secret is gone,
+/// The merge patch that is all of these edits of `secret`. Error conflict: a key to be copied is not there.
+Result<Json> patch_of(const std::vector<SecretEdit>& edits, const Json& secret, Random& random);
+
+/// Writes them to `secret`, which is as it was when they were decided on, or null. Error conflict: the Secret is gone,
 /// or was written to since.
-awaitable<Result<void>> edit_secret(Engine& engine, ObjectPtr secret, SecretEdit edit, const void* writer);
+awaitable<Result<void>> edit_secret(Engine& engine, ObjectPtr secret, std::vector<SecretEdit> edits,
+                                    const void* writer);
 
 }  // namespace ocim::runtime

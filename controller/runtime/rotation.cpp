@@ -68,7 +68,8 @@ private:
     }
     SecretEdit finished(SecretEdit edit) const {
         edit.text[rotated_key(rotation_.ref.key)] = rfc3339(inputs_.now);
-        const auto until = " let in until " + rfc3339(inputs_.now + overlap());
+        const auto lasts = overlap();
+        const auto until = " let in " + (lasts ? "until " + rfc3339(inputs_.now + *lasts) : "for now");
         auto& said = edit.note.message;
         edit.note = {false, "PasswordReplaced", "The password of " + rotation_.account + " was replaced; "};
         switch (rotation_.form) {
@@ -80,12 +81,14 @@ private:
     }
     std::string idle() const { return in_use() == rotation_.account ? rotation_.other_account : rotation_.account; }
 
-    /// Nothing when it was not we who replaced it: then whoever wrote the former one there takes it away.
+    /// Nothing when it was not we who replaced it: then whoever wrote the former one there takes it away. Nothing as
+    /// well when a time cannot be read.
     std::optional<WallTime> overlap_ends() const {
         const auto rotated = text(".rotated-at");
         const auto at = rotated ? time_of(rotated->reveal()) : std::nullopt;
-        if (!at) return std::nullopt;
-        return *at + overlap();
+        const auto lasts = overlap();
+        if (!at || !lasts) return std::nullopt;
+        return *at + *lasts;
     }
     std::optional<WallTime> due_at() const {
         const auto drawn = drawn_at();
@@ -108,7 +111,10 @@ private:
         if (!parsed) return std::nullopt;
         return *parsed;
     }
-    Duration overlap() const { return duration_of(rotation_.overlap).value_or(std::chrono::hours(1)); }
+    std::optional<Duration> overlap() const {
+        if (!rotation_.overlap) return std::chrono::hours(1);
+        return duration_of(rotation_.overlap);
+    }
 
     std::optional<Secret> text(std::string_view suffix) const {
         auto found = inputs_.secret(rotation_.namespace_, rotation_.ref.name, rotation_.ref.key + std::string(suffix));

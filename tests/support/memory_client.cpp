@@ -57,7 +57,9 @@ Result<Json> MemoryServer::store(const Place& place, Json object, const Json* be
         if (without_server_fields(*before) == without_server_fields(object)) return *before;
         const bool spec = !same(*before, object, "spec") || !same(*before, object, "data");
         const auto generation = api::find(*before, {"metadata", "generation"})->to_number<std::int64_t>();
-        metadata["generation"] = generation + (spec ? 1 : 0);
+        const bool goes =
+            !api::find(*before, {"metadata", "deletionTimestamp"}) && metadata.contains("deletionTimestamp");
+        metadata["generation"] = generation + (spec || goes ? 1 : 0);
     } else {
         metadata["uid"] = "uid-" + std::to_string(++uids_);
         metadata["generation"] = 1;

@@ -142,6 +142,13 @@ TEST(PasswordRotation, TakesOneStepAtATime) {
          "2027-01-01T00:00:00Z",
          server_with("b", "a"),
          ""},
+        {"nobody knows since when the former one is let in",
+         {},
+         "",
+         {{"password", "b"}, {"password.previous", "a"}, {"password.rotated-at", "in spring"}},
+         "2027-01-01T00:00:00Z",
+         server_with("b", "a"),
+         ""},
         {"nobody knows how old it is",
          "1h",
          noon,
@@ -214,6 +221,55 @@ TEST(PasswordRotation, LetsInBothWhileItLasts) {
     }
 }
 
+TEST(PasswordRotation, WakesForWhatTimeAloneBringsAbout) {
+    const auto* const noon = "2026-07-01T12:00:00Z";
+    const Texts waits{{"password", "b"}, {"password.previous", "a"}, {"password.rotated-at", noon}};
+    const struct {
+        const char* reason;
+        std::optional<std::string> every, overlap;
+        Texts texts;
+        const char* now;
+        std::optional<Duration> wakes;
+    } cases[] = {
+        {"the end of the overlap", {}, "2h", waits, noon, std::chrono::hours(2)},
+        {"it is over, and the step did not come: that waits for something else",
+         {},
+         "2h",
+         waits,
+         "2026-07-01T14:00:00Z",
+         std::nullopt},
+        {"an overlap that cannot be read has no end", {}, "a while", waits, noon, std::nullopt},
+        {"too old for long, and the step did not come",
+         "1h",
+         {},
+         {{"password", "a"}, {"password.rotated-at", "2026-06-01T12:00:00Z"}},
+         noon,
+         std::nullopt},
+        {"old enough soon",
+         "1h",
+         {},
+         {{"password", "a"}, {"password.rotated-at", "2026-07-01T11:30:00Z"}},
+         noon,
+         std::chrono::minutes(30)},
+        {"not before a second has passed",
+         "1h",
+         {},
+         {{"password", "a"}, {"password.rotated-at", "2026-07-01T11:00:00.001Z"}},
+         noon,
+         std::chrono::seconds(1)},
+        {"an age that cannot be read", "1h", {}, {{"password", "a"}, {"password.rotated-at", "once"}}, noon, {}},
+    };
+    for (const auto& c : cases) {
+        runtime::Rotation rotation{"tools", {"wiki-db", "password"}};
+        rotation.every = c.every;
+        rotation.overlap = c.overlap;
+        EXPECT_EQ(runtime::next_step_in({rotation}, inputs_with(c.texts, c.now)), c.wakes) << c.reason;
+    }
+    runtime::Rotation unreadable{"tools", {"wiki-db", "password"}};
+    unreadable.overlap = "a while";
+    EXPECT_FALSE(runtime::next_step(unreadable, inputs_with(waits, "2027-01-01T00:00:00Z"))) << "nothing is dropped";
+}
+
 TEST(PasswordRotation, WritesWhatItSaysAndNothingElse) {
     auto random = make_seeded_random(1);
     auto secret = test::secret("tools", "wiki-db", {{"password", "a"}, {"password.next", "b"}, {"other", "c"}});
@@ -222,7 +278,7 @@ TEST(PasswordRotation, WritesWhatItSaysAndNothingElse) {
     edit.name = "wiki-db";
     edit.copy = {{"password", "password.next"}, {"password.previous", "password"}};
     edit.drop = {"password.next"};
-    const auto patch = runtime::patch_of(edit, secret, *random);
+    const auto patch = runtime::patch_of({edit}, secret, *random);
     ASSERT_TRUE(patch);
     EXPECT_EQ(api::find_text(*patch, {"metadata", "resourceVersion"}), "7");
     EXPECT_EQ(api::find_text(*patch, {"data", "password"}), runtime::base64("b"));
@@ -230,7 +286,7 @@ TEST(PasswordRotation, WritesWhatItSaysAndNothingElse) {
     EXPECT_TRUE(api::find(*patch, {"data", "password.next"})->is_null());
     EXPECT_EQ(api::find(*patch, {"data", "other"}), nullptr);
     edit.copy = {{"password", "gone"}};
-    EXPECT_FALSE(runtime::patch_of(edit, secret, *random));
+    EXPECT_FALSE(runtime::patch_of({edit}, secret, *random));
 }
 
 }  // namespace

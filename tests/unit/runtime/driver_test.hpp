@@ -17,12 +17,15 @@ protected:
     DriverTest() { server_.put(json("{'apiVersion':'v1','kind':'Namespace','metadata':{'name':'ocim-system'}}")); }
     ~DriverTest() override { stop(); }
 
-    void start(runtime::Manager::Settings settings = {}) {
+    void start(runtime::Manager::Settings settings = {}) { start_as<BookKind>(settings); }
+    /// With another kind that books are of.
+    template <class Kind>
+    void start_as(runtime::Manager::Settings settings = {}) {
         client_ = server_.client();
         metrics_ = std::make_unique<Metrics>();
         manager_ = std::make_unique<runtime::Manager>(loop_.executor(), *client_, loop_.clock(), *random_, *metrics_,
                                                       blocking_, settings);
-        runtime::add_external<BookKind>(*manager_, BookKind::opener(shelves_));
+        runtime::add_external<Kind>(*manager_, BookKind::opener(shelves_));
         runtime::add_composite<LibraryKind>(*manager_);
         const auto started = loop_.run(manager_->start());
         ASSERT_TRUE(started) << started.error().message;
