@@ -98,6 +98,8 @@ public:
     /// Of whose places it needs one; nothing when it needs none, or no more.
     virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) = 0;
     virtual std::vector<MarkedThing> marked() = 0;
+    /// What the backend's own status says of what was seen.
+    virtual api::json::object backend_report(const std::string& installation) = 0;
     virtual std::vector<PlannedAction> sweep(KeyId key) = 0;
     /// What was retained for a time that is over.
     virtual std::vector<Lapsed<PlannedAction>> lapsed(const std::string& installation, WallTime now) = 0;

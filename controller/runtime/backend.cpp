@@ -247,6 +247,7 @@ void Backend::report() {
     facts.objects = objects_.size();
     facts.orphans = orphan_count_;
     facts.last_observed = last_observed_;
+    facts.more = more_;
     board_.set(adapter_.backend_kind(), key_, adapter_.name(), std::move(facts));
 }
 

@@ -158,6 +158,7 @@ private:
     Orphans orphans_;
     std::size_t orphan_count_ = 0;
     std::optional<WallTime> last_observed_;
+    api::json::object more_;  // of what was seen last, for the status
 
     bool probing_ = false, observing_ = false, draining_ = false, retired_ = false;
     bool sweeping_ = false, told_too_many_ = false;

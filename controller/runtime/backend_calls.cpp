@@ -152,6 +152,7 @@ void Backend::observed(const Result<bool>& result, Instant began) {
     observe_failures_ = 0;
     observe_trouble_.reset();
     last_observed_ = engine_.clock.wall();
+    more_ = world_->backend_report(engine_.installation);
     // spread: many backends should not be read in the same moment
     const auto interval = settings_.drift_interval.count();
     const auto spread = engine_.random.below(static_cast<std::uint64_t>(interval) / 10 + 1);

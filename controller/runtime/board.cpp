@@ -111,10 +111,11 @@ Standing BackendBoard::standing(Board& board) {
         sum.orphans += facts.orphans;
         if (facts.last_observed)
             sum.last_observed = std::max(*facts.last_observed, sum.last_observed.value_or(WallTime()));
+        for (const auto& field : facts.more) sum.more.insert_or_assign(field.key(), field.value());
     }
     if (sum.last_observed && *sum.last_observed - board.observed_written >= observed_written_min)
         board.observed_written = *sum.last_observed;
-    api::json::object status;
+    auto status = std::move(sum.more);
     status["objects"] = static_cast<std::int64_t>(sum.objects);
     status["orphans"] = static_cast<std::int64_t>(sum.orphans);
     if (board.observed_written != WallTime()) status["lastObserved"] = rfc3339(board.observed_written);

@@ -16,6 +16,7 @@ struct BackendFacts {
     bool known = false;    ///< it was observed since it was opened
     std::size_t objects = 0, orphans = 0;
     std::optional<WallTime> last_observed;
+    api::json::object more;  ///< fields of the status that only the kind knows
 };
 
 /// Writes what several kinds know of a backend into the backend's own status, and keeps the in-use finalizer on

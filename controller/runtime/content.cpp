@@ -18,7 +18,7 @@ void add_part(const Json& object, std::initializer_list<std::string_view> path, 
 /// any for the site.
 bool only_counts(std::string_view field, const Json& value) {
     return field == "objects" || field == "orphans" || field == "lastObserved" || field == "traffic" ||
-           (field == "instances" && value.is_number());
+           field == "serverStates" || (field == "instances" && value.is_number());
 }
 
 std::string content(const Json& object) {

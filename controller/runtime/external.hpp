@@ -107,6 +107,14 @@ public:
     std::optional<Turn> turn(const Json& object, const Inputs& inputs) override {
         return turn_of<A>(object, inputs, seen_.things());
     }
+    /// Optional of a kind: static api::json::object backend_report(const std::string& installation, seen): what the
+    /// status of its backend says besides, asked after each look. Only what nobody decides by
+    /// (content.cpp).
+    api::json::object backend_report(const std::string& installation) override {
+        if constexpr (requires { A::backend_report(installation, seen_.things()); })
+            return A::backend_report(installation, seen_.things());
+        return {};
+    }
     std::vector<MarkedThing> marked() override {
         std::vector<MarkedThing> out;
         for (auto& item : A::marked(seen_.things()))

@@ -183,6 +183,14 @@ struct BookKind {
         if (found == seen.end() || !found->second.mark) return {};
         return {{key, std::nullopt, *found->second.mark, false}};
     }
+    /// A shelf says how many of its volumes are to be counted.
+    static api::json::object backend_report(const std::string& installation, const Snapshot& seen) {
+        std::int64_t count = 0;
+        for (const auto& [title, volume] : seen)
+            if (volume.mark && volume.mark->installation == installation && volume.text == "counted") ++count;
+        if (count == 0) return {};
+        return {{"traffic", {{"counted", count}}}};
+    }
     static Key key(const Action& action) { return action.title; }
     static std::string describe(const Action& action) {
         return (action.volume ? "shelve " : "take away ") + action.title;

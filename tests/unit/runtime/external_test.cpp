@@ -490,6 +490,25 @@ TEST_F(ExternalTest, AThousandObjectsTakeFewCalls) {
     EXPECT_EQ(oak().calls["act"], before.at("act"));
 }
 
+TEST_F(ExternalTest, ABackendsStatusSaysWhatItsKindKnowsOfIt) {
+    shelf("{'driftIntervalSeconds':60}");
+    book("dune", "'text':'counted'");
+    start();
+    wait(70s);
+    const auto counted = [&] {
+        const auto* count = api::find(*server_.get("Shelf", "", "oak"), {"status", "traffic", "counted"});
+        return count ? count->to_number<std::int64_t>() : 0;
+    };
+    EXPECT_EQ(counted(), 1);
+    EXPECT_EQ(*api::find(*server_.get("Shelf", "", "oak"), {"status", "objects"}), api::Json(1))
+        << "beside what we say";
+    const auto opened = oak().calls["open"];
+    patch("dune", R"({"spec":{"text":"else"}})");
+    wait(70s);
+    EXPECT_EQ(counted(), 0) << "what is not so any more is not said";
+    EXPECT_EQ(oak().calls["open"], opened) << "its own report opens no backend anew";
+}
+
 TEST_F(ExternalTest, OrphansAreToldAndSweptByTheRules) {
     shelf("{'deleteOrphans':true,'orphanMinAgeSeconds':300,'driftIntervalSeconds':60}");
     book("dune");

@@ -429,6 +429,7 @@ TEST(News, IsWhatAnotherMayDecideBy) {
         {"{'objects':1,'orphans':1,'lastObserved':'a'}", "{'objects':2,'orphans':0,'lastObserved':'b'}",
          "what a backend counts", false},
         {"{'traffic':{'requests':1}}", "{'traffic':{'requests':2}}", "what visitors do", false},
+        {"{'serverStates':{'up':1}}", "{'serverStates':{'up':2}}", "how many servers are up", false},
         {"{'instances':1}", "{'instances':2}", "a class counts its Instances, and all of them refer to it", false},
         {"{'instances':[{'name':'a'}]}", "{'instances':[{'name':'b'}]}", "those of a Redeployment are no count", true},
     };
