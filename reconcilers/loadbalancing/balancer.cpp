@@ -10,9 +10,10 @@ std::optional<Taken> taken(const std::vector<std::string>& domains, const std::s
         const auto found = seen.find(domain_key(domain, host));
         if (found == seen.end() || found->second.backend == fragment) continue;
         const auto holder = seen.find(fragment_key(found->second.backend, host));
-        const bool by_us = holder != seen.end() && holder->second.mark &&
+        const auto& elsewhere = found->second.elsewhere;
+        const bool by_us = elsewhere.empty() && holder != seen.end() && holder->second.mark &&
                            holder->second.mark->installation == installation && !holder->second.mark->retained;
-        return Taken{domain, found->second.backend, by_us};
+        return Taken{domain, found->second.backend, by_us, elsewhere};
     }
     return std::nullopt;
 }
@@ -20,14 +21,18 @@ std::optional<Taken> taken(const std::vector<std::string>& domains, const std::s
 Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
     const bool deleting = action.verb == Action::Verb::delete_;
     const auto found = seen.find(fragment_key(action.fragment, action.host));
-    const bool exists = found != seen.end();
+    const bool elsewhere = found != seen.end() && !found->second.elsewhere.empty();
+    const bool exists = found != seen.end() && (!elsewhere || found->second.mark);
     if (!exists && deleting) return false;
+    if (elsewhere && !deleting)
+        return Error{ErrorClass::conflict,
+                     "backend " + action.fragment + " has come to be in fragment " + found->second.elsewhere};
     if (exists && !runtime::takeable(found->second.mark, action.mark, action.adopt))
         return Error{ErrorClass::conflict, "fragment " + action.fragment + " has come to belong to another"};
     if (deleting) return true;
-    if (!action.adopt)
-        if (const auto other = taken(action.domains, action.fragment, action.mark.installation, seen, action.host))
-            return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
+    if (const auto other = taken(action.domains, action.fragment, action.mark.installation, seen, action.host);
+        other && (!action.adopt || !other->elsewhere.empty()))
+        return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
     if (!exists) return true;
     const auto& there = found->second;
     const auto note = certificate_of(action.text.reveal());

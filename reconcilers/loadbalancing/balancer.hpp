@@ -3,9 +3,11 @@
 #include "base/secret.hpp"
 #include "runtime/kinds.hpp"
 
+#include <array>
 #include <compare>
 #include <cstdint>
 #include <map>
+#include <numeric>
 #include <optional>
 #include <string>
 #include <vector>
@@ -35,9 +37,11 @@ struct Check {
 
 /// What a site's visitors did since the process was last reloaded.
 struct Traffic {
-    std::uint64_t requests = 0, failures = 0;  ///< answers, and those of them with a status of 500 and more
+    std::array<std::uint64_t, 5> answers{};  ///< with a status of 100 and more, of 200 and more, …, of 500 and more
     std::uint64_t bytes_in = 0, bytes_out = 0;
     std::uint64_t sessions = 0;  ///< at this moment
+    std::uint64_t requests() const { return std::accumulate(answers.begin(), answers.end(), std::uint64_t{}); }
+    std::uint64_t failures() const { return answers.back(); }
     bool operator==(const Traffic&) const = default;
 };
 
@@ -61,6 +65,8 @@ struct Thing {
     // of a fragment, besides
     std::string certificate{};  ///< SHA-256 of the file that its text speaks of; "" when there is none
     bool unlisted = false;      ///< the process that runs does not read our list of certificates
+    // of a fragment or a domain that is in somebody else's fragment of the tool haproxy-config: its name
+    std::string elsewhere{};
     bool operator==(const Thing&) const = default;
 };
 
@@ -109,6 +115,7 @@ inline Key unknown_host_key(std::string host) { return Key{Key::Part::unknown_ho
 struct Taken {
     std::string domain, backend;
     bool by_us = false;
+    std::string elsewhere{};  ///< as of a Thing: nobody can take it over
 };
 std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
                            const std::string& installation, const Snapshot& seen, const std::string& host = {});

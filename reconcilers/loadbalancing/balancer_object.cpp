@@ -2,6 +2,7 @@
 #include "loadbalancing/fragment.hpp"
 #include "loadbalancing/haproxy.hpp"
 #include "loadbalancing/several_hosts.hpp"
+#include "loadbalancing/traffic.hpp"
 #include "runtime/backend_spec.hpp"
 
 #include <set>
@@ -40,7 +41,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
     if (haproxy.hosts.empty()) {
         auto host = hosts::host_of(haproxy, "spec.haproxy", inputs, services);
         if (!host) return std::move(host).error();
-        return open_haproxy(*std::move(host), services, settings);
+        return with_seldom_traffic(open_haproxy(*std::move(host), services, settings), services.clock);
     }
     if (haproxy.ssh || haproxy.local)
         return Error{ErrorClass::invalid, "spec.haproxy: exactly one of ssh, local and hosts is needed"};
@@ -55,7 +56,15 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
         if (given.master_socket) there.master_socket = *given.master_socket;
         members.push_back({given.name, open_haproxy(*std::move(host), services, std::move(there))});
     }
-    return open_several_hosts(std::move(members), services.loop, services.clock);
+    return with_seldom_traffic(open_several_hosts(std::move(members), services.loop, services.clock), services.clock);
+}
+
+api::json::object Fragment::backend_report(const std::string& installation, const Snapshot& seen) {
+    const auto all = totals(installation, seen);
+    api::json::object out;
+    if (all.traffic) out["traffic"] = api::encode(*all.traffic);
+    if (all.servers) out["serverStates"] = api::encode(*all.servers);
+    return out;
 }
 
 }  // namespace ocim::loadbalancing

@@ -50,11 +50,28 @@ int no_passphrase(char*, int, int, void*) { return -1; }
 std::vector<OwnedCertificate> read_chain(const Secret& text) {
     std::vector<OwnedCertificate> out;
     const auto bio = reader(text);
-    while (bio && out.size() < chain_max) {
+    while (bio && out.size() <= chain_max) {
         OwnedCertificate next(PEM_read_bio_X509(bio.get(), nullptr, no_passphrase, nullptr));
         if (!next) break;
         out.push_back(std::move(next));
     }
+    ERR_clear_error();
+    return out;
+}
+
+/// Whether a certificate begins or ends in `text` that is none of the `count` that were read.
+bool has_more_than(std::size_t count, std::string_view text) {
+    constexpr std::string_view border = "CERTIFICATE-----";
+    std::size_t borders = 0;
+    for (auto at = text.find(border); at != std::string_view::npos; at = text.find(border, at + border.size()))
+        ++borders;
+    return borders != 2 * count;
+}
+
+/// Whether `issuer` signed `certificate`, and may.
+bool vouches(X509* issuer, X509* certificate) {
+    const bool out = X509_check_issued(issuer, certificate) == X509_V_OK && X509_check_ca(issuer) != 0 &&
+                     X509_verify(certificate, X509_get0_pubkey(issuer)) == 1;
     ERR_clear_error();
     return out;
 }
@@ -108,6 +125,36 @@ std::string seconds(WallTime time) {
     return std::to_string(std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count());
 }
 
+std::string joined(const std::optional<std::vector<std::string>>& names) {
+    std::string out;
+    if (names)
+        for (const auto& name : *names) out += (out.empty() ? ' ' : ',') + name;
+    return out;
+}
+
+/// What comes before the next `border`, or the end; both are taken off `text`.
+std::string_view take(std::string_view& text, char border) {
+    const auto end = std::min(text.find(border), text.size());
+    const auto out = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    return out;
+}
+
+/// Visitors who do not know the one that signed the certificate are lost when what leads there is broken.
+std::optional<JudgedCertificate> wrong_with_chain(const std::vector<OwnedCertificate>& certificates,
+                                                  const Secret& chain) {
+    const auto number = [](std::size_t index) { return "certificate " + std::to_string(index + 1) + " of the chain"; };
+    if (certificates.size() > chain_max)
+        return refused("ChainTooLong", "the chain has more than " + std::to_string(chain_max) + " certificates");
+    if (has_more_than(certificates.size(), chain.reveal()))
+        return refused("ChainUnreadable", number(certificates.size()) + " cannot be read");
+    for (std::size_t i = 1; i < certificates.size(); ++i)
+        if (!vouches(certificates[i].get(), certificates[i - 1].get()))
+            return refused("ChainBroken", number(i) + " did not sign " + number(i - 1) +
+                                              "; each comes after the one that it signed, and nothing else is in it");
+    return std::nullopt;
+}
+
 }  // namespace
 
 std::string sha256_hex(std::string_view bytes) {
@@ -119,7 +166,7 @@ std::string sha256_hex(std::string_view bytes) {
 
 std::string CertificateNote::line() const {
     return std::string(note_prefix) + fingerprint + " " + short_print + " " + file + " " + seconds(not_before) + " " +
-           seconds(not_after);
+           seconds(not_after) + joined(names);
 }
 
 std::optional<CertificateNote> CertificateNote::parse(std::string_view line) {
@@ -127,9 +174,7 @@ std::optional<CertificateNote> CertificateNote::parse(std::string_view line) {
     line.remove_prefix(note_prefix.size());
     std::array<std::string, 5> words;
     for (auto& word : words) {
-        const auto end = std::min(line.find(' '), line.size());
-        word = line.substr(0, end);
-        line.remove_prefix(std::min(end + 1, line.size()));
+        word = take(line, ' ');
         if (word.empty()) return std::nullopt;
     }
     const auto time = [](const std::string& digits) -> std::optional<WallTime> {
@@ -141,8 +186,17 @@ std::optional<CertificateNote> CertificateNote::parse(std::string_view line) {
         return WallTime(std::chrono::seconds(value));
     };
     const auto from = time(words[3]), until = time(words[4]);
-    if (!line.empty() || !from || !until) return std::nullopt;
-    return CertificateNote{words[0], words[1], words[2], *from, *until};
+    if (!from || !until) return std::nullopt;
+    CertificateNote out{words[0], words[1], words[2], *from, *until};
+    if (line.empty()) return out;
+    auto& names = out.names.emplace();
+    for (auto rest = take(line, ' '); !rest.empty();) {
+        names.emplace_back(take(rest, ','));
+        if (names.back().empty()) return std::nullopt;
+    }
+    if (!line.empty() || names.empty()) return std::nullopt;
+    std::ranges::sort(names);
+    return out;
 }
 
 WallTime CertificateNote::warn_at() const {
@@ -157,6 +211,7 @@ JudgedCertificate judge_certificate(const Secret& chain, const Secret& key, cons
                        "the certificate or its key is longer than " + std::to_string(pem_bytes_max) + " bytes");
     const auto certificates = read_chain(chain);
     if (certificates.empty()) return refused("Unreadable", "there is no certificate in PEM");
+    if (auto wrong = wrong_with_chain(certificates, chain)) return *std::move(wrong);
     auto* leaf = certificates.front().get();
     const auto private_key = read_key(key);
     if (!private_key) return refused("Unreadable", "there is no private key in PEM, or it has a passphrase");
@@ -173,8 +228,8 @@ JudgedCertificate judge_certificate(const Secret& chain, const Secret& key, cons
     JudgedCertificate out;
     out.pem = whole(certificates, private_key.get());
     if (out.pem.empty()) return refused("Unreadable", "the certificate or its key cannot be written in PEM");
-    out.note = CertificateNote{print_of(leaf, EVP_sha256()), print_of(leaf, EVP_sha1()), sha256_hex(out.pem.reveal()),
-                               *from, *until};
+    out.note = CertificateNote{
+        print_of(leaf, EVP_sha256()), print_of(leaf, EVP_sha1()), sha256_hex(out.pem.reveal()), *from, *until, domains};
     return out;
 }
 

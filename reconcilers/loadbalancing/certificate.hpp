@@ -17,6 +17,9 @@ struct CertificateNote {
     std::string short_print;  ///< SHA-1 of it, by which HAProxy names what it serves
     std::string file;         ///< SHA-256 of the file with the private key
     WallTime not_before{}, not_after{};
+    /// The host names that it was checked to be good for, sorted: it answers for no other. Nothing: it was put there
+    /// before these were noted, and is good for all of its fragment.
+    std::optional<std::vector<std::string>> names{};
     bool operator==(const CertificateNote&) const = default;
 
     /// "# certificate …", without an end of line.
@@ -33,7 +36,8 @@ struct JudgedCertificate {
     std::string reason, message;  ///< what is wrong; never anything of the key
 };
 
-/// `chain` holds the certificate first, then those that vouch for it; `key` its private key.
+/// `chain` holds the certificate first, then those that vouch for it, each after the one that it signed; `key` its
+/// private key. `domains` are sorted.
 JudgedCertificate judge_certificate(const Secret& chain, const Secret& key, const std::vector<std::string>& domains,
                                     WallTime now);
 

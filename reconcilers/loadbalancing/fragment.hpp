@@ -38,6 +38,7 @@ struct Fragment {
     static std::string_view verb(const Action& action);
 
     // the load balancer's own kind: balancer_object.cpp
+    static api::json::object backend_report(const std::string& installation, const Snapshot& seen);
     static runtime::BackendSettings settings(const Backend& balancer);
     static std::vector<runtime::Reference> backend_needs(const Backend& balancer);
     static Result<std::unique_ptr<System>> open(const Backend& balancer, const runtime::Inputs& inputs,

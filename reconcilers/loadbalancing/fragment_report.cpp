@@ -80,8 +80,8 @@ void add_traffic(Object::Status& status, const Judgement& judged, const Snapshot
         const auto found = seen.find(traffic_key(judged.name, there.host));
         if (found == seen.end()) return;
         const auto& traffic = found->second.traffic;
-        add(sum.requests, traffic.requests);
-        add(sum.failures, traffic.failures);
+        add(sum.requests, traffic.requests());
+        add(sum.failures, traffic.failures());
         add(sum.bytes_in, traffic.bytes_in);
         add(sum.bytes_out, traffic.bytes_out);
         add(sum.sessions, traffic.sessions);
@@ -198,9 +198,11 @@ Verdict verdict_of(const Object& object, const Judgement& judged, const std::opt
     for (const auto& there : judged.hosts)
         if (there.blocked) return *there.blocked;
     if (const auto& refused = judged.certificate_refused)
-        return {Verdict::State::stalled, "CertificateRefused",
-                refused->message + (certificate ? "; the former certificate stays" : "; there is none in force") +
-                    ", all else is in force"};
+        return {
+            Verdict::State::stalled, "CertificateRefused",
+            refused->message +
+                (certificate ? "; the former certificate stays for what it is good for" : "; there is none in force") +
+                ", all else is in force"};
     for (const auto& there : judged.hosts)
         if (there.unknown)
             return {Verdict::State::progressing, "HostUnreachable",
@@ -217,6 +219,13 @@ runtime::Report<crd::LoadBalancerFragment> Fragment::report(const Object& object
                                                             const Snapshot& seen) {
     runtime::Report<Object> out;
     const auto judged = judge(object, inputs, seen);
+    if (judged.name.empty()) {  // nobody can say what is there: it is what it was
+        out.status = object.status;
+        out.status.conditions.clear();
+        out.status.observed_generation.reset();
+        out.verdict = judged.blocked.value_or(Verdict());
+        return out;
+    }
     for (const auto& there : judged.hosts)
         if (!there.unknown) add_host(out.status, object, judged, there.host, inputs.installation, inputs.now, seen);
     for (const auto& there : judged.hosts)

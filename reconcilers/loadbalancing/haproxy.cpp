@@ -20,7 +20,6 @@ constexpr Duration probe_limit{5'000};
 constexpr Duration write_limit{60'000};      // 20 s for the lock, 15 s for the reload, the rest for haproxy -c
 constexpr Duration write_limit_of_each{20};  // 10 ms for the reload, as much for the check
 constexpr std::size_t message_bytes_max = 500;
-constexpr Duration traffic_interval{60'000};
 
 using Indexes = std::vector<std::size_t>;
 
@@ -66,7 +65,6 @@ public:
     Haproxy(std::unique_ptr<hosts::Host> host, const runtime::Services& services, HaproxySettings settings)
         : host_(std::move(host)),
           blocking_(services.blocking),
-          clock_(services.clock),
           settings_(std::move(settings)),
           ends_(services.metrics, services.installation, settings_.name) {}
 
@@ -79,7 +77,6 @@ public:
         };
         CO_TRY(auto version, co_await blocking_.call(std::move(work)));
         ends_.show(version);
-        tell_seldom(version);
         co_return version.snapshot();
     }
 
@@ -123,16 +120,6 @@ public:
     }
 
 private:
-    /// Numbers that always change are new once a minute, however often it is looked: each is a write of a status.
-    void tell_seldom(Version& version) {
-        const auto now = clock_.now();
-        if (told_at_ && now - *told_at_ < traffic_interval) {
-            version.traffic = traffic_;
-            return;
-        }
-        traffic_ = version.traffic;
-        told_at_ = now;
-    }
     struct Batch {
         const std::vector<Action>& actions;
         Results& results;
@@ -270,10 +257,7 @@ private:
 
     std::unique_ptr<hosts::Host> host_;
     BlockingPool& blocking_;
-    Clock& clock_;
     HaproxySettings settings_;
-    std::map<std::string, Traffic> traffic_;  ///< as it was told last
-    std::optional<Instant> told_at_;
     CertificateMetrics ends_;
 };
 

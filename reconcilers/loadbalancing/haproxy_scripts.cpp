@@ -13,9 +13,10 @@ whole=$(cd -- "$version/conf.d" && find . -maxdepth 1 -name '[!.]*.cfg' ! -type 
 sum=$(cat -- "$version/.sum" 2>/dev/null)
 [ "$whole" = "$sum" ] && [ "$(cksum <"$version/haproxy.cfg")" = "$sum" ] &&
   [ -z "$(find "$version/haproxy.cfg" -perm /007)" ] || echo @stale
-# private keys stay here: of their files the sums are told
-[ ! -d "$version/certs" ] || (cd -- "$version/certs" && find . -maxdepth 1 -name '[!.]*.pem' -type f -print0 |
-  xargs -0r sha256sum | awk '{ print "@certificate", substr($2, 3), $1 }' &&
+# private keys stay here: of their files the sums are told. One that cannot be read is not away: nothing is known then.
+[ ! -d "$version/certs" ] || (cd -- "$version/certs" &&
+  { find . -maxdepth 1 -name '[!.]*.pem' -type f -exec sha256sum {} + || echo @failed; } |
+  awk '$1 == "@failed" { exit 1 } { print "@certificate", substr($2, 3), $1 }' &&
   find . -maxdepth 1 -name '[!.]*.pem' -type f -perm /077 | sed 's,^[.]/,@exposed ,') || exit 1
 echo .
 set -- "$version/conf.d"
@@ -227,9 +228,11 @@ fi
 was=$(ask 'show proc')
 old_worker=$(worker "$was") old_failures=$(failures "$was")
 [ -n "$old_worker" ] || { echo "the master socket $socket does not answer" >&2; exit 69; }
-sync -- "$next"/conf.d "$next"/certs.list "$next"/haproxy.cfg "$next"/domains.map 2>/dev/null
+# on the disk before it is in force: after a loss of power the former version would be found, or this one, as a whole
+sync -f -- "$next" || exit 1
 point "$next" || exit 1
 trap 'rm -rf -- "$said"' EXIT
+sync -- . || { point "$before" && rm -rf -- "$next"; exit 1; }
 if [ -f "$said/.runtime" ]; then
   # from here on another process may serve than the files say, until one of them is seen to be in force
   rm -f loaded || exit 1

@@ -7,26 +7,40 @@ set -u
 export LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/local/bin:/usr/sbin:/sbin"
 umask 077
 tool=$1 directory=$2 fragment=$3 mode=$4
-for program in "$tool" tar awk cksum find sort xargs mktemp tr; do
+for program in "$tool" tar awk cksum find flock sort xargs mktemp tr; do
   command -v "$program" >/dev/null || { echo "$program" >&2; exit 67; }
 done
 [ -d "$directory/conf.d" ] && [ -d "$directory/backends" ] || exit 66
 config=$directory/conf.d/$fragment map=$directory/backends/$fragment
+# all that the host puts together, ours and others'
+all() { find "$directory/conf.d" "$directory/backends" -maxdepth 1 ! -name '.*' ! -name '*~' ! -type d -print0 | sort -z; }
+others() { find "$directory/$1" -maxdepth 1 ! -name '.*' ! -name '*~' ! -name "$fragment" ! -type d -print0 | sort -z; }
 # "cannot be read" is not "is not there"
-for file in "$config" "$map"; do
-  [ ! -e "$file" ] || [ -r "$file" ] || { echo "$file: Permission denied" >&2; exit 1; }
+for folder in conf.d backends; do
+  [ -r "$directory/$folder" ] && [ -x "$directory/$folder" ] || { echo "$directory/$folder: Permission denied" >&2; exit 1; }
 done
+all | xargs -0r sh -c 'for file do [ ! -e "$file" ] || [ -r "$file" ] || { echo "$file: Permission denied" >&2; exit 1; }
+done' sh || exit 1
 [ "$mode" = probe ] && exit 0
+# one writer follows another; the tool itself locks the folders in it
+if [ "$mode" != read ]; then
+  exec 9<"$directory" && flock -w 20 9 || { echo "another process is at work there" >&2; exit 75; }
+fi
 
 work=$(mktemp -d) || exit 1
 trap 'rm -rf -- "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$work/now/conf.d" && cd -- "$work" || exit 1
-# the same moment of both: their sum is taken before and after
-sum() { cat -- "$config" "$map" 2>/dev/null | cksum | tr -cd 0-9; }
+# the same moment of all: their sum is taken before and after
+sum() { all | xargs -0r cksum 2>/dev/null | cksum | tr -cd 0-9; }
 version=v$(sum)
 [ ! -e "$config" ] || cat -- "$config" >now.cfg || exit 1
 [ ! -e "$map" ] || cat -- "$map" >now/domains.map || exit 1
+# what others have there: names that we cannot use, and domains that are theirs
+whose='{ file = FILENAME; sub(/.*\//, "", file); gsub(/[^A-Za-z0-9_.-]/, "?", file) }'
+others conf.d | xargs -0r awk "$whose"' $1 == "backend" || $1 == "listen" {
+  gsub(/["\047\\]/, "", $2); print "@backend", $2, file }' >others || exit 1
+others backends | xargs -0r awk "$whose"' NF > 1 && $1 !~ /^#/ { print "@domain", tolower($1), $2, file }' >>others || exit 1
 [ "v$(sum)" = "$version" ] || { echo "it is being changed" >&2; exit 75; }
 : >>now.cfg && : >>now/domains.map || exit 1
 # one file a backend, with the remark that precedes it; what is no backend's comes first, and is carried along
@@ -40,7 +54,7 @@ awk '
   END { if (held != "") put(held) }' now.cfg || exit 1
 
 if [ "$mode" = read ]; then
-  mv now "$version" && echo "$version" >loaded && echo . && tar -cf - -- "$version/conf.d" "$version/domains.map" loaded
+  mv now "$version" && echo "$version" >loaded && cat others && echo . && tar -cf - -- "$version/conf.d" "$version/domains.map" loaded
   exit
 fi
 
@@ -60,9 +74,9 @@ fi
 (cd now/conf.d && find . -maxdepth 1 \( -name .first -o -name '[!.]*.cfg' \) ! -type d -print0 | sort -z |
   xargs -0r awk 1) >next.cfg || exit 1
 if [ -s next.cfg ] || [ -s now/domains.map ]; then
-  "$tool" apply "$fragment" "$work/next.cfg" "$work/now/domains.map" >said 2>&1 </dev/null
+  "$tool" apply "$fragment" "$work/next.cfg" "$work/now/domains.map" >said 2>&1 </dev/null 9<&-
 elif [ -e "$config" ] || [ -e "$map" ]; then
-  "$tool" remove "$fragment" >said 2>&1 </dev/null
+  "$tool" remove "$fragment" >said 2>&1 </dev/null 9<&-
 fi
 ended=$?
 [ $ended -eq 0 ] || { echo "$tool ended with $ended: $(tail -c 400 said)" >&2; exit 70; }

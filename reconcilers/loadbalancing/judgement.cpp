@@ -2,6 +2,8 @@
 
 #include "loadbalancing/rendering.hpp"
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace ocim::loadbalancing {
@@ -16,10 +18,6 @@ using State = Verdict::State;
 
 constexpr const char* domain_in_use = "DomainInUse";
 
-Judgement blocked(State state, std::string reason, std::string message, std::string name = {}) {
-    return {Verdict{state, std::move(reason), std::move(message)}, std::move(name)};
-}
-
 std::vector<std::string> hosts_of(const crd::LoadBalancer& balancer) {
     std::vector<std::string> out;
     if (balancer.spec.haproxy)
@@ -28,8 +26,8 @@ std::vector<std::string> hosts_of(const crd::LoadBalancer& balancer) {
     return out;
 }
 
-Result<Surroundings> surroundings(const crd::LoadBalancerFragment& object, const Inputs& inputs,
-                                  const crd::LoadBalancer& balancer) {
+Surroundings surroundings(const crd::LoadBalancerFragment& object, const Inputs& inputs,
+                          const crd::LoadBalancer& balancer) {
     const auto& meta = object.metadata;
     const std::string prefix = balancer.spec.haproxy ? balancer.spec.haproxy->fragment_prefix : "ocim-";
     Surroundings out{fragment_name(prefix, meta.namespace_, meta.name),
@@ -40,11 +38,16 @@ Result<Surroundings> surroundings(const crd::LoadBalancerFragment& object, const
     if (const auto& ref = object.spec.basic_auth_secret_ref) {
         out.username = inputs.secret(meta.namespace_, ref->name, ref->username_key);
         out.password = inputs.secret(meta.namespace_, ref->name, ref->password_key);
-        if (!out.username || !out.password)
-            return Error{ErrorClass::not_found, "the Secret " + ref->name + " has no key \"" +
-                                                    (out.username ? ref->password_key : ref->username_key) + "\""};
     }
     return out;
+}
+
+/// The key that the Secret with the credential lacks.
+std::optional<std::string> lacking(const crd::LoadBalancerFragment& object, const Surroundings& around) {
+    const auto& ref = object.spec.basic_auth_secret_ref;
+    if (!ref || (around.username && around.password)) return std::nullopt;
+    return "the Secret " + ref->name + " has no key \"" + (around.username ? ref->password_key : ref->username_key) +
+           "\"";
 }
 
 std::string owner_of(const Thing& thing) {
@@ -85,12 +88,23 @@ struct Wanted {
     std::optional<JudgedCertificate> certificate{};
 };
 
-/// A certificate that is in force stays when there is no better one, as long as it is what was put there.
-std::optional<CertificateNote> kept(const Thing* there) {
+/// A certificate that is in force stays when there is no better one, as long as it is what was put there, for those of
+/// `domains` that it is good for.
+std::optional<CertificateNote> kept(const Thing* there, const std::vector<std::string>& domains) {
     if (!there) return std::nullopt;
     auto note = certificate_of(there->text.reveal());
-    if (note && note->file != there->certificate) note.reset();
+    if (!note || note->file != there->certificate) return std::nullopt;
+    std::vector<std::string> names;
+    std::ranges::set_intersection(note->names ? *note->names : there->domains, domains, std::back_inserter(names));
+    if (names.empty()) return std::nullopt;
+    note->names = std::move(names);
     return note;
+}
+
+/// Where the tool haproxy-config puts others' configuration beside ours: adopting would give HAProxy both.
+Verdict in_others_fragment(const std::string& host, const std::string& what, const std::string& whose) {
+    return {State::stalled, "NotOwned",
+            on(host) + what + " in the fragment " + whose + " of haproxy-config, which is not ours; remove it there"};
 }
 
 OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object, const Wanted& wanted,
@@ -101,6 +115,10 @@ OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object
     const auto found = seen.find(fragment_key(around.name, host));
     const bool exists = found != seen.end();
     const bool adopt = object.spec.adoption_policy == Spec::AdoptionPolicy::adopt;
+    if (exists && !found->second.elsewhere.empty()) {
+        out.blocked = in_others_fragment(host, "the backend " + around.name + " is", found->second.elsewhere);
+        return out;
+    }
     const bool foreign = exists && runtime::ownership(found->second.mark, around.mark) == Ownership::foreign;
     if (foreign && !runtime::takeable(found->second.mark, around.mark, adopt)) {
         out.blocked = Verdict{State::stalled, "NotOwned",
@@ -115,6 +133,10 @@ OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object
                     on(host) + other->domain + " still leads to " + other->backend + "; waiting until it is let go"};
         return out;
     }
+    if (other && !other->elsewhere.empty()) {
+        out.blocked = in_others_fragment(host, other->domain + " leads to " + other->backend, other->elsewhere);
+        return out;
+    }
     if (other && !adopt) {
         out.blocked = Verdict{State::stalled, "NotOwned",
                               on(host) + other->domain + " leads to " + other->backend +
@@ -125,7 +147,7 @@ OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object
     std::optional<CertificateNote> note;
     Secret pem;
     if (certificate) {
-        note = certificate->note ? certificate->note : kept(exists ? &found->second : nullptr);
+        note = certificate->note ? certificate->note : kept(exists ? &found->second : nullptr, rendered.domains);
         pem = certificate->pem;
     }
     if (note && !adopt && seen.contains(certificate_key(around.name, host))) {
@@ -151,18 +173,21 @@ OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object
 
 Judgement judge(const crd::LoadBalancerFragment& object, const Inputs& inputs, const Snapshot& seen) {
     const auto balancer = inputs.get<crd::LoadBalancer>("", object.spec.load_balancer_ref.name);
-    if (!balancer) return blocked(State::progressing, "LoadBalancerNotFound", "the LoadBalancer cannot be read");
+    if (!balancer) return {Verdict{State::progressing, "LoadBalancerNotFound", "the LoadBalancer cannot be read"}};
     const auto around = surroundings(object, inputs, *balancer);
-    if (!around) return blocked(State::progressing, "SecretIncomplete", around.error().message);
-    const auto rendered = render(object.spec, *around);
-    if (!rendered) {
-        auto out = blocked(State::stalled, "Invalid", rendered.error().message, around->name);
-        for (const auto& host : hosts_of(*balancer)) out.hosts.push_back({host, unknown(host, seen)});
-        return out;
-    }
-    Judgement out{std::nullopt, around->name};
-    Wanted wanted{*around, *rendered};
     const bool compatible = balancer->spec.haproxy && balancer->spec.haproxy->compatible;
+    // what is in force stays there meanwhile
+    const auto blocked = [&](State state, std::string reason, std::string message) {
+        Judgement out{Verdict{state, std::move(reason), std::move(message)}, around.name};
+        for (const auto& host : hosts_of(*balancer)) out.hosts.push_back({host, unknown(host, seen)});
+        out.told_of_checks = !compatible;
+        return out;
+    };
+    if (const auto key = lacking(object, around)) return blocked(State::progressing, "SecretIncomplete", *key);
+    const auto rendered = render(object.spec, around);
+    if (!rendered) return blocked(State::stalled, "Invalid", rendered.error().message);
+    Judgement out{std::nullopt, around.name};
+    Wanted wanted{around, *rendered};
     out.told_of_checks = !compatible;
     if (object.spec.certificate_secret_ref && compatible)
         wanted.certificate = JudgedCertificate{{}, {}, "Unsupported", "the tool haproxy-config takes no certificates"};

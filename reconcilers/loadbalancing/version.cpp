@@ -54,6 +54,14 @@ void read_remarks(std::string_view text, Version& version) {
         const auto what = take_word(line);
         if (what == "@stale") version.loaded.clear();
         if (what == "@unlisted") version.unlisted = true;
+        if (what == "@backend" || what == "@domain") {
+            const std::string name(take_word(line));
+            const std::string backend(what == "@domain" ? take_word(line) : std::string_view());
+            const std::string fragment(take_word(line));
+            if (!fragment.empty())
+                (backend.empty() ? version.backends_elsewhere : version.domains_elsewhere)[name] = {fragment, backend};
+            continue;
+        }
         const auto name = name_in(std::string(certificates_folder).append(take_word(line)), certificates_folder,
                                   certificate_extension);
         if (!name) continue;
@@ -167,9 +175,12 @@ std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view
         if (fresh) known->second = servers_of(fragment->second.content);
         if (std::ranges::find(known->second, RenderedServer{name, weight == "0"}) == known->second.end()) continue;
         if (check.starts_with("* ")) check.remove_prefix(2);  // another one is under way
-        if (check.empty() || check == "INI") continue;
+        const bool maintained = status.starts_with("MAINT");
+        if (!maintained && (check.empty() || check == "INI")) continue;
         Check said;
-        if (status.starts_with("DOWN"))
+        if (maintained)  // somebody told the process so: it is not checked
+            said = {Check::State::failed, std::string(status.substr(0, status.find(' ')))};
+        else if (status.starts_with("DOWN"))
             said = {Check::State::failed, std::string(check) + (code.empty() ? "" : "/" + std::string(code))};
         else if (check.find("OK") != std::string_view::npos)
             said = {Check::State::passed, {}};
@@ -202,8 +213,7 @@ std::map<std::string, Traffic> read_traffic(std::string_view text, const Version
         traffic.sessions = number(2);
         traffic.bytes_in = number(3);
         traffic.bytes_out = number(4);
-        for (std::size_t index = 5; index < field.size(); ++index) traffic.requests += number(index);
-        traffic.failures = number(9);
+        for (std::size_t index = 0; index < traffic.answers.size(); ++index) traffic.answers[index] = number(index + 5);
     }
     return out;
 }
@@ -240,6 +250,16 @@ Snapshot Version::snapshot() const {
         if (const auto found = out.find(fragment_key(backend)); found != out.end())
             found->second.domains.push_back(host);  // in order, as the map is
     }
+    for (const auto& [name, elsewhere] : backends_elsewhere) {
+        auto& thing = out[fragment_key(name)];
+        thing.live = thing.live || !thing.mark;
+        thing.elsewhere = elsewhere.fragment;
+    }
+    for (const auto& [host, elsewhere] : domains_elsewhere) {
+        auto& thing = out[domain_key(host)];
+        thing.backend = elsewhere.backend;
+        thing.elsewhere = elsewhere.fragment;
+    }
     return out;
 }
 
@@ -249,10 +269,20 @@ std::string certificate_path(const std::string& directory, const std::string& na
 
 std::map<std::string, std::vector<std::string>> certificate_entries(const Version& version) {
     std::map<std::string, std::vector<std::string>> out;
-    for (const auto& [name, file] : version.fragments)
-        if (version.certificates.contains(name) && certificate_of(file.content)) out[name];
-    for (const auto& [host, backend] : version.domains.leads())
-        if (const auto found = out.find(backend); found != out.end()) found->second.push_back(host);
+    std::map<std::string, std::vector<std::string>> good_for;
+    for (const auto& [name, file] : version.fragments) {
+        if (!version.certificates.contains(name)) continue;
+        auto note = certificate_of(file.content);
+        if (!note) continue;
+        out[name];
+        if (note->names) good_for[name] = *std::move(note->names);
+    }
+    for (const auto& [host, backend] : version.domains.leads()) {
+        const auto found = out.find(backend);
+        if (found == out.end()) continue;
+        const auto names = good_for.find(backend);
+        if (names == good_for.end() || std::ranges::binary_search(names->second, host)) found->second.push_back(host);
+    }
     std::erase_if(out, [](const auto& entry) { return entry.second.empty(); });
     return out;
 }

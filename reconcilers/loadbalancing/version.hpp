@@ -52,6 +52,12 @@ struct Version {
     std::map<std::string, Certificate> certificates;  ///< by fragment; only the host knows what is in the files
     std::string list;                                 ///< certs.list
     bool unlisted = false;                            ///< the process that runs does not read that list
+    /// What is in others' fragments of the tool haproxy-config, which it is not ours to change.
+    struct Elsewhere {
+        std::string fragment;   ///< of the tool
+        std::string backend{};  ///< of a host name: where it leads
+    };
+    std::map<std::string, Elsewhere> backends_elsewhere, domains_elsewhere;  ///< by name
 
     /// From the stream that is the last part of what read_script prints. Error: transient, when it cannot be read.
     static Result<Version> read(std::string_view tar);
@@ -67,8 +73,8 @@ std::map<std::string, std::map<std::string, Check>> read_checks(std::string_view
 /// From the same lines: those of whole backends.
 std::map<std::string, Traffic> read_traffic(std::string_view text, const Version& version);
 
-/// Which certificates HAProxy is to read, and the host names that each may answer for: whatever else one says it is
-/// good for, nobody else's visitors get it.
+/// Which certificates HAProxy is to read, and the host names that each may answer for: those of its fragment that it
+/// was checked to be good for. Whatever else one says it is good for, nobody else's visitors get it.
 std::map<std::string, std::vector<std::string>> certificate_entries(const Version& version);
 /// certs.list: "FILE NAME..." a line.
 std::string certificate_list(const std::map<std::string, std::vector<std::string>>& entries,

@@ -1,3 +1,4 @@
+#include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/register.hpp"
 #include "net/tls.hpp"
 #include "real_haproxy.hpp"
@@ -118,6 +119,44 @@ TEST_P(Certificates, ADriftIsPutRight) {
                   std::filesystem::perms::owner_read | std::filesystem::perms::owner_write)
             << row.reason;
     }
+}
+
+/// Else the next write, whoever's, would leave it out of the list.
+TEST_P(Certificates, WhatCannotBeReadIsNotTakenForNone) {
+    put(site(1), issue({"site1.example.org"}), "at first");
+    ocim::test::TempDir programs;
+    const auto read = [&] {
+        return ocim::test::run_program({"env", "PATH=" + programs.path() + ":/usr/sbin:/usr/bin:/bin", "/bin/sh", "-c",
+                                        read_script, "ocim", server.directory()});
+    };
+    const auto good = read();
+    EXPECT_EQ(good.exit_code, 0);
+    EXPECT_TRUE(good.output.starts_with("@certificate " + name_of(1) + ".pem ")) << good.output.substr(0, 200);
+    for (const auto* sum : {"exit 1\n", "/usr/bin/sha256sum \"$@\"\nexit 1\n"}) {
+        ocim::test::write_file(programs.file("sha256sum"), std::string("#!/bin/sh\n") + sum);
+        std::filesystem::permissions(programs.file("sha256sum"), std::filesystem::perms::owner_all);
+        EXPECT_NE(read().exit_code, 0) << sum;
+    }
+}
+
+/// A domain that the certificate in force is not good for gets what it would without one.
+TEST_P(Certificates, AFormerOneIsShownToNobodyWhomItDoesNotFit) {
+    const auto unnamed = server.shown_to("nobody.example.org");
+    const auto pair = issue({"site1.example.org"});
+    put(site(1), pair, "at first");
+    const auto shown = server.shown_to("site1.example.org");
+    auto more = site(1);
+    more.spec.domains.push_back("new.example.org");
+    auto with = inputs();
+    with.now = loop.clock().wall();
+    with.add(secret("campus", "tls-1", {{"tls.crt", pair.certificate}, {"tls.key", pair.private_key.reveal()}}));
+    ocim::test::Visitor<Fragment> one(loop, *system, with);
+    one.must(one.wanted(more));
+    EXPECT_EQ(one.report(more).verdict.reason, "CertificateRefused");
+    EXPECT_EQ(server.shown_to("site1.example.org"), shown);
+    EXPECT_EQ(server.shown_to("new.example.org"), unnamed);
+    EXPECT_TRUE(server.get("new.example.org").ends_with(" 200")) << "all else is in force";
+    EXPECT_TRUE(one.wanted(more).empty());
 }
 
 /// HAProxy refuses what OpenSSL reads: the key is too short for it.

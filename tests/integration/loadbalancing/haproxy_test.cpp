@@ -109,6 +109,26 @@ TEST_P(RealHaproxy, TrafficIsCounted) {
     EXPECT_EQ(said.status.traffic->requests, 3);
     EXPECT_EQ(said.status.traffic->failures, 0);
     EXPECT_GT(said.status.traffic->bytes_out, 3 * 20);
+    const auto all = Fragment::backend_report("prod", *seen);
+    EXPECT_EQ(all.at("traffic").at("requests"), api::Json(3));
+    EXPECT_EQ(all.at("traffic").at("responses").at("successful"), api::Json(3));
+    EXPECT_FALSE(Fragment::backend_report("another", *seen).contains("traffic")) << "what is not ours we do not count";
+}
+
+TEST_P(RealHaproxy, AServerThatAPersonTookOutIsDown) {
+    using State = decltype(crd::LoadBalancerFragment::Status{}.servers)::value_type::Check;
+    const auto object = fragment(1);
+    visitor.must(visitor.wanted(object));
+    const auto state = [&] { return visitor.report(object).status.servers.at(0).check; };
+    ASSERT_TRUE(ocim::test::wait_for([&] { return state() == State::passed; }, std::chrono::seconds(20)));
+    EXPECT_EQ(Fragment::backend_report("prod", visitor.see()).at("serverStates").at("up"), api::Json(1));
+    ocim::test::run_program({"socat", "-t", "5", "-", "UNIX-CONNECT:" + server.master_socket()},
+                            "@1 set server " + name_of(1) + "/a0 state maint\n");
+    const auto said = visitor.report(object);
+    EXPECT_EQ(said.status.servers.at(0).check, State::failed);
+    EXPECT_EQ(said.status.servers.at(0).message, "MAINT");
+    EXPECT_FALSE(said.look_again) << "nobody looks each second for a check that does not come";
+    EXPECT_EQ(Fragment::backend_report("prod", visitor.see()).at("serverStates").at("down"), api::Json(1));
 }
 
 TEST_P(RealHaproxy, EveryShapeOfFragmentIsTaken) {
@@ -289,6 +309,34 @@ TEST(HaproxyScripts, SayWhichProgramIsMissing) {
         const auto read = run(programs.path(), read_script, {server.directory()});
         EXPECT_EQ(read.output.substr(0, 2), ".\n") << "nothing is stale without " << missing;
     }
+}
+
+/// After a loss of power what is in force is there as a whole, private keys and all.
+TEST(HaproxyScripts, PutNothingInForceThatIsNotOnTheDisk) {
+    ocim::test::HaproxyService server;
+    ocim::test::TempDir programs;
+    const auto current = [&] { return std::filesystem::read_symlink(server.directory() + "/current").string(); };
+    const auto write = [&](const std::string& sync) {
+        std::filesystem::remove(programs.file("calls"));
+        write_file(programs.file("sync"),
+                   "#!/bin/sh\necho \"$(readlink current) $*\" >>" + programs.file("calls") + "\n" + sync + "\n");
+        std::filesystem::permissions(programs.file("sync"), std::filesystem::perms::owner_all);
+        const auto input =
+            write_tar({{"domains.map", "", 0640}, {"certs/x.pem", "a key", 0600}, {".delete", "", 0600}});
+        return ocim::test::run_program(
+            {"env", "PATH=" + programs.path() + ":/usr/sbin:/usr/bin:/bin", "/bin/sh", "-c", write_script, "ocim",
+             "apply", server.directory(), "v0", server.master_socket(), server.base_config()},
+            input);
+    };
+    for (const auto* broken : {"exit 1", "[ \"$1\" = -f ]"}) {
+        const auto refused = write(broken);
+        EXPECT_EQ(refused.exit_code, 1) << refused.output;
+        EXPECT_EQ(current(), "v0") << broken;
+        EXPECT_FALSE(std::filesystem::exists(server.directory() + "/v1")) << broken;
+    }
+    const auto written = write("exec /usr/bin/sync \"$@\"");
+    EXPECT_EQ(written.exit_code, 0) << written.output;
+    EXPECT_EQ(read_file(programs.file("calls")), "v0 -f -- v1\nv1 -- .\n") << "the files, and then the link";
 }
 
 TEST(HaproxyScripts, SpeakByPerlWhereThereIsNoSocat) {

@@ -1,7 +1,11 @@
+#include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/register.hpp"
+#include "loadbalancing/tar.hpp"
+#include "loadbalancing/version.hpp"
 #include "real_haproxy.hpp"
 
 #include <gtest/gtest.h>
+#include <thread>
 
 /// Hosts with the tool haproxy-config, by a stand-in that does what is known of it and refuses all else, over SSH.
 namespace ocim::loadbalancing {
@@ -22,11 +26,11 @@ apply)
   [ $# -eq 4 ] && [ -f "$3" ] && [ -f "$4" ] || { echo "usage" >&2; exit 2; }
   awk 'NF != 2 { exit 1 }' "$4" || { echo "bad map" >&2; exit 2; }
   [ -z "$(tail -c 1 "$3")" ] || { echo "no newline at the end" >&2; exit 2; }
-  exec 9>>"$here/lock" && flock 9 || exit 1
-  cat "$3" >"$here/etc/conf.d/$2" && awk '{ print tolower($1) " " $2 }' "$4" >"$here/etc/backends/$2";;
+  if [ -f "$here/wait" ]; then : >"$here/within"; while [ -f "$here/wait" ]; do sleep 0.05; done; fi
+  flock -s -w 10 "$here/etc/conf.d" cp "$3" "$here/etc/conf.d/$2" || exit 1
+  flock -s -w 10 "$here/etc/backends" awk '{ print tolower($1) " " $2 }' "$4" >"$here/etc/backends/$2";;
 remove)
   [ $# -eq 2 ] && [ -f "$here/etc/conf.d/$2" ] && [ -f "$here/etc/backends/$2" ] || { echo "usage" >&2; exit 2; }
-  exec 9>>"$here/lock" && flock 9 || exit 1
   rm "$here/etc/conf.d/$2" "$here/etc/backends/$2";;
 *) echo "usage" >&2; exit 2;;
 esac
@@ -166,6 +170,73 @@ TEST_F(Tool, IsAskedOnceForAllAndCarriesStrangersAlong) {
     visitor.must(visitor.wanted(fragment(1)));
     visitor.must(visitor.wanted(fragment(1), true));
     EXPECT_FALSE(std::filesystem::exists(config())) << "what is empty is removed";
+}
+
+TEST_F(Tool, WhatIsInAnotherFragmentIsNobodysToTake) {
+    const auto others_config = files.file("etc/conf.d/50-other"), others_map = files.file("etc/backends/50-other");
+    const std::string config_text = "backend ocim-campus_site1\n  mode http\n", map_text = "Site2.example.org be-old\n";
+    write_file(others_config, config_text);
+    write_file(others_map, map_text);
+    write_file(files.file("etc/conf.d/editor~"), "backend ocim-campus_site3\n");
+    auto objects = std::vector{fragment(1), fragment(2), fragment(3)};
+    for (const auto adopt : {false, true}) {
+        for (auto& object : objects)
+            object.spec.adoption_policy = adopt ? Spec::AdoptionPolicy::adopt : Spec::AdoptionPolicy::never;
+        if (!adopt) visitor.must(visitor.wanted(objects));
+        EXPECT_TRUE(visitor.wanted(objects).empty());
+        for (const int n : {0, 1}) {
+            const auto said = visitor.report(objects[static_cast<std::size_t>(n)]).verdict;
+            EXPECT_EQ(said.reason, "NotOwned") << n;
+            EXPECT_NE(said.message.find("50-other"), std::string::npos) << said.message;
+        }
+        EXPECT_TRUE(visitor.ready(objects[2])) << "nobody else is held up";
+    }
+    EXPECT_EQ(read_file(config()).find("ocim-campus_site1"), std::string::npos);
+    EXPECT_EQ(read_file(others_config), config_text);
+    EXPECT_EQ(read_file(others_map), map_text);
+    std::filesystem::remove(others_config);
+    std::filesystem::remove(others_map);
+    visitor.must(visitor.wanted(objects));
+    EXPECT_TRUE(visitor.ready(objects[0]) && visitor.ready(objects[1]));
+    // one that comes later is told of, and ours can still go
+    write_file(others_config, config_text);
+    EXPECT_EQ(visitor.report(objects[0]).verdict.reason, "NotOwned");
+    visitor.must(visitor.wanted(std::vector{objects[1], objects[2]}, true));
+    visitor.succeed(visitor.wanted(objects[0], true));
+    EXPECT_FALSE(std::filesystem::exists(config()));
+    EXPECT_EQ(read_file(others_config), config_text);
+}
+
+TEST_F(ToolHere, OneWriterFollowsAnother) {
+    visitor.must(visitor.wanted(fragment(1)));
+    const auto run = [&](const std::vector<std::string>& more, const std::string& input = {}) {
+        std::vector<std::string> command{
+            "/bin/sh", "-c", tool_script, "ocim", files.file("haproxy-config"), files.file("etc"), "opencraft-prod"};
+        command.insert(command.end(), more.begin(), more.end());
+        return ocim::test::run_program(command, input);
+    };
+    const auto version = Version::observed(run({"read"}).output);
+    ASSERT_TRUE(version) << version.error().message;
+    const auto input = [](const std::string& name) {
+        return write_tar({{"conf.d/" + name + ".cfg", "backend " + name + "\n  mode http\n", 0640},
+                          {"domains.map", "", 0640},
+                          {".delete", "", 0600}});
+    };
+    write_file(files.file("wait"), "");
+    const auto before = calls();
+    std::array<int, 2> codes{};
+    std::thread first([&] { codes[0] = run({"apply", version->name}, input("one")).exit_code; });
+    EXPECT_TRUE(
+        ocim::test::wait_for([&] { return std::filesystem::exists(files.file("within")); }, std::chrono::seconds(20)));
+    EXPECT_EQ(ocim::test::run_program({"flock", "-n", files.file("etc"), "true"}).exit_code, 1)
+        << "nobody else writes while the tool is at work";
+    std::thread second([&] { codes[1] = run({"apply", version->name}, input("two")).exit_code; });
+    std::filesystem::remove(files.file("wait"));
+    first.join();
+    second.join();
+    EXPECT_EQ(codes, (std::array<int, 2>{0, exit_changed})) << "the second one knows another version";
+    EXPECT_EQ(calls(), before + 1);
+    EXPECT_NE(read_file(config()).find("backend one"), std::string::npos);
 }
 
 TEST_F(Tool, FailuresAreSaidAndALostAnswerIsLookedAt) {

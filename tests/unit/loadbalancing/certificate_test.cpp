@@ -19,15 +19,19 @@ using std::chrono::hours;
 
 const WallTime today = *parse_rfc3339("2026-11-23T10:00:00Z");
 
+const net::KeyPair& ca() {
+    static const auto made = *net::make_ca("test", today);
+    return made;
+}
+
 net::KeyPair issue(const std::vector<std::string>& names, hours valid_for = hours(24 * 90), WallTime from = today) {
-    static const auto ca = *net::make_ca("test", today);
     net::CertificateRequest request;
     request.common_name = names.front();
     request.dns_names = names;
     request.server = true;
     request.valid_for = valid_for;
     request.not_before_min = from;
-    return *net::issue_certificate(ca, request, from);
+    return *net::issue_certificate(ca(), request, from);
 }
 
 api::Json tls_secret(const net::KeyPair& pair) {
@@ -49,6 +53,13 @@ TEST(Certificate, IsCheckedBeforeItGoesLive) {
     const auto good = issue({"site1.example.org", "*.site1.example.org"});
     const auto other = issue({"site1.example.org"});
     const std::vector<std::string> site{"site1.example.org"};
+    const auto vouching = ca().certificate;
+    const auto stranger = net::make_ca("test", today)->certificate;  // of the same name
+    const auto changed = [](std::string text, std::string_view from, std::string_view to) {
+        return text.replace(text.rfind(from), from.size(), to);
+    };
+    std::string long_chain = good.certificate;
+    for (int n = 0; n < 10; ++n) long_chain += vouching;
     const struct {
         const char* reason;
         std::string chain;
@@ -59,7 +70,21 @@ TEST(Certificate, IsCheckedBeforeItGoesLive) {
         const char* message;
     } rows[] = {
         {"all is well", good.certificate, good.private_key, site, today, "", ""},
-        {"with those that vouch for it", good.certificate + other.certificate, good.private_key, site, today, "", ""},
+        {"with what vouches for it", good.certificate + vouching, good.private_key, site, today, "", ""},
+        {"with words between", "leaf\n" + good.certificate + "CA\n" + vouching, good.private_key, site, today, "", ""},
+        {"another that it signed", good.certificate + other.certificate, good.private_key, site, today, "ChainBroken",
+         "certificate 2 of the chain did not sign certificate 1 of the chain"},
+        {"one of the same name with another key", good.certificate + stranger, good.private_key, site, today,
+         "ChainBroken", "did not sign"},
+        {"in another order", good.certificate + vouching + other.certificate, good.private_key, site, today,
+         "ChainBroken", "certificate 3 of the chain did not sign certificate 2"},
+        {"what vouches is garbled", good.certificate + changed(vouching, "MII", "!!!"), good.private_key, site, today,
+         "ChainUnreadable", "certificate 2 of the chain cannot be read"},
+        {"what vouches is cut off", good.certificate + vouching.substr(0, vouching.size() / 2), good.private_key, site,
+         today, "ChainUnreadable", "certificate 2"},
+        {"its first line is garbled", good.certificate + changed(vouching, "-----BEGIN", "---BEGIN"), good.private_key,
+         site, today, "ChainUnreadable", "certificate 2"},
+        {"an endless one", long_chain, good.private_key, site, today, "ChainTooLong", "more than 10"},
         {"a wildcard covers one label", good.certificate, good.private_key, {"a.site1.example.org"}, today, "", ""},
         {"and no more",
          good.certificate,
@@ -91,9 +116,11 @@ TEST(Certificate, IsCheckedBeforeItGoesLive) {
         EXPECT_EQ(CertificateNote::parse(judged.note->line()), judged.note) << row.reason;
         EXPECT_EQ(judged.pem.reveal().find("\n\n"), std::string::npos) << "HAProxy ends there: " << row.reason;
         EXPECT_EQ(judged.note->file, sha256_hex(judged.pem.reveal()));
+        EXPECT_EQ(judged.note->names, row.domains) << row.reason;
     }
     for (const auto* line : {"# certificate", "# certificate a b c 1", "# certificate a b c 1 x",
-                             "# certificate a b c 1 99999999999999", "# certificate a b c 1 2 3", "backend x"})
+                             "# certificate a b c 1 99999999999999", "# certificate a b c 1 2 a.org b.org",
+                             "# certificate a b c 1 2 ,", "# certificate a b c 1 2  a.org", "backend x"})
         EXPECT_FALSE(CertificateNote::parse(line)) << line;
 }
 
@@ -202,6 +229,31 @@ TEST_F(CertificateTest, OneThatCannotGoLiveLeavesTheFormer) {
     machine.files["certs/" + name_of() + ".pem"] = "somebody else's";
     apply(given(bad));
     EXPECT_EQ(file(), "") << "what is not what was put there is not kept";
+}
+
+/// A domain was added, and the Secret not yet renewed.
+TEST_F(CertificateTest, AFormerOneAnswersForNothingThatItIsNotGoodFor) {
+    const auto pair = issue({"site1.example.org"});
+    apply(given(pair));
+    const auto text = file();
+    const auto path = "/x/current/certs/" + name_of() + ".pem";
+    object.spec.domains = {"site1.example.org", "new.example.org"};
+    apply(given(pair));
+    EXPECT_EQ(file(), text);
+    EXPECT_EQ(machine.files.at("certs.list"), path + " site1.example.org\n");
+    EXPECT_NE(machine.files.at("domains.map").find("new.example.org"), std::string::npos) << "all else is in force";
+    auto said = report(given(pair));
+    EXPECT_EQ(finding(said), "False NamesNotCovered");
+    EXPECT_NE(said.verdict.message.find("stays for what it is good for"), std::string::npos) << said.verdict.message;
+
+    object.spec.domains = {"new.example.org"};
+    apply(given(pair));
+    EXPECT_EQ(file(), "") << "it is good for nothing any more";
+    EXPECT_EQ(machine.files.at("certs.list"), "");
+    const auto both = issue({"site1.example.org", "new.example.org"});
+    object.spec.domains = {"site1.example.org", "new.example.org"};
+    apply(given(both));
+    EXPECT_EQ(machine.files.at("certs.list"), path + " new.example.org site1.example.org\n");
 }
 
 TEST_F(CertificateTest, ItsEndIsToldOfInTime) {

@@ -34,7 +34,10 @@ Snapshot changed(Change change) {
 }
 
 TEST(Fragment, DiffAndReportTable) {
-    Snapshot strangers_domain, our_other_fragment = holding(in_force(2), 2);
+    Snapshot strangers_domain, our_other_fragment = holding(in_force(2), 2), tools_backend, tools_domain;
+    tools_backend[fragment_key(name_of())].elsewhere = "theirs";
+    tools_domain[domain_key("site1.example.org")] = {};
+    tools_domain[domain_key("site1.example.org")].elsewhere = "theirs";
     strangers_domain[domain_key("site1.example.org")].backend = "theirs";
     our_other_fragment[domain_key("site1.example.org")].backend = name_of(2);
     struct {
@@ -63,6 +66,13 @@ TEST(Fragment, DiffAndReportTable) {
         {"another object's", changed([](Thing& t) { t.mark->uid = "uid-9"; }), {}, State::stalled, "NotOwned"},
         {"another installation's",
          changed([](Thing& t) { t.mark->installation = "test"; }),
+         {},
+         State::stalled,
+         "NotOwned"},
+        {"the backend is in another fragment of the tool", tools_backend, {}, State::stalled, "NotOwned"},
+        {"and the domain", tools_domain, {}, State::stalled, "NotOwned"},
+        {"and our own backend is there twice",
+         changed([](Thing& t) { t.elsewhere = "theirs"; }),
          {},
          State::stalled,
          "NotOwned"},
@@ -132,6 +142,11 @@ TEST(Fragment, AdoptsWhatNobodyHolds) {
     Snapshot strangers_domain;
     strangers_domain[domain_key("site1.example.org")].backend = "theirs";
     ASSERT_EQ(Fragment::diff(object, inputs(), strangers_domain).size(), 1U);
+    for (auto& [key, thing] : strangers_domain) thing.elsewhere = "theirs";
+    EXPECT_TRUE(Fragment::diff(object, inputs(), strangers_domain).empty()) << "the tool would give HAProxy both";
+    auto doubled = unmarked;
+    doubled[fragment_key(name_of())].elsewhere = "theirs";
+    EXPECT_TRUE(Fragment::diff(object, inputs(), doubled).empty()) << "the same of a backend";
     const auto held = changed([](Thing& t) { t.mark->installation = "test"; });
     EXPECT_TRUE(Fragment::diff(object, inputs(), held).empty()) << "another installation's is never taken";
 }
@@ -167,6 +182,12 @@ TEST(Fragment, ReadsItsCredentialFromTheSecret) {
     object.spec.basic_auth_secret_ref->password_key = "other";
     EXPECT_TRUE(Fragment::diff(object, inputs(), {}).empty());
     EXPECT_EQ(Fragment::report(object, inputs(), {}).verdict.reason, "SecretIncomplete");
+    const auto said = Fragment::report(object, inputs(), holding(in_force()));
+    EXPECT_EQ(said.verdict.reason, "SecretIncomplete");
+    EXPECT_EQ(said.status.active_servers, std::vector<std::string>{"a1"}) << "visitors come by it all the same";
+    object.status = said.status;
+    EXPECT_EQ(Fragment::report(object, runtime::Inputs(), {}).status, object.status)
+        << "what nobody can tell is what it was";
 }
 
 TEST(Fragment, ClaimsEachDomain) {
@@ -206,6 +227,16 @@ TEST(Fragment, LastLookBeforeAWrite) {
     Snapshot taken_domain;
     taken_domain[domain_key("site1.example.org")].backend = "theirs";
     EXPECT_FALSE(still_wanted(put, taken_domain)) << "a stranger took the domain";
+    auto adopting = put;
+    adopting.adopt = true;
+    EXPECT_TRUE(still_wanted(adopting, taken_domain));
+    taken_domain[domain_key("site1.example.org")].elsewhere = "theirs";
+    EXPECT_FALSE(still_wanted(adopting, taken_domain)) << "in a fragment of the tool that is not ours";
+    Snapshot taken_name;
+    taken_name[fragment_key(name_of())].elsewhere = "theirs";
+    EXPECT_FALSE(still_wanted(adopting, taken_name));
+    EXPECT_FALSE(*still_wanted(erase, taken_name)) << "ours is gone";
+    EXPECT_TRUE(*still_wanted(erase, changed([](Thing& t) { t.elsewhere = "theirs"; })));
     EXPECT_FALSE(*still_wanted(erase, {}));
     EXPECT_TRUE(*still_wanted(erase, holding(in_force())));
     EXPECT_FALSE(still_wanted(erase, changed([](Thing& t) { t.mark.reset(); })));

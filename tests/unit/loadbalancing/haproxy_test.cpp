@@ -119,23 +119,6 @@ TEST_F(HaproxyTest, FailuresHaveTheirClass) {
     for (const auto& answer : visitor.act(actions)) EXPECT_TRUE(answer->error().outcome_unknown);
 }
 
-TEST_F(HaproxyTest, TrafficIsToldSeldom) {
-    const auto object = fragment(1);
-    visitor.must(visitor.wanted(object));
-    const auto requests = [&](runtime::System<Key, Thing, Action>& of) {
-        const auto seen = loop.run(of.observe());
-        return seen ? seen->at(traffic_key(name_of(1))).traffic.requests : 0;
-    };
-    const auto other = open();
-    machine.requests = 5;
-    EXPECT_EQ(requests(*other), 5U);
-    machine.requests = 6;
-    EXPECT_EQ(requests(*other), 5U) << "no status is written for each look";
-    EXPECT_EQ(requests(*open()), 6U);
-    const auto said = Fragment::report(object, inputs(), *loop.run(other->observe()));
-    EXPECT_EQ(said.status.traffic->requests, 5);
-}
-
 TEST_F(HaproxyTest, ACredentialIsNotToldWhereverAMessageIsCut) {
     const auto actions = visitor.wanted(fragments(1));
     machine.reload_fails = true;

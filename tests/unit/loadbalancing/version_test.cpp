@@ -1,5 +1,5 @@
 #include "loadbalancing/change.hpp"
-
+#include "loadbalancing/rendering.hpp"
 #include "loadbalancing/tar.hpp"
 #include "sample.hpp"
 
@@ -166,6 +166,8 @@ TEST(Checks, AreReadFromWhatHaproxyTells) {
         {"said of the version before, where it was on standby", "a1", "DRAIN,0,L7OK,200", {}},
         {"of another server", "a3", "UP,1,L7OK,200", {}},
         {"cut short", "a1", "UP", {}},
+        {"a person has told the process to leave it alone", "a1", "MAINT,1,,", {State::failed, "MAINT"}},
+        {"and after a check", "a1", "MAINT (via a/b),1,L7OK,200", {State::failed, "MAINT"}},
     };
     for (const auto& row : rows) EXPECT_EQ(told(row.server, row.line), row.wanted) << row.reason;
     EXPECT_TRUE(read_checks("strange,a1,UP,1,L7OK,200\nnobodys,a1,UP,1,L7OK,200\n\n,,,\n", version).empty());
@@ -181,6 +183,37 @@ TEST(Checks, AreReadFromWhatHaproxyTells) {
     EXPECT_EQ(version.snapshot()[checks_key(name_of(1))].checks.at("a1").state, State::failed);
 }
 
+TEST(Version, WhatIsInOthersFragmentsOfTheToolIsNobodysToTake) {
+    const auto tar = write_tar({{"v7/conf.d/" + name_of(1) + ".cfg", marked(1), 0640},
+                                {"v7/domains.map", "site1.example.org " + name_of(1) + "\n", 0640}});
+    const auto seen = Version::observed("@backend " + name_of(2) +
+                                        " theirs\n@domain a.org www other\n@backend\n@domain x y\n.\n" + tar);
+    ASSERT_TRUE(seen) << seen.error().message;
+    const auto things = seen->snapshot();
+    EXPECT_EQ(things.at(fragment_key(name_of(2))).elsewhere, "theirs");
+    EXPECT_FALSE(things.at(fragment_key(name_of(2))).mark);
+    EXPECT_EQ(things.at(fragment_key(name_of(1))).elsewhere, "");
+    EXPECT_EQ(things.at(domain_key("a.org")).backend, "www");
+    EXPECT_EQ(things.at(domain_key("a.org")).elsewhere, "other");
+    EXPECT_EQ(things.size(), 4U);
+}
+
+TEST(Version, ACertificateAnswersForWhatItIsGoodForOnly) {
+    Version version;
+    const CertificateNote note{"f", "s", "h", {}, {}, std::vector<std::string>{"a.org", "b.org"}};
+    version.fragments["x"].content = with_certificate(marked(1), note);
+    version.certificates["x"].hash = "h";
+    for (const auto* host : {"b.org", "c.org", "a.org"}) version.domains.add(host, "x");
+    version.domains.add("d.org", "y");
+    using Entries = std::map<std::string, std::vector<std::string>>;
+    EXPECT_EQ(certificate_entries(version), (Entries{{"x", {"a.org", "b.org"}}}));
+    auto old = note;
+    old.names.reset();
+    version.fragments["x"].content = with_certificate(marked(1), old);
+    EXPECT_EQ(certificate_entries(version), (Entries{{"x", {"a.org", "b.org", "c.org"}}}))
+        << "as an earlier release wrote it";
+}
+
 TEST(Version, TrafficIsReadOfOurOwnBackends) {
     Version version;
     version.fragments["ocim-a_b"] = {"# ocim " + mark().text() + "\nbackend ocim-a_b\n", false};
@@ -191,7 +224,7 @@ TEST(Version, TrafficIsReadOfOurOwnBackends) {
         version);
     ASSERT_EQ(seen.size(), 1U);
     EXPECT_EQ(read_traffic("ocim-a_b,BACKEND,3,1000,2000,0,10,2,1,4\n", version).at("ocim-a_b"),
-              (Traffic{17, 4, 1000, 2000, 3}));
+              (Traffic{{0, 10, 2, 1, 4}, 1000, 2000, 3}));
 }
 
 }  // namespace

@@ -62,6 +62,47 @@ TEST(Builtin, CompilesWithItsColumns) {
     }
 }
 
+/// What is in force with the tool's fragment would stay behind.
+TEST(OurKinds, ALoadBalancerStaysWithItsFragmentOfTheTool) {
+    for (const auto text : crd::schemas()) {
+        const auto crd = json::parse(text);
+        if (crd.at_pointer("/spec/names/kind") != "LoadBalancer") continue;
+        const auto schema = Schema::compile(crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema"), "loadbalancers");
+        ASSERT_TRUE(schema) << schema.error().message;
+        const auto balancer = [](const char* compatible) {
+            auto haproxy = json::object{{"local", json::object{}}, {"fragmentPrefix", "ocim-"}};
+            if (compatible) haproxy["compatible"] = json::parse(compatible);
+            return api::Json(json::object{{"spec", json::object{{"domain", "lb.example.com"}, {"haproxy", haproxy}}}});
+        };
+        const auto* ours = R"({"fragment":"ours","command":"haproxy-config","directory":"/etc/haproxy"})";
+        const struct {
+            const char *reason, *before, *after, *field;
+        } rows[] = {
+            {"nothing is new", ours, ours, ""},
+            {"the tool is elsewhere", ours, R"({"fragment":"ours","command":"/opt/tool","directory":"/etc/haproxy"})",
+             ""},
+            {"another fragment", ours, R"({"fragment":"b","command":"haproxy-config","directory":"/etc/haproxy"})",
+             "spec.haproxy.compatible.fragment"},
+            {"another directory", ours, R"({"fragment":"ours","command":"haproxy-config","directory":"/etc/other"})",
+             "spec.haproxy.compatible.directory"},
+            {"it is taken away", ours, nullptr, "spec.haproxy"},
+            {"it is added", nullptr, ours, "spec.haproxy"},
+            {"there never was one", nullptr, nullptr, ""},
+        };
+        for (const auto& row : rows) {
+            const auto old = balancer(row.before);
+            std::string fields;
+            for (const auto& cause : schema->validate(balancer(row.after), &old)) {
+                fields += cause.field;
+                EXPECT_NE(cause.message.find("make a new LoadBalancer instead"), std::string::npos) << cause.message;
+            }
+            EXPECT_EQ(fields, row.field) << row.reason;
+        }
+        return;
+    }
+    FAIL() << "there is no LoadBalancer";
+}
+
 TEST(OurKinds, CompileWithTheirColumns) {
     for (const auto text : crd::schemas()) {
         const auto crd = json::parse(text);
