@@ -1,0 +1,183 @@
+#!/usr/bin/python3
+"""The last stage of the Dockerfile, without a container engine: its instructions in a debootstrap of the suite that it starts
+from, and in that the program already built, as a user who is not root, on a root file system that cannot be written.
+Needs root, the network and some minutes."""
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import unittest
+
+from chart import ROOT, find, render
+
+sys.path.insert(0, str(ROOT / "tests" / "e2e"))
+from support import KUBECTL, PROGRAM, wait_until  # noqa: E402
+
+SUITES = {"debian:12-slim": "bookworm"}
+MIRROR = "http://deb.debian.org/debian"
+# these are not linked with: why they are in the image
+NOT_LINKED = {"ca-certificates": "whom to trust", "curl": "the health check", "libcurl4": "mail, loaded when first sent"}
+# what is shown of the image: its only places that can be written
+START = """
+set -e
+ip link set lo up
+mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"
+mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/tmp" && mount --bind "$2" "$1/var/lib/ocim"
+root=$1 user=$3; shift 3
+exec chroot --userspec="$user" --groups= "$root" /usr/bin/setpriv --no-new-privs "$@"
+"""
+
+
+def instructions(text):
+    """(word, rest) of the last stage."""
+    stage = []
+    for line in re.sub(r"\\\n", " ", re.sub(r"(?m)^#.*\n", "", text)).splitlines():
+        if line.strip():
+            word, rest = line.split(None, 1)
+            stage = [(word, rest)] if word == "FROM" else [*stage, (word, rest)]
+    return stage
+
+
+class Image:
+    def __init__(self, folder):
+        self.root, self.data = folder / "root", folder / "data"
+        self.user, self.entry, self.command, self.health, self.packages = "0", [], [], [], set()
+
+    def build(self):
+        known = {"FROM": self.start_from, "RUN": self.run, "COPY": self.copy, "USER": lambda rest: setattr(self, "user", rest),
+                 "ENTRYPOINT": lambda rest: setattr(self, "entry", json.loads(rest)),
+                 "CMD": lambda rest: setattr(self, "command", json.loads(rest)),
+                 "HEALTHCHECK": lambda rest: setattr(self, "health", json.loads(rest.split(" CMD ")[1])),
+                 "VOLUME": lambda rest: None, "EXPOSE": lambda rest: None}
+        for word, rest in instructions((ROOT / "Dockerfile").read_text()):
+            known[word](rest)
+        # a volume begins with what the image has there
+        subprocess.run(["cp", "-a", f"{self.root}/var/lib/ocim", self.data], check=True)
+
+    def start_from(self, rest):
+        self.call("debootstrap", "--variant=minbase", SUITES[rest], self.root, MIRROR)
+
+    def run(self, rest):
+        self.packages |= set(re.search(r"--no-install-recommends ([^&]*)", rest)[1].split())
+        self.call("chroot", self.root, "/bin/sh", "-ec", rest)
+
+    def copy(self, rest):
+        stage, source, target = rest.split()
+        assert (stage, source) == ("--from=build", "/src/build-release/ocim"), rest
+        shutil.copy(PROGRAM, f"{self.root}{target}")
+
+    def call(self, *words):
+        done = subprocess.run([*map(str, words)], capture_output=True, text=True, timeout=1200, check=False,
+                              env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "DEBIAN_FRONTEND": "noninteractive"})
+        if done.returncode:
+            raise AssertionError(f"{shlex.join(map(str, words))}: exit {done.returncode}\n{done.stdout[-3000:]}{done.stderr[-3000:]}")
+        return done.stdout
+
+
+class Container:
+    """The image, running: mounts and network of its own."""
+
+    def __init__(self, image, command=None, data=None):
+        self.image = image
+        self.data = data or image.data
+        words = ["unshare", "--mount", "--net", "--propagation", "private", "/bin/sh", "-c", START, "ocim", str(image.root),
+                 str(self.data), image.user, *image.entry, *(command or image.command)]
+        self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+                                        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/var/lib/ocim"})
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+    def beside(self, *words, inside=False):
+        """Runs a program in the container's network; `inside`, as its user in its file system too."""
+        enter = ["nsenter", f"--target={self.process.pid}", "--net"]
+        if inside:
+            enter += ["--mount", "chroot", f"--userspec={self.image.user}", "--groups=", str(self.image.root)]
+        return subprocess.run([*enter, *words], capture_output=True, text=True, timeout=60, check=False)
+
+    def kubectl(self, *words):
+        return self.beside(KUBECTL, "--kubeconfig", str(self.data / "data" / "kubeconfig"), *words)
+
+    def wait_ready(self):
+        def ready():
+            if self.process.poll() is not None:
+                raise AssertionError(f"it ended: {self.process.stdout.read()[-3000:]}")
+            return self.kubectl("get", "--raw", "/readyz").stdout == "ok"
+        wait_until(ready, "kubectl get --raw /readyz says ok", 60)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(60)
+
+
+@unittest.skipUnless(os.geteuid() == 0, "needs root")
+class FinalStage(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="ocim-image-", dir="/var/tmp"))
+        cls.addClassCleanup(shutil.rmtree, folder)
+        folder.chmod(0o755)
+        cls.image = Image(folder)
+        cls.image.build()
+
+    def test_packages_are_what_the_program_needs_and_no_more(self):
+        linked = subprocess.run(["objdump", "-p", PROGRAM], capture_output=True, text=True, check=True).stdout
+        owners = set()
+        for library in re.findall(r"NEEDED\s+(\S+)", linked):
+            found = self.image.call("chroot", self.image.root, "/bin/sh", "-c", f"dpkg -S '*/{library}' | cut -d: -f1")
+            self.assertTrue(found, library)
+            owners |= set(found.split())
+        essential = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}  # there already
+        self.assertEqual(owners - essential | set(NOT_LINKED), self.image.packages)
+
+    def test_it_serves_as_somebody_who_may_nothing(self):
+        with Container(self.image) as container:
+            container.wait_ready()
+            status = pathlib.Path(f"/proc/{container.process.pid}/status").read_text()
+            self.assertRegex(status, r"Uid:\t10001\t10001\t10001\t10001\n")
+            self.assertRegex(status, r"CapEff:\t0+\n")
+            refused = container.beside("/bin/touch", "/etc/here", "/usr/bin/here", inside=True)
+            self.assertIn("Read-only file system", refused.stderr)
+            health = container.beside(*self.image.health, inside=True)
+            self.assertEqual((health.returncode, health.stdout), (0, "ok"), health.stderr)
+            made = container.kubectl("create", "secret", "generic", "kept", "--from-literal=a=b")
+            self.assertEqual(made.returncode, 0, made.stderr)
+            self.assertEqual(container.stop(), 0)
+        with Container(self.image) as container:
+            container.wait_ready()
+            self.assertEqual(container.kubectl("get", "secret", "kept", "-o", "jsonpath={.data.a}").stdout, "Yg==")
+            self.assertEqual(container.stop(), 0)
+
+    def test_the_health_check_fails_without_it(self):
+        with Container(self.image, ["--version"]) as container:
+            container.process.wait(60)
+        with Container(self.image, ["serve", "--data-dir=/var/lib/ocim/other", "--metrics-listen=127.0.0.1:0"]) as container:
+            wait_until(lambda: container.process.stdout.readline().startswith("ocim is ready"), "ready")
+            self.assertNotEqual(container.beside(*self.image.health, inside=True).returncode, 0)
+
+    def test_it_serves_as_the_chart_starts_it(self):
+        arguments = find(render(), "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["args"]
+        data = self.image.data.with_name("volume")
+        data.mkdir()
+        os.chown(data, 0, 10001)  # as fsGroup leaves a volume
+        data.chmod(0o2770)
+        with Container(self.image, arguments, data) as container:
+            container.wait_ready()
+            shown = container.kubectl("get", "--raw", "/version").stdout
+            self.assertIn("gitVersion", shown)
+            self.assertEqual(container.stop(), 0)
+
+
+if __name__ == "__main__":
+    unittest.main()
