@@ -61,7 +61,7 @@ Composition<crd::Monitor> Alerts::compose(const Object& object, const Children& 
     const auto service = inputs.get<crd::MonitoringService>("", object.spec.service_ref.name);
     out.complete = service.has_value();
     if (!service) return out;
-    const auto& named = service->spec.prober.mail_relay_ref;
+    const auto named = service->spec.prober ? service->spec.prober->mail_relay_ref : std::nullopt;
     const auto relay = named ? named->name : std::string(default_relay);
     auto to = object.spec.alert_emails;
     std::erase_if(to, [](const auto& address) { return !net::good_mail_address(address); });

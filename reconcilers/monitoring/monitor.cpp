@@ -2,6 +2,7 @@
 
 #include "crd/mailrelays.hpp"
 #include "crd/notifications.hpp"
+#include "monitoring/newrelic_monitor.hpp"
 #include "monitoring/wanted.hpp"
 #include "runtime/backend_spec.hpp"
 
@@ -54,7 +55,7 @@ void warn_of_expiry(const Object& object, const runtime::Inputs& inputs, runtime
 void say_who_is_told(const Object& object, const runtime::Inputs& inputs, runtime::Report<Object>& out) {
     if (object.spec.alert_emails.empty()) return;
     const auto service = inputs.get<crd::MonitoringService>("", object.spec.service_ref.name);
-    const auto named = service ? service->spec.prober.mail_relay_ref : std::nullopt;
+    const auto named = service && service->spec.prober ? service->spec.prober->mail_relay_ref : std::nullopt;
     const auto relay = named ? named->name : std::string("default");
     runtime::Finding finding{alerting, "True", "ByMail", "through MailRelay " + relay};
     const auto& alert = object.status.alert;
@@ -101,12 +102,19 @@ void follow_alert(const Object& object, const Outcome& last, Object::Status& sta
     }
 }
 
+/// The service, if it is New Relic.
+std::optional<crd::MonitoringService> new_relic(const Object& object, const runtime::Inputs& inputs) {
+    auto service = inputs.get<crd::MonitoringService>("", object.spec.service_ref.name);
+    if (service && !service->spec.new_relic) service.reset();
+    return service;
+}
+
 }  // namespace
 
 std::vector<runtime::Reference> Monitor::needs(const Object& object) {
     auto out = secrets_of(object);
+    out.push_back({crd::MonitoringService::kind, "", object.spec.service_ref.name, true});
     if (!object.spec.alert_emails.empty()) {
-        out.push_back({crd::MonitoringService::kind, "", object.spec.service_ref.name, true});
         out.push_back({crd::MailRelay::kind, "", "", true});
         if (object.status.alert)
             out.push_back({crd::Notification::kind, object.metadata.namespace_, object.status.alert->name, true});
@@ -114,13 +122,16 @@ std::vector<runtime::Reference> Monitor::needs(const Object& object) {
     return out;
 }
 
-std::vector<api::Cause> Monitor::admit(const Object& object, const Object*, const runtime::Inputs&) {
-    const auto wrong = wrong_with(object.spec);
-    if (!wrong) return {};
-    return {{"FieldValueInvalid", "Invalid value: \"" + wrong->value + "\": " + wrong->why, wrong->field}};
+std::vector<api::Cause> Monitor::admit(const Object& object, const Object*, const runtime::Inputs& inputs) {
+    if (const auto wrong = wrong_with(object.spec))
+        return {{"FieldValueInvalid", "Invalid value: \"" + wrong->value + "\": " + wrong->why, wrong->field}};
+    if (new_relic(object, inputs)) return newrelic::faults(object.spec);
+    return {};
 }
 
 std::vector<Action> Monitor::diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
+    if (const auto service = new_relic(object, inputs))
+        return newrelic::diff(object, *service, inputs.installation, seen);
     auto probe = wanted(object, inputs);
     if (!probe) return {};
     const auto key = key_of(object);
@@ -132,12 +143,16 @@ std::vector<Action> Monitor::diff(const Object& object, const runtime::Inputs& i
 }
 
 std::vector<Action> Monitor::remove(const Object& object, const std::string& installation, const Snapshot& seen) {
+    if (auto out = newrelic::remove(object, installation, seen); !out.empty()) return out;
     const auto found = seen.find(key_of(object));
-    if (found == seen.end() || found->second.mark != mark_of(object, installation)) return {};
+    if (found == seen.end() || found->second.synthetic || found->second.mark != mark_of(object, installation))
+        return {};
     return {{Verb::delete_, found->first, *found->second.mark, {}}};
 }
 
 runtime::Report<Object> Monitor::report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {
+    if (const auto service = new_relic(object, inputs))
+        return newrelic::report(object, *service, inputs.installation, seen);
     using State = runtime::Verdict::State;
     runtime::Report<Object> out;
     // what was found before we were started anew holds until the next probe
@@ -196,7 +211,9 @@ std::vector<runtime::Marked<Key>> Monitor::marked(const Snapshot& seen) {
 std::vector<Action> Monitor::sweep(const Key& key, const Snapshot& seen) {
     const auto found = seen.find(key);
     if (found == seen.end() || !found->second.mark) return {};
-    return {{Verb::delete_, key, *found->second.mark, {}}};
+    Action out{Verb::delete_, key, *found->second.mark, {}};
+    if (const auto& there = found->second.synthetic) out.order = SyntheticOrder{.synthetic = *there};
+    return {std::move(out)};
 }
 
 std::string_view Monitor::verb(const Action& action) {

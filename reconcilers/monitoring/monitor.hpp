@@ -40,7 +40,7 @@ struct Monitor {
 
     // service_object.cpp
     static runtime::BackendSettings settings(const Backend& backend);
-    static std::vector<runtime::Reference> backend_needs(const Backend&) { return {}; }
+    static std::vector<runtime::Reference> backend_needs(const Backend& backend);
     static Result<std::unique_ptr<Watch>> open(const Backend& backend, const runtime::Inputs& inputs,
                                                const runtime::Services& services);
 };

@@ -2,6 +2,7 @@
 
 #include "base/clock.hpp"
 #include "base/secret.hpp"
+#include "monitoring/newrelic_synthetic.hpp"
 #include "net/talk.hpp"
 #include "runtime/kinds.hpp"
 #include "runtime/mark.hpp"
@@ -15,7 +16,7 @@
 /// What watches sites, as Monitors see it.
 namespace ocim::monitoring {
 
-/// "namespace/name" of the Monitor.
+/// "namespace/name" of the Monitor; with more behind it, or without a slash, of what else there is at New Relic.
 struct Key {
     std::string monitor;
     auto operator<=>(const Key&) const = default;
@@ -73,6 +74,7 @@ struct Thing {
     Probe probe;
     /// Changes when the site went up or down or says something else, and otherwise once a minute at most.
     std::optional<Outcome> last;
+    std::optional<Synthetic> synthetic{};  ///< at New Relic; then `probe` says nothing
     bool operator==(const Thing&) const = default;
 };
 
@@ -84,6 +86,7 @@ struct Action {
     Key key;
     runtime::Mark mark;
     Probe probe;
+    std::optional<SyntheticOrder> order{};  ///< at New Relic
     bool operator==(const Action&) const = default;
 };
 

@@ -20,6 +20,7 @@ protected:
         inputs.installation = "lab";
         crd::MonitoringService service;
         service.metadata.name = "builtin";
+        service.spec.prober.emplace();
         auto opened = Monitor::open(service, inputs, services);
         EXPECT_TRUE(opened);
         watch = *std::move(opened);

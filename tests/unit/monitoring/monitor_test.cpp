@@ -169,7 +169,7 @@ TEST(Monitor, SaysWhetherPeopleAreToldByMail) {
     EXPECT_EQ(alerting(object, with_relay("office")).reason, "NoMailRelay");
     crd::MonitoringService service;
     service.metadata.name = "builtin";
-    service.spec.prober.mail_relay_ref = api::LocalRef{"office"};
+    service.spec.prober.emplace().mail_relay_ref = api::LocalRef{"office"};
     auto given = with_relay("office");
     given.add(api::encode_object(service));
     EXPECT_EQ(alerting(object, given).status, "True");
@@ -342,7 +342,9 @@ TEST(Monitor, RefusesAtWriteTime) {
     auto both = tcp_monitor();
     both.spec.url = "https://demo.example.org";
     EXPECT_EQ(Monitor::admit(both, nullptr, inputs()).at(0).field, "spec");
-    EXPECT_EQ(Monitor::needs(monitor()), (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"}}));
+    EXPECT_EQ(Monitor::needs(monitor()),
+              (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"},
+                                               {crd::MonitoringService::kind, "", "builtin", true}}));
 }
 
 TEST(Monitor, RefusesWhatNoNameServerCanBeAsked) {
@@ -390,7 +392,9 @@ TEST(Monitor, BasicAuthIsAHeader) {
     auto object = monitor();
     object.spec.headers.clear();
     object.spec.basic_auth = {"watch", {"auth", "header"}};
-    EXPECT_EQ(Monitor::needs(object), (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"}}));
+    EXPECT_EQ(Monitor::needs(object),
+              (std::vector<runtime::Reference>{{api::secret_kind, "campus", "auth"},
+                                               {crd::MonitoringService::kind, "", "builtin", true}}));
     const auto actions = Monitor::diff(object, inputs("pass:word"), {});
     ASSERT_EQ(actions.size(), 1u);
     EXPECT_EQ(actions[0].probe.headers.at("Authorization"), Secret("Basic " + runtime::base64("watch:pass:word")));

@@ -1,0 +1,214 @@
+#include "integration/monitoring/with_newrelic.hpp"
+
+#include <functional>
+#include <iostream>
+
+namespace ocim::monitoring {
+namespace {
+
+class AtNewRelic : public WithNewRelic {};
+
+TEST_F(AtNewRelic, KeepsTheContract) {
+    ocim::test::ContractCase<Monitor> given;
+    given.object = monitor;
+    given.changed = [](crd::Monitor object) {
+        object.spec.interval_seconds = 60;
+        object.spec.enabled = false;
+        object.spec.body.emplace().contains = "well";
+        return telling(std::move(object));
+    };
+    given.adopting = adopting;
+    given.stranger = [this](int n) { (void)server.make(*monitor(n).spec.url); };
+    given.refused = [this] {
+        auto actions = Monitor::diff(monitor(99), visitor.inputs(), {});
+        actions.at(0).order->locations = {"MARS_1"};
+        return actions.at(0);
+    };
+    ocim::test::run_contract(visitor, given);
+    EXPECT_EQ(server.count("workflows"), 0U);
+    EXPECT_EQ(server.count("destinations"), 0U);
+}
+
+TEST_F(AtNewRelic, WatchesASiteAsAnInstanceAsksForIt) {
+    auto object = telling(monitor(1), {"b@example.org", "a@example.org"});
+    object.spec.body.emplace().contains = "alive";
+    object.spec.tls.insecure_skip_verify = true;
+    object.spec.headers = {{"X-Site", "demo", std::nullopt}};
+    visitor.must(visitor.wanted(object));
+    EXPECT_TRUE(visitor.ready(object)) << visitor.report(object).verdict.message;
+    const auto made = server.monitors();
+    ASSERT_EQ(made.size(), 1U);
+    const auto text = api::to_text(made[0]);
+    for (const auto* part :
+         {R"("uri":"https://m1.example.org/heartbeat")", R"("period":"EVERY_5_MINUTES")", R"("status":"ENABLED")",
+          R"("locations":["EU_WEST_1","US_EAST_1"])", R"("ocim-object":["campus/m1"])", R"("ocim-uid":["uid-1"])",
+          R"("responseValidationText":"alive")", R"("useTlsValidation":false)", R"({"name":"X-Site","value":"demo"})"})
+        EXPECT_NE(text.find(part), std::string::npos) << part << " in " << text;
+    const auto all = server.order("{}");
+    EXPECT_NE(api::to_text(all.at("destinations")).find("a@example.org,b@example.org"), std::string::npos);
+    const auto condition = api::to_text(all.at("conditions"));
+    const std::string name(made[0].at("name").as_string());
+    EXPECT_NE(condition.find("LIKE '%" + name.substr(name.find(" [ocim"))), std::string::npos) << condition;
+    EXPECT_NE(condition.find(R"("thresholdDuration":900)"), std::string::npos) << "three failures, five minutes apart";
+    EXPECT_EQ(visitor.report(object).findings.at(1).status, "True");
+}
+
+TEST_F(AtNewRelic, ChangesBehindOurBackAreSeen) {
+    const auto object = telling(monitor(1));
+    visitor.must(visitor.wanted(object));
+    const auto guid = [&] { return std::string(server.monitors().at(0).at("guid").as_string()); };
+    const std::function<void()> drifts[] = {
+        [&] { server.change(guid(), "'uri':'https://other.example.org/'"); },
+        [&] { server.change(guid(), "'name':'another'"); },
+        [&] { server.change(guid(), "'period':'EVERY_HOUR'"); },
+        [&] { server.change(guid(), "'status':'DISABLED'"); },
+        [&] { server.remove(guid()); },
+        [&] { server.harm("{'list':'workflows','drop':true}"); },
+        [&] { server.harm("{'list':'workflows','set':{'workflowEnabled':false}}"); },
+        [&] { server.harm("{'list':'conditions','set':{'enabled':false}}"); },
+        [&] { server.harm("{'list':'policies','drop':true}"); },
+        [&] { server.harm("{'list':'channels','set':{'active':false}}"); },
+        [&] { server.harm("{'list':'destinations','set':{'properties':[{'key':'email','value':'x@y.org'}]}}"); }};
+    for (std::size_t i = 0; i < std::size(drifts); ++i) {
+        SCOPED_TRACE(i);
+        drifts[i]();
+        EXPECT_FALSE(visitor.ready(object));
+        visitor.must(visitor.wanted(object));
+        EXPECT_TRUE(visitor.ready(object)) << visitor.report(object).verdict.message;
+        EXPECT_EQ(server.monitors().size(), 1U);
+        for (const auto* list : {"workflows", "channels", "destinations", "policies", "conditions"})
+            EXPECT_EQ(server.count(list), 1U) << list;
+    }
+}
+
+TEST_F(AtNewRelic, ALookAlikeIsLeftAloneAndKeepsItsTagsWhenItIsTakenOver) {
+    const auto theirs = server.make(*monitor(1).spec.url);
+    const auto before = api::to_text(server.monitors());
+    EXPECT_EQ(visitor.report(monitor(1)).verdict.reason, "NotOwned");
+    visitor.must(visitor.wanted({monitor(1), monitor(2)}));
+    visitor.must(visitor.wanted({monitor(1), monitor(2)}, true));
+    EXPECT_EQ(api::to_text(server.monitors()), before);
+    visitor.must(visitor.wanted(adopting(monitor(1))));
+    const auto now = api::to_text(server.monitors());
+    EXPECT_NE(now.find(theirs), std::string::npos);
+    EXPECT_NE(now.find(R"("team":["web"])"), std::string::npos) << now;
+    EXPECT_NE(now.find(R"("ocim-uid":["uid-1"])"), std::string::npos) << now;
+}
+
+TEST_F(AtNewRelic, WhatIsRetainedStaysUntilItsNamesakeComes) {
+    auto object = monitor(1);
+    object.spec.deletion_policy = crd::Monitor::Spec::DeletionPolicy::retain;
+    visitor.must(visitor.wanted(object));
+    visitor.must(visitor.wanted(object, true));
+    EXPECT_TRUE(visitor.wanted(object, true).empty());
+    ASSERT_EQ(server.monitors().size(), 1U);
+    EXPECT_TRUE(Monitor::marked(visitor.see()).at(0).mark.retained);
+    object.metadata.uid = "another-uid";
+    visitor.must(visitor.wanted(object));
+    EXPECT_TRUE(visitor.ready(object));
+    EXPECT_EQ(server.monitors().size(), 1U);
+}
+
+TEST_F(AtNewRelic, WhoIsToldIsSharedAndGoesWithTheLast) {
+    const auto one = telling(monitor(1)), two = telling(monitor(2)), other = telling(monitor(3), {"else@example.org"});
+    visitor.must(visitor.wanted({one, two, other}));
+    EXPECT_EQ(server.count("workflows"), 2U);
+    EXPECT_EQ(server.count("policies"), 2U);
+    visitor.must(visitor.wanted(one, true));
+    EXPECT_EQ(server.count("workflows"), 2U);
+    EXPECT_TRUE(visitor.ready(two));
+    visitor.must(visitor.wanted(telling(two, {"else@example.org"})));
+    for (const auto* list : {"workflows", "channels", "destinations", "policies", "conditions"})
+        EXPECT_EQ(server.count(list), 1U) << list;
+    auto silent = other;
+    silent.spec.alert_emails.clear();
+    visitor.must(visitor.wanted({monitor(2), silent}));
+    for (const auto* list : {"workflows", "channels", "destinations", "policies", "conditions"})
+        EXPECT_EQ(server.count(list), 0U) << list;
+}
+
+TEST_F(AtNewRelic, WhatIsFoundIsSaid) {
+    const auto object = monitor(1);
+    visitor.must(visitor.wanted(object));
+    EXPECT_EQ(visitor.report(object).findings.at(0).reason, "NotProbedYet");
+    server.set("{'locations_running':2}");
+    EXPECT_EQ(visitor.report(object).status.up, true);
+    server.set("{'locations_running':1,'locations_failing':1}");
+    const auto said = visitor.report(object);
+    EXPECT_EQ(said.status.up, false);
+    EXPECT_EQ(said.status.message, "fails at 1 location");
+    ASSERT_EQ(said.notes.size(), 1U);
+    EXPECT_EQ(said.notes[0].reason, "ProbeFailed");
+    EXPECT_EQ(visitor.report(object).status.last_probe, said.status.last_probe) << "nothing has changed since";
+    EXPECT_TRUE(visitor.ready(object)) << "it is watched, whatever is found";
+}
+
+TEST_F(AtNewRelic, TheIndexMayBeBehind) {
+    const auto object = monitor(1);
+    server.set("{'index':'held'}");
+    visitor.must(visitor.wanted(object));
+    EXPECT_TRUE(visitor.wanted(object).empty()) << "what was made is not made again";
+    auto changed = object;
+    changed.spec.enabled = false;
+    visitor.must(visitor.wanted(changed));
+    EXPECT_TRUE(visitor.ready(changed));
+    server.set("{'index':'at once'}");
+    EXPECT_TRUE(visitor.ready(changed));
+    server.set("{'index':'held'}");
+    visitor.must(visitor.wanted(changed, true));
+    EXPECT_TRUE(visitor.see().empty()) << "what was deleted lingers in the index";
+    server.set("{'index':'at once'}");
+    EXPECT_TRUE(visitor.see().empty());
+}
+
+TEST_F(AtNewRelic, WhatTheIndexLosesIsAskedForByItsGuid) {
+    visitor.must(visitor.wanted(monitors(3)));
+    (void)visitor.see();
+    server.set("{'lost':true}");
+    (void)calls();
+    EXPECT_TRUE(visitor.wanted(monitors(3)).empty()) << "it is there all the same";
+    EXPECT_EQ(calls("entities"), 1U);
+    server.set("{'lost':false}");
+    server.remove(std::string(server.monitors().at(0).at("guid").as_string()));
+    EXPECT_EQ(visitor.wanted(monitors(3)).size(), 1U) << "and that one is gone";
+}
+
+TEST_F(AtNewRelic, CallsForAThousandMonitors) {
+    constexpr int count = 1'000;
+    std::vector<crd::Monitor> objects;
+    for (const auto& object : monitors(count)) objects.push_back(telling(object));
+    const auto creation = visitor.wanted(objects);
+    (void)calls();
+    visitor.succeed(creation);
+    const auto create = calls();
+    const auto removal = visitor.wanted(objects, true);
+    const auto sweep = calls();
+    EXPECT_EQ(removal.size(), std::size_t{count}) << "no page is forgotten";
+    EXPECT_TRUE(visitor.wanted(objects).empty());
+    (void)calls();
+    visitor.succeed(removal);
+    const auto remove = calls();
+    std::cout << "calls for " << count << " monitors: create " << create << ", sweep " << sweep << ", delete " << remove
+              << "\n";
+    EXPECT_EQ(create, count + 2U + 5U) << "a look; a mutation each; who is told is made once";
+    EXPECT_EQ(sweep, 5U + 1U) << "200 a page, and all lists of alerts at once";
+    EXPECT_EQ(remove, count + 6U + 5U);
+    EXPECT_TRUE(server.monitors().empty());
+    EXPECT_EQ(server.count("policies"), 0U);
+}
+
+TEST_F(AtNewRelic, PagesOfAnySizeAreFollowed) {
+    std::vector<crd::Monitor> objects;
+    for (int n = 0; n < 7; ++n) objects.push_back(telling(monitor(n), {"m" + std::to_string(n) + "@example.org"}));
+    visitor.must(visitor.wanted(objects));
+    server.set("{'page':3}");
+    EXPECT_TRUE(visitor.wanted(objects).empty()) << "what is on a later page is not made again";
+    server.fault("{'match':'entitySearch','kind':'status','status':502}");
+    const auto seen = visitor.look();
+    ASSERT_FALSE(seen) << "a part is not the whole";
+    EXPECT_EQ(seen.error().error_class, ErrorClass::transient);
+    EXPECT_FALSE(seen.error().outcome_unknown);
+}
+
+}  // namespace
+}  // namespace ocim::monitoring
