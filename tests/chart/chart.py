@@ -46,7 +46,7 @@ def panels(dashboard):
 
 def queries(dashboard):
     """(panel's title, query) with Grafana's variables filled in."""
-    filled = {"$job": "ocim", "$__rate_interval": "1m"}
+    filled = {"$job": "ocim", "$__rate_interval": "10m"}
     for panel in panels(dashboard):
         for target in panel.get("targets", []):
             query = target["expr"]
