@@ -22,6 +22,7 @@ struct Job {
     std::string second_hash, second_fingerprint;
     bool is_there = false;        ///< of a create: what an earlier try of ours made already
     std::set<std::string> frame;  ///< of a schema on PostgreSQL: which of its groups are there
+    bool unsettled = false;  ///< of a schema on PostgreSQL: its own remark, which says that it is whole, is not due
     std::optional<Error> refused;
 };
 

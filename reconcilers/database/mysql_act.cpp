@@ -24,7 +24,13 @@ bool notes(Verb verb) {
 }
 /// Whether it may only be done while the note says when its window ends.
 bool ends_window(const Action& action) {
-    return action.ends && (action.verb == Verb::drop_user || action.verb == Verb::drop_schema);
+    return action.ends &&
+           (action.verb == Verb::drop_user || action.verb == Verb::drop_schema || action.verb == Verb::revoke);
+}
+/// Whose note that is: rights to a schema go with it.
+Key noted_key(const Action& action) {
+    if (action.verb != Verb::revoke) return action.key;
+    return {Key::Kind::schema, plain(action.key.database), "", ""};
 }
 
 Result<std::map<Key, Note>> notes_now(Connection& connection, const std::string& metadata,
@@ -82,7 +88,7 @@ Result<void> prepare_some(Connection& connection, const std::string& metadata, s
     std::vector<Key> keys, made;
     for (const auto* job : jobs) {
         const auto needed = grounds(job->action);
-        if (notes(job->action.verb) || ends_window(job->action)) keys.push_back(job->action.key);
+        if (notes(job->action.verb) || ends_window(job->action)) keys.push_back(noted_key(job->action));
         keys.insert(keys.end(), needed.begin(), needed.end());
         if (creates(job->action.verb)) made.push_back(job->action.key);
     }
@@ -97,10 +103,10 @@ Result<void> prepare_some(Connection& connection, const std::string& metadata, s
             const auto note = noted->find(key);
             if (note == noted->end() || !same_owner(note->second.mark, action.mark)) job->refused = appeared(key);
         }
-        const auto note = noted->find(action.key);
+        const auto note = noted->find(noted_key(action));
         if (ends_window(action) &&
             (note == noted->end() || note->second.ends != action.ends || !same_owner(note->second.mark, action.mark)))
-            job->refused = taken_back(action.key);
+            job->refused = taken_back(noted_key(action));
         if (!notes(action.verb)) continue;
         const bool ours = note != noted->end() && same_owner(note->second.mark, action.mark);
         job->is_there = creates(action.verb) && there->contains(action.key);

@@ -48,6 +48,12 @@ struct Named {
         if (note != roles.end() && speaks && note->second.remark.mark) return note->second.remark;
         return database == databases.end() ? Remark{} : database->second.remark;
     }
+    /// Ours by its groups, and not whole: that it is, its own remark says, once the inside is settled.
+    bool unsettled(const std::string& database) const {
+        const auto found = databases.find(database);
+        return found != databases.end() && found->second.owner == group(database, Group::owner) &&
+               !found->second.remark.mark;
+    }
     std::set<std::string> frame(const std::string& database) const {
         std::set<std::string> out;
         for (const auto which : groups)
@@ -97,7 +103,10 @@ void settle_job(Job& job, const Named& named, std::map<Key, runtime::Mark>& prom
     if (!creates(action.verb) && !alters(action.verb)) return;
     const auto& key = action.key;
     job.is_there = named.exists(key);
-    if (key.kind == Key::Kind::schema) job.frame = named.frame(key.name);
+    if (key.kind == Key::Kind::schema) {
+        job.frame = named.frame(key.name);
+        job.unsettled = named.unsettled(key.name);
+    }
     if (key.kind == Key::Kind::schema && promised.contains(key))  // an earlier job of these makes them
         for (const auto which : groups) job.frame.insert(group(key.name, which));
     const bool strangers = (job.is_there || named.has_note(key)) && !ours(key);
@@ -208,11 +217,18 @@ Result<Done> set_account(Connection& connection, const Job& job) {
 Result<Done> write_mark(Connection& connection, const Job& job) {
     const auto& action = job.action;
     const Remark said{action.mark, action.then ? action.then->fingerprint : "", action.ends};
-    const auto statements = action.key.kind == Key::Kind::user
-                                ? write_remark(action.key, remark_text(said))
-                                : make_groups(action.key.name, said, job.frame) + mark_database(action.key.name, said);
+    const auto& name = action.key.name;
+    const auto own = job.unsettled ? "" : mark_database(name, said);
+    const auto statements = action.key.kind == Key::Kind::user ? write_remark(action.key, remark_text(said))
+                                                               : make_groups(name, said, job.frame) + own;
     if (auto done = connection.execute(statements); !done) return std::move(done).error();
     return made(job);
+}
+
+/// Whether a window is over that was: what is noted is what that was decided on.
+bool is_still_over(const Action& action, const Key& key, const Named& named) {
+    const auto noted = named.remark(key);
+    return noted.ends == action.ends && noted.mark && same_owner(*noted.mark, action.mark);
 }
 
 Result<Done> change_rights(Connection& connection, const Job& job) {
@@ -222,6 +238,9 @@ Result<Done> change_rights(Connection& connection, const Job& job) {
                                       Key{Key::Kind::user, action.key.name, action.key.host, ""}});
     if (!named) return std::move(named).error();
     const bool grants = action.verb == Verb::grant;
+    if (!grants && action.ends)  // because the window of the database is over
+        if (const Key schema{Key::Kind::schema, database, "", ""}; !is_still_over(action, schema, *named))
+            return taken_back(schema);
     const Done gone{{{action.key, std::nullopt}}};
     if (!named->roles.contains(action.key.name)) {
         if (grants) return appeared(action.key);

@@ -108,8 +108,7 @@ Result<void> Connection::log_in() {
     return {};
 }
 
-Result<void> Connection::wait(short events, int deadline_seconds) {
-    const auto deadline = Steady::now() + std::chrono::seconds(deadline_seconds);
+Result<void> Connection::wait(short events, Steady::time_point deadline) {
     for (;;) {
         const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Steady::now());
         pollfd waiting{PQsocket(handle_), events, 0};
@@ -118,7 +117,7 @@ Result<void> Connection::wait(short events, int deadline_seconds) {
         if (ready > 0) return {};
         if (ready == 0) break;
     }
-    auto error = lost("no answer within " + std::to_string(deadline_seconds) + " s");
+    auto error = lost("no whole answer within " + std::to_string(settings_.reply_seconds) + " s");
     error.outcome_unknown = true;
     return error;
 }
@@ -148,12 +147,13 @@ Result<Table> Connection::collect() {
     Table out;
     std::optional<Error> failed;
     std::size_t bytes = 0;
-    const int seconds = static_cast<int>(settings_.reply_seconds);
+    // one for all rows: a server that sends them one by one without an end is not waited for without one
+    const auto deadline = Steady::now() + std::chrono::seconds(settings_.reply_seconds);
     for (;;) {
         const int unsent = PQflush(handle_);
         if (unsent < 0) return lost(PQerrorMessage(handle_));
         if (unsent > 0 || PQisBusy(handle_) == 1) {
-            auto ready = wait(static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), seconds);
+            auto ready = wait(static_cast<short>(unsent > 0 ? POLLIN | POLLOUT : POLLIN), deadline);
             if (!ready) return std::move(ready).error();
             if (PQconsumeInput(handle_) != 1) return lost(PQerrorMessage(handle_));
             continue;

@@ -3,6 +3,7 @@
 #include "base/result.hpp"
 #include "base/secret.hpp"
 
+#include <chrono>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -25,7 +26,7 @@ struct ConnectionSettings {
     Tls tls = Tls::verify_identity;
     std::string ca_file;  ///< PEM; empty: the system's
     unsigned connect_seconds = 5;
-    unsigned reply_seconds = 30;  ///< for one statement
+    unsigned reply_seconds = 30;  ///< for one statement and all that it brings
 };
 
 /// What a query brought: cells by column, nothing for NULL.
@@ -62,7 +63,7 @@ public:
 private:
     explicit Connection(ConnectionSettings settings) : settings_(std::move(settings)) {}
     Result<void> log_in();
-    Result<void> wait(short events, int deadline_seconds);
+    Result<void> wait(short events, std::chrono::steady_clock::time_point deadline);
     Result<Table> collect();
     Error failure(const pg_result* result);
     Error lost(const std::string& why);

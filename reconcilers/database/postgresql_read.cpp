@@ -81,7 +81,10 @@ void add_databases(const Reading& reading, const std::map<std::string, std::stri
         if (!of) continue;
         const auto [at, made] = out.try_emplace({Key::Kind::schema, of->database, "", ""});
         if (made) at->second.exists = false;
-        if (made || (!at->second.exists && of->which == Group::owner)) at->second.mark = parse_remark(remark).mark;
+        if (!made && (at->second.exists || of->which != Group::owner)) continue;
+        const auto said = parse_remark(remark);
+        at->second.mark = said.mark;
+        at->second.ends = said.ends;
     }
 }
 

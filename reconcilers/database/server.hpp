@@ -91,7 +91,8 @@ struct Action {
     Secret password;
     std::optional<Secret> second;     ///< of alter_user: another password that is let in too
     std::set<std::string> add, take;  ///< privileges
-    /// Of mark and close_user: when the thing is to be dropped. Of a drop: what must still be noted of it.
+    /// Of mark and close_user: when the thing is to be dropped. Of a drop, and of a revoke that goes with one: what
+    /// must still be noted of the thing.
     std::optional<std::int64_t> ends;
     /// What is there when it is done, but for the hash of a password.
     std::optional<Thing> then;

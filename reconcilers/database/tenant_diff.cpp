@@ -94,13 +94,16 @@ Action retained(const Key& key, const Thing& thing, const Mark& self, std::optio
 }
 
 /// Rights outlive a schema and would hold for the next one of that name; those of our own accounts go with the
-/// account, or because they are not wanted.
+/// account, or because they are not wanted. Where it goes because a window is over, they go for the same reason only.
 void take_rights_to(const Key& schema, const Mark& self, const Snapshot& seen, std::vector<Action>& out) {
+    const auto ends = seen.at(schema).ends;
     for (const auto& [grant, held] : seen) {
         if (grant.kind != Key::Kind::grant || grant.database != pattern(schema.name)) continue;
         const auto owner = seen.find({Key::Kind::user, grant.name, grant.host, ""});
         if (owner != seen.end() && ours(owner->second, self)) continue;
-        out.emplace_back(step(Verb::revoke, grant, self)).take = held.privileges;
+        auto& action = out.emplace_back(step(Verb::revoke, grant, self));
+        action.take = held.privileges;
+        action.ends = ends;
     }
 }
 
@@ -141,13 +144,16 @@ std::int64_t seconds_of(WallTime time) {
     return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
 }
 
-/// When what is given up at `now` is dropped; nothing: at once.
-std::optional<std::int64_t> end_of_window(const Object& object, std::int64_t now) {
-    if (!object.spec.undelete_window) return std::nullopt;
+/// What is given up at `since` with nothing of it to be kept for good: when it is dropped. Where that cannot be told,
+/// because the one time or the other cannot be read, nothing is.
+Leaving leaving_since(const Object& object, std::optional<std::int64_t> since, Leaving::Keep keep) {
+    Leaving out{keep, std::nullopt};
+    if (!object.spec.undelete_window) return out;
     const auto window = runtime::parse_duration(*object.spec.undelete_window);
     const auto seconds = window ? std::chrono::duration_cast<std::chrono::seconds>(*window).count() : 0;
-    if (seconds <= 0) return std::nullopt;
-    return now + seconds;
+    if (!since || !window) out.keep = Leaving::Keep::all;
+    if (since && seconds > 0) out.ends = *since + seconds;
+    return out;
 }
 
 /// Decides for one object; each step appends to `actions_`.
@@ -170,7 +176,8 @@ public:
         for (const auto& user : object_.spec.users) account(user);
         const auto now = seconds_of(inputs_.now);
         const bool drop = object_.spec.deletion_policy == Policy::delete_;
-        const Leaving leaving{drop ? Leaving::Keep::nothing : Leaving::Keep::schemas, end_of_window(object_, now), now};
+        auto leaving = leaving_since(object_, now, drop ? Leaving::Keep::nothing : Leaving::Keep::schemas);
+        leaving.now = now;
         for (auto& action : without(self_, seen_, leaving, wanted)) actions_.push_back(std::move(action));
         return std::move(actions_);
     }
@@ -290,8 +297,8 @@ std::vector<Action> Tenant::diff(const Object& object, const runtime::Inputs& in
 std::vector<Action> Tenant::remove(const Object& object, const std::string& installation, const Snapshot& seen) {
     const bool drop = object.spec.deletion_policy == Policy::delete_;
     const auto asked = parse_rfc3339(object.metadata.deletion_timestamp);
-    const Leaving leaving{drop ? Leaving::Keep::nothing : Leaving::Keep::all,
-                          end_of_window(object, asked ? seconds_of(*asked) : 0)};
+    const auto leaving = leaving_since(object, asked ? std::optional(seconds_of(*asked)) : std::nullopt,
+                                       drop ? Leaving::Keep::nothing : Leaving::Keep::all);
     return without(mark_of(object, installation), seen, leaving, {});
 }
 

@@ -160,6 +160,9 @@ TEST_F(MongoDB, KeepsWhatIsDeletedForAWindow) {
     object.spec.undelete_window = "1h";
     visit.must(visit.wanted(object));
     ASSERT_EQ(owner_says(insert()), "");
+    server.run("admin", "{'createUser':'auditor','pwd':'a','roles':[{'role':'read','db':'sb_1'}]}");
+    const auto audited = [&] { return api::to_text(server.order("{}").at("users").at("auditor@admin").at("roles")); };
+    const auto rights = audited();
     auto leaving = object;
     leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
     visit.must(visit.wanted(leaving, true));
@@ -188,13 +191,16 @@ TEST_F(MongoDB, KeepsWhatIsDeletedForAWindow) {
     EXPECT_EQ(reader_says(find()), "") << "it is back with all that is in it";
     EXPECT_EQ(owner_says(insert("y")), "");
     for (const auto& answer : visit.act(due[0].actions))
-        EXPECT_TRUE(answer && (*answer || answer->error().error_class == ErrorClass::conflict));
+        EXPECT_TRUE(answer && !*answer && answer->error().error_class == ErrorClass::conflict);
+    EXPECT_EQ(audited(), rights) << "nor are others' rights to it taken";
     EXPECT_EQ(owner_says(insert("z")), "") << "the drop was decided before it came back";
 
     again.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
     visit.must(visit.wanted(again, true));
     EXPECT_TRUE(Tenant::lapsed("lab", over - std::chrono::seconds(1), visit.see()).empty());
     for (const auto& one : Tenant::lapsed("lab", over, visit.see())) visit.must(one.actions);
+    EXPECT_EQ(audited(), "[]");
+    server.run("admin", "{'dropUser':'auditor'}");
     EXPECT_EQ(server.users(), "");
     EXPECT_FALSE(server.order("{}").at("data").get_object().contains("sb_1"));
 }

@@ -234,6 +234,9 @@ TEST_F(MySQL, KeepsWhatIsDeletedForAWindow) {
     const auto log_in = [&] { return mariadb.as("sb_1", owner_password, "SELECT * FROM t", "sb_1"); };
     ASSERT_EQ(mariadb.as("sb_1", owner_password, "CREATE TABLE t (i int); INSERT INTO t VALUES (7)", "sb_1").output,
               "");
+    mariadb.sql("CREATE USER auditor@'%' IDENTIFIED BY 'a'; GRANT SELECT ON `sb\\_1`.* TO auditor@'%'");
+    const auto audited = [&] { return mariadb.as("auditor", "a", "SELECT * FROM t", "sb_1").output; };
+    ASSERT_EQ(audited(), "7\n");
     auto leaving = object;
     leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
     visit.must(visit.wanted(leaving, true));
@@ -250,8 +253,9 @@ TEST_F(MySQL, KeepsWhatIsDeletedForAWindow) {
     EXPECT_TRUE(visit.wanted(again).empty());
     EXPECT_EQ(log_in().output, "7\n") << "it is back with all that is in it";
     for (const auto& answer : visit.act(due[0].actions))
-        EXPECT_EQ(answer->error().error_class, ErrorClass::conflict) << "decided before it came back";
+        EXPECT_TRUE(!*answer && answer->error().error_class == ErrorClass::conflict) << "decided before it came back";
     EXPECT_EQ(log_in().output, "7\n");
+    EXPECT_EQ(audited(), "7\n") << "nor are others' rights to it taken";
 
     again.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
     visit.must(visit.wanted(again, true));
@@ -259,6 +263,7 @@ TEST_F(MySQL, KeepsWhatIsDeletedForAWindow) {
     for (const auto& one : Tenant::lapsed("lab", over, visit.see())) visit.must(one.actions);
     EXPECT_EQ(mariadb.sql("SHOW DATABASES LIKE 'sb%'"), "");
     EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.user WHERE User LIKE 'sb%'"), "0\n");
+    EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM mysql.db WHERE User='auditor'"), "0\n");
     EXPECT_EQ(mariadb.sql("SELECT COUNT(*) FROM ocim_meta.owned"), "0\n");
 }
 

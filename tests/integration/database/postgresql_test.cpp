@@ -191,6 +191,9 @@ TEST_F(PostgreSQL, KeepsWhatIsDeletedForAWindow) {
     const auto log_in = [&] { return server().as("sb_1", owner_password, "SELECT * FROM t", "sb_1"); };
     ASSERT_EQ(server().as("sb_1", owner_password, "CREATE TABLE t (i int); INSERT INTO t VALUES (7)", "sb_1").output,
               "");
+    server().sql("CREATE ROLE auditor LOGIN PASSWORD 'a'; GRANT \"sb_1:reader\" TO auditor");
+    const auto audited = [&] { return server().as("auditor", "a", "SELECT * FROM t", "sb_1").output; };
+    ASSERT_EQ(audited(), "7\n");
     auto leaving = object;
     leaving.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
     visit.must(visit.wanted(leaving, true));
@@ -207,8 +210,9 @@ TEST_F(PostgreSQL, KeepsWhatIsDeletedForAWindow) {
     EXPECT_TRUE(visit.wanted(again).empty());
     EXPECT_EQ(log_in().output, "7\n") << "it is back with all that is in it";
     for (const auto& answer : visit.act(due[0].actions))
-        EXPECT_EQ(answer->error().error_class, ErrorClass::conflict) << "decided before it came back";
+        EXPECT_TRUE(!*answer && answer->error().error_class == ErrorClass::conflict) << "decided before it came back";
     EXPECT_EQ(log_in().output, "7\n");
+    EXPECT_EQ(audited(), "7\n") << "nor are others' rights to it taken";
 
     again.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
     visit.must(visit.wanted(again, true));
@@ -216,6 +220,38 @@ TEST_F(PostgreSQL, KeepsWhatIsDeletedForAWindow) {
     for (const auto& one : Tenant::lapsed("lab", over, visit.see())) visit.must(one.actions);
     EXPECT_EQ(server().sql("SELECT datname FROM pg_database WHERE datname LIKE 'sb%'"), "");
     EXPECT_EQ(server().sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'sb%'"), "");
+}
+
+TEST_F(PostgreSQL, WhatADropLeftBehindGoesWhenItsWindowIsOverToo) {
+    auto system = open();
+    auto visit = visitor(*system);
+    auto object = numbered(1);
+    object.spec.undelete_window = "1h";
+    visit.must(visit.wanted(object));
+    object.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    visit.must(visit.wanted(object, true));
+    server().sql("DROP DATABASE sb_1 WITH (FORCE)");  // ours did that, and its answer was lost
+    const auto over = *parse_rfc3339("2026-07-01T01:00:00Z");
+    EXPECT_TRUE(Tenant::lapsed("lab", over - std::chrono::seconds(1), visit.see()).empty());
+    for (const auto& one : Tenant::lapsed("lab", over, visit.see())) visit.must(one.actions);
+    EXPECT_EQ(server().sql("SELECT rolname FROM pg_roles WHERE rolname LIKE 'sb%'"), "") << "its groups";
+}
+
+TEST_F(PostgreSQL, AMarkDoesNotSayThatADatabaseIsWhole) {
+    auto system = open();
+    auto visit = visitor(*system);
+    auto object = numbered(1);
+    visit.must(visit.wanted(object));
+    // as it is in the middle of being settled, or when that was cut off: readers cannot read yet
+    server().sql("COMMENT ON DATABASE sb_1 IS NULL");
+    server().sql("REVOKE USAGE ON SCHEMA public FROM \"sb_1:reader\"", "sb_1");
+    object.spec.deletion_policy = Object::Spec::DeletionPolicy::retain;
+    visit.must(visit.wanted(object, true));
+    EXPECT_TRUE(visit.wanted(object, true).empty());
+    object.metadata.uid = "uid-again";
+    visit.must(visit.wanted(object));
+    EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
+    EXPECT_EQ(server().sql("SELECT has_schema_privilege('sb_1:reader', 'public', 'USAGE')", "sb_1"), "t\n");
 }
 
 TEST_F(PostgreSQL, DropsWhatIsInUseAndRetainsWhatIsData) {

@@ -1,3 +1,4 @@
+#include "database/postgresql_connection.hpp"
 #include "integration/database/postgresql.hpp"
 #include "net/tls.hpp"
 #include "support/cut.hpp"
@@ -72,6 +73,69 @@ TEST_F(PostgreSQLInTrouble, TakesNobodyElseForAServer) {
         ASSERT_FALSE(probed) << c.reason;
         EXPECT_EQ(probed.error().error_class, ErrorClass::unreachable) << c.reason << ": " << probed.error().message;
         EXPECT_LT(loop.clock().now() - began, 5s) << c.reason;
+    }
+}
+
+/// A message of the server: its letter, its length, its text.
+std::string message(char letter, const std::string& text) {
+    const auto size = static_cast<std::uint32_t>(text.size() + 4);
+    std::string out(1, letter);
+    for (const int shift : {24, 16, 8, 0}) out += static_cast<char>(size >> shift);
+    return out + text;
+}
+
+TEST_F(PostgreSQLInTrouble, AnAnswerWithoutAnEndIsNotWaitedForWithoutOne) {
+    using namespace std::string_literals;
+    ocim::test::ScriptedPeer peer([](ocim::test::RawSocket& socket, int) {
+        socket.send(message('R', "\0\0\0\0"s) + message('Z', "I"));
+        socket.read_until("SELECT 1");
+        // one column: its name, of no table, of the type text and of any length
+        const auto column = "x\0"s + std::string(6, '\0') + "\0\0\0\x19"s + std::string(6, '\xff') + "\0\0"s;
+        socket.send(message('1', "") + message('2', "") + message('T', "\0\1"s + column));
+        const auto row = message('D', "\0\1\0\0\0\1x"s);
+        while (!socket.closes_within(200ms)) socket.send(row);  // each comes long before a row would be given up
+    });
+    postgresql::ConnectionSettings settings;
+    settings.host = "127.0.0.1";
+    settings.port = peer.port();
+    settings.username = "ocim";
+    settings.tls = postgresql::ConnectionSettings::Tls::disabled;
+    settings.reply_seconds = 2;
+    auto connection = postgresql::Connection::open(settings);
+    ASSERT_TRUE(connection) << connection.error().message;
+    const auto began = std::chrono::steady_clock::now();
+    const auto answer = (*connection)->query("SELECT 1");
+    ASSERT_FALSE(answer);
+    EXPECT_EQ(answer.error().error_class, ErrorClass::unreachable) << answer.error().message;
+    EXPECT_TRUE(answer.error().outcome_unknown);
+    EXPECT_NE(answer.error().message.find("within 2 s"), std::string::npos) << answer.error().message;
+    EXPECT_LT(std::chrono::steady_clock::now() - began, 10s);
+}
+
+TEST_F(PostgreSQLInTrouble, ASessionThatTheServerEndedIsOfNoMoreUse) {
+    using namespace std::string_literals;
+    for (const auto& severity : {"FATAL"s, "PANIC"s, "ERROR"s}) {
+        SCOPED_TRACE(severity);
+        ocim::test::ScriptedPeer peer([&](ocim::test::RawSocket& socket, int) {
+            socket.send(message('R', "\0\0\0\0"s) + message('Z', "I"));
+            socket.read_until("SELECT 1");
+            // a state that by itself says nothing of the session
+            socket.send(message('E', "S" + severity + "\0V"s + severity + "\0CXX000\0Mwhatever\0\0"s));
+            if (severity != "ERROR") return;
+            socket.send(message('Z', "I"));
+            socket.closes_within(5s);
+        });
+        postgresql::ConnectionSettings settings;
+        settings.host = "127.0.0.1";
+        settings.port = peer.port();
+        settings.username = "ocim";
+        settings.tls = postgresql::ConnectionSettings::Tls::disabled;
+        auto connection = postgresql::Connection::open(settings);
+        ASSERT_TRUE(connection) << connection.error().message;
+        const auto answer = (*connection)->query("SELECT 1");
+        ASSERT_FALSE(answer);
+        EXPECT_EQ(answer.error().error_class, severity == "ERROR" ? ErrorClass::transient : ErrorClass::unreachable)
+            << answer.error().message;
     }
 }
 

@@ -2,6 +2,7 @@
 #include "unit/database/sample.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <functional>
 
 namespace ocim::database {
@@ -325,6 +326,30 @@ TEST(DatabaseTenant, MarksDataAsNeverToBeSwept) {
         EXPECT_EQ(Tenant::sweep(item.key, seen).empty(), item.key != wiki);
     }
     EXPECT_EQ(Tenant::marked(seen).size(), 3u) << "rights carry no mark";
+}
+
+TEST(DatabaseTenant, DropsNothingByATimeThatCannotBeRead) {
+    auto object = test::tenant();
+    object.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    object.spec.undelete_window = "1h";
+    const auto seen = in_sync();
+    const auto drops = [&](const std::vector<Action>& actions) {
+        return std::ranges::any_of(actions, [](const Action& action) {
+            return action.verb == Action::Verb::drop_schema || action.verb == Action::Verb::drop_user || action.ends;
+        });
+    };
+    EXPECT_TRUE(drops(Tenant::remove(object, "lab", seen))) << "so that the test can fail";
+    for (const auto* time : {"", "yesterday", "1782864000"}) {
+        object.metadata.deletion_timestamp = time;
+        EXPECT_FALSE(drops(Tenant::remove(object, "lab", seen))) << time;
+    }
+    object.metadata.deletion_timestamp = "2026-07-01T00:00:00Z";
+    object.spec.undelete_window = "a while";
+    EXPECT_FALSE(drops(Tenant::remove(object, "lab", seen)));
+    auto less = object;
+    less.spec.databases.clear();
+    less.spec.users.clear();
+    EXPECT_FALSE(drops(Tenant::diff(less, test::inputs(), seen)));
 }
 
 }  // namespace
