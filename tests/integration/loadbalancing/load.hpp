@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -21,7 +22,8 @@
 namespace ocim::test {
 
 /// Visitors who ask for one page at a given rate over connections that they keep, and never ask twice: whatever is not
-/// answered with status 200 is lost. They begin at once, and end with stop().
+/// answered with status 200 is lost. They begin at once, and end with stop(), which waits for answers no longer than
+/// `patience`.
 class Load {
 public:
     struct Settings {
@@ -59,6 +61,8 @@ private:
         std::string answer;
     };
 
+    static constexpr std::chrono::seconds patience{30};
+
     void run() {
         epoll_ = ::epoll_create1(EPOLL_CLOEXEC);
         connections_.resize(settings_.connections);
@@ -67,9 +71,11 @@ private:
         const auto began = Clock::now();
         std::uint64_t sent = 0;
         std::size_t next = 0, waiting = 0;
+        std::optional<Clock::time_point> gives_up;
         for (;;) {
             const auto passed = std::chrono::duration<double>(Clock::now() - began).count();
-            if (stopped_ && waiting == 0) break;
+            if (stopped_ && !gives_up) gives_up = Clock::now() + patience;
+            if (stopped_ && (waiting == 0 || Clock::now() > *gives_up)) break;
             const auto due = static_cast<std::uint64_t>(passed * settings_.per_second);
             for (std::size_t tried = 0; !stopped_ && sent < due && tried < connections_.size(); ++tried) {
                 auto& connection = connections_[next];
@@ -90,6 +96,8 @@ private:
             waiting = static_cast<std::size_t>(std::ranges::count(connections_, true, &Connection::waiting));
         }
         seconds_ = std::chrono::duration<double>(Clock::now() - began).count();
+        for (auto& connection : connections_)
+            if (connection.waiting) lose(connection, "no answer after the end");
         for (auto& connection : connections_) ::close(connection.fd);
         ::close(epoll_);
     }
