@@ -1,6 +1,7 @@
 #include "monitoring/monitor.hpp"
 #include "monitoring/newrelic.hpp"
 #include "monitoring/prober.hpp"
+#include "monitoring/prometheus_service.hpp"
 #include "runtime/backend_spec.hpp"
 
 #include <utility>
@@ -51,6 +52,7 @@ Opened new_relic(const Service& service, const runtime::Inputs& inputs, const ru
 
 runtime::BackendSettings Monitor::settings(const Backend& backend) {
     auto out = runtime::settings_of(backend.spec);
+    if (backend.spec.prometheus) out.in_flight = 1;  // one version of the files follows another
     if (!backend.spec.new_relic) return out;
     out.in_flight = 1;         // several monitors share what alerts: it is made once
     out.creates_twice = true;  // names are nothing to New Relic
@@ -59,6 +61,7 @@ runtime::BackendSettings Monitor::settings(const Backend& backend) {
 }
 
 std::vector<runtime::Reference> Monitor::backend_needs(const Backend& backend) {
+    if (backend.spec.prometheus) return prometheus::needs(backend);
     std::vector<runtime::Reference> out;
     if (!backend.spec.new_relic) return out;
     if (backend.spec.credentials_ref)
@@ -69,6 +72,7 @@ std::vector<runtime::Reference> Monitor::backend_needs(const Backend& backend) {
 
 Opened Monitor::open(const Backend& backend, const runtime::Inputs& inputs, const runtime::Services& services) {
     if (backend.spec.new_relic) return new_relic(backend, inputs, services);
+    if (backend.spec.prometheus) return prometheus::open(backend, inputs, services);
     if (!backend.spec.prober) return Error{ErrorClass::invalid, "spec: a provider is needed"};
     const auto concurrent = static_cast<std::size_t>(backend.spec.prober->max_concurrent_probes);
     Senses senses{net::make_fetcher(services.loop, services.clock), net::make_talker(services.loop, services.clock)};

@@ -3,6 +3,7 @@
 #include "base/clock.hpp"
 #include "base/secret.hpp"
 #include "monitoring/newrelic_synthetic.hpp"
+#include "monitoring/prometheus_entry.hpp"
 #include "net/talk.hpp"
 #include "runtime/kinds.hpp"
 #include "runtime/mark.hpp"
@@ -74,7 +75,9 @@ struct Thing {
     Probe probe;
     /// Changes when the site went up or down or says something else, and otherwise once a minute at most.
     std::optional<Outcome> last;
-    std::optional<Synthetic> synthetic{};  ///< at New Relic; then `probe` says nothing
+    std::optional<Synthetic> synthetic{};      ///< at New Relic; then `probe` says nothing
+    std::optional<prometheus::Entry> entry{};  ///< in Prometheus' files; then `probe` says nothing
+    prometheus::Loaded loaded = prometheus::Loaded::yes;
     bool operator==(const Thing&) const = default;
 };
 
@@ -87,6 +90,7 @@ struct Action {
     runtime::Mark mark;
     Probe probe;
     std::optional<SyntheticOrder> order{};  ///< at New Relic
+    std::optional<prometheus::Order> prometheus{};
     bool operator==(const Action&) const = default;
 };
 

@@ -1,0 +1,171 @@
+#include "monitoring/register.hpp"
+
+#include "runtime/base64.hpp"
+#include "support/faults.hpp"
+#include "support/prometheus.hpp"
+#include "support/sshd.hpp"
+
+#include <gtest/gtest.h>
+
+/// What Monitors say and do when their Prometheus is in trouble.
+namespace ocim::monitoring {
+namespace {
+
+using ocim::test::Fault;
+using ocim::test::json;
+using ocim::test::PrometheusService;
+
+std::string service_text(const std::string& name, const std::string& url, const std::string& directory,
+                         const std::string& where = "'local':{}") {
+    return "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'MonitoringService','metadata':{'name':'" + name +
+           "'},'spec':{'prometheus':{'url':'" + url + "','directory':'" + directory + "'," + where +
+           "},'credentialsRef':{'name':'" + name + "-log-in'},'driftInterval':'60s'}}";
+}
+std::string monitor_text(const std::string& name, const std::string& service) {
+    return "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Monitor','metadata':{'namespace':'campus','name':'" +
+           name + "'},'spec':{'serviceRef':{'name':'" + service + "'},'url':'http://" + name + ".example.org/'}}";
+}
+void put_password(ocim::test::Running& running, const std::string& service, const std::string& password) {
+    running.server.put(json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'" +
+                            service + "-log-in'},'data':{'username':'" + runtime::base64("watch") + "','password':'" +
+                            runtime::base64(password) + "'}}"));
+}
+
+class PrometheusFaults : public ocim::test::FaultTest {
+protected:
+    PrometheusFaults() : FaultTest(register_kinds) {
+        put_password(running, "struck", "one");
+        put_password(running, "well", "one");
+        running.server.put(json(service_text("struck", front.url(), struck.directory())));
+        running.server.put(json(service_text("well", well.url(), well.directory())));
+    }
+    void put(const std::string& name, const std::string& backend) override {
+        running.server.put(json(monitor_text(name, backend)));
+    }
+    std::string stands(const std::string& name) override { return running.stands("Monitor", "campus", name); }
+    void strike(Fault fault) override {
+        if (fault == Fault::refuses_credentials)
+            struck.want_password("two");
+        else
+            show(front, fault, ocim::test::http_garbage(fault));
+    }
+    void mend() override {
+        if (GetParam() == Fault::refuses_credentials)
+            put_password(running, "struck", "two");  // rotated, without a restart of anything
+        else
+            front.open();
+    }
+    ocim::test::Door& door() override { return front; }
+
+    PrometheusService struck{PrometheusService::Exporter::none, "one"}, well{PrometheusService::Exporter::none, "one"};
+    ocim::test::Door front{struck.port};
+};
+
+TEST_P(PrometheusFaults, AreSaidBoundedAndOverByThemselves) {
+    suffers(usual_reasons(GetParam()));
+    const auto password = GetParam() == Fault::refuses_credentials ? "two" : "one";
+    EXPECT_NE(struck.ask("/api/v1/targets?state=active", password).find("later.example.org"), std::string::npos);
+}
+
+INSTANTIATE_TEST_SUITE_P(Prometheus, PrometheusFaults,
+                         testing::Values(Fault::down, Fault::slow, Fault::refuses_credentials, Fault::html,
+                                         Fault::truncated_json),
+                         ocim::test::fault_name);
+
+class PrometheusTrouble : public ::testing::Test {
+protected:
+    std::string stands(const std::string& name) { return running.stands("Monitor", "campus", name); }
+    std::string message(const std::string& name) {
+        const auto* object = running.server.get("Monitor", "campus", name);
+        const auto* ready = object ? runtime::condition(*object, "Ready") : nullptr;
+        return ready ? std::string(api::find_text(*ready, {"message"})) : "";
+    }
+    bool becomes(const std::string& name, const std::string& what) {
+        return running.until([&] { return stands(name) == what; }, std::chrono::seconds(60));
+    }
+    void begin(const std::string& url, const std::string& where = "'local':{}") {
+        put_password(running, "main", "one");
+        running.server.put(json(service_text("main", url, server.directory(), where)));
+        running.start();
+    }
+
+    PrometheusService server;
+    ocim::test::Door front{server.port};
+    ocim::test::RealLoop loop;
+    ocim::test::Running running{loop, register_kinds};
+};
+
+/// Leads to Prometheus, and keeps its answers to reloads.
+auto losing_reloads(std::uint16_t port) {
+    return [port](ocim::test::RawSocket& client) {
+        for (;;) {
+            const auto request = client.read_until("\r\n\r\n");
+            if (request.empty()) return;
+            auto to = ocim::test::RawSocket::connect(port);
+            const auto end = request.find("\r\n");
+            to.send(request.substr(0, end + 2) + "Connection: close\r\n" + request.substr(end + 2));
+            const auto answer = to.read_all();
+            if (request.starts_with("POST")) return;
+            client.send(answer);
+            return;
+        }
+    };
+}
+
+TEST_F(PrometheusTrouble, AReloadWhoseAnswerIsLostIsFoundToHaveHappened) {
+    front.say(losing_reloads(server.port));
+    begin(front.url());
+    running.server.put(json(monitor_text("one", "main")));
+    EXPECT_TRUE(becomes("one", "True Monitored")) << stands("one") << ": " << message("one");
+    EXPECT_NE(server.ask("/api/v1/rules?type=alert").find("http://one.example.org/ is down"), std::string::npos);
+}
+
+TEST_F(PrometheusTrouble, AConfigurationThatOthersBrokeIsSaidAndMendedByThem) {
+    begin(server.url());
+    running.server.put(json(monitor_text("one", "main")));
+    ASSERT_TRUE(becomes("one", "True Monitored")) << stands("one") << ": " << message("one");
+    server.write_config("nonsense: [\n");
+    running.server.put(json(monitor_text("two", "main")));
+    ASSERT_TRUE(
+        running.until([&] { return message("two").find("reload") != std::string::npos; }, std::chrono::seconds(60)))
+        << stands("two") << ": " << message("two");
+    EXPECT_EQ(stands("one"), "True Monitored") << "what is in force stays";
+    server.write_config("");
+    EXPECT_TRUE(becomes("two", "True Monitored")) << stands("two") << ": " << message("two");
+}
+
+TEST_F(PrometheusTrouble, AReloadThatStallsEndsByItsDeadline) {
+    begin(front.url());
+    running.server.put(json(monitor_text("one", "main")));
+    ASSERT_TRUE(becomes("one", "True Monitored"));
+    server.service->freeze();  // connections are taken, and nobody answers
+    running.server.put(json(monitor_text("two", "main")));
+    ASSERT_TRUE(running.until([&] { return stands("two") == "False BackendUnreachable"; }, std::chrono::seconds(100)))
+        << stands("two");
+    server.service->thaw();
+    EXPECT_TRUE(becomes("two", "True Monitored")) << stands("two") << ": " << message("two");
+}
+
+TEST_F(PrometheusTrouble, FilesOnAnotherHostAreReachedBySsh) {
+    ocim::test::Sshd sshd;
+    running.put_secret("ocim-system", "key", "ssh-privatekey", runtime::base64(sshd.user_key()));
+    begin(server.url(), "'ssh':{'host':'127.0.0.1','port':" + std::to_string(sshd.port()) + ",'user':'" + sshd.user() +
+                            "','keyRef':{'name':'key'},'hostKey':'" + sshd.host_key() + "'}");
+    running.server.put(json(monitor_text("one", "main")));
+    EXPECT_TRUE(becomes("one", "True Monitored")) << stands("one") << ": " << message("one");
+    EXPECT_EQ(sshd.connections(), 1u) << "over one connection";
+}
+
+TEST_F(PrometheusTrouble, ADirectoryThatIsNotThereIsSaid) {
+    std::filesystem::remove_all(server.directory());
+    begin(server.url());
+    running.server.put(json(monitor_text("one", "main")));
+    ASSERT_TRUE(
+        running.until([&] { return message("one").find("create it") != std::string::npos; }, std::chrono::seconds(60)))
+        << stands("one") << ": " << message("one");
+    std::filesystem::create_directories(server.directory());
+    EXPECT_TRUE(becomes("one", "True Monitored")) << stands("one") << ": " << message("one");
+}
+
+}  // namespace
+}  // namespace ocim::monitoring
