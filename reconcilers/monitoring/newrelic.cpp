@@ -139,8 +139,9 @@ private:
         co_return done;
     }
 
-    /// What is there for a put; null when it is to be made. Error: conflict, when it is not for us to change.
-    Result<const Entity*> target_of(const Action& action) const {
+    /// What is there for a put, a copy because a look may come between; nothing when it is to be made. Error: conflict,
+    /// when it is not for us to change.
+    Result<std::optional<Entity>> target_of(const Action& action) const {
         const auto& order = *action.order;
         const auto named = entities().find(order.synthetic.guid);
         const Entity* there = named == entities().end() ? marked_as(entities(), action.mark) : &named->second;
@@ -150,7 +151,7 @@ private:
         if (there && !runtime::takeable(there->mark, action.mark, order.adopt))
             return Error{ErrorClass::conflict, "the monitor " + there->shown.guid + " of " + there->shown.url +
                                                    " is not ours, or has come to belong to another"};
-        return there;
+        return there ? std::optional(*there) : std::nullopt;
     }
 
     awaitable<Result<Done>> put(Action action) {
@@ -158,20 +159,19 @@ private:
         auto target = target_of(action);
         if (!target) co_return std::move(target).error();
         if (order.group) CO_CHECK(co_await alerts_.ensure(*order.group));
-        Entity wanted;
-        if (*target) wanted = **target;
+        auto wanted = target->value_or(Entity());
         const bool was_marked = wanted.mark.has_value();
         const auto tags = with_ours(wanted.tags, action.mark, order.synthetic);
-        const bool same = *target && wanted.tags == tags && agrees(wanted.shown, order.synthetic);
+        const bool same = target->has_value() && wanted.tags == tags && agrees(wanted.shown, order.synthetic);
         order.synthetic.guid = wanted.shown.guid;
         wanted.shown = order.synthetic;
         wanted.tags = tags;
         wanted.mark = action.mark;
         if (!same) CO_CHECK(co_await write(action, wanted));
         Done done;
-        if (!was_marked && *target)
+        if (!was_marked && target->has_value())
             done.now.emplace_back(stranger_key(order.synthetic.url, wanted.shown.guid), std::nullopt);
-        done.now.emplace_back(action.key, thing_of(entities().at(wanted.shown.guid)));
+        done.now.emplace_back(action.key, thing_of(wanted));
         co_return done;
     }
 

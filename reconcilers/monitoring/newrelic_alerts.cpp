@@ -20,10 +20,16 @@ constexpr int pages_max = 200;             // beyond, something is wrong with th
 constexpr int window_max = 900, duration_max = 86'400, silence_min = 3'600, silence_max = 172'800;  // seconds
 constexpr const char* preference = "PER_CONDITION_AND_TARGET";
 
-/// What a group is, as New Relic is told.
+/// What a group is, as New Relic is told. Capitals do not count: it may keep addresses without them.
 std::string group_id(const std::string& installation, const std::vector<std::string>& emails, int window,
                      int duration) {
-    json::array addresses(emails.begin(), emails.end());
+    std::set<std::string> lower;
+    for (auto email : emails) {
+        for (auto& c : email)
+            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+        lower.insert(std::move(email));
+    }
+    json::array addresses(lower.begin(), lower.end());
     return digest(api::to_text(json::object{
         {"installation", installation}, {"emails", std::move(addresses)}, {"window", window}, {"duration", duration}}));
 }

@@ -62,12 +62,19 @@ std::string_view period_word(std::int64_t minutes) {
     return found == periods.end() ? std::string_view() : found->word;
 }
 
+std::string canonical_url(std::string url) {
+    const auto scheme = url.find("://");
+    const bool bare = scheme != std::string::npos && url.find_first_of("/?#", scheme + 3) == std::string::npos;
+    if (bare) url += '/';
+    return url;
+}
+
 Result<std::optional<Entity>> entity_of(const Json& item) {
     if (api::find_text(item, {"monitorType"}) != "SIMPLE") return std::optional<Entity>();
     Entity out;
     out.shown.guid = api::find_text(item, {"guid"});
     out.shown.name = api::find_text(item, {"name"});
-    out.shown.url = api::find_text(item, {"monitoredUrl"});
+    out.shown.url = canonical_url(std::string(api::find_text(item, {"monitoredUrl"})));
     const auto period = number(item, {"period"});
     const auto* tags = api::find(item, {"tags"});
     if (out.shown.guid.empty() || !period || !tags || !tags->is_array())

@@ -23,6 +23,8 @@ struct Entity {
 };
 using Entities = std::map<std::string, Entity>;  // by GUID
 
+/// The same for all spellings of a URL that New Relic may show instead of ours: a host alone has the path "/".
+std::string canonical_url(std::string url);
 /// Nothing for what is no ping monitor. Error: unreachable, for what is malformed.
 Result<std::optional<Entity>> entity_of(const api::Json& item);
 /// `tags`, and ours.

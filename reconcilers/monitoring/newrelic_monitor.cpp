@@ -3,6 +3,7 @@
 #include "api/json.hpp"
 #include "monitoring/newrelic.hpp"
 #include "monitoring/newrelic_alerts.hpp"
+#include "monitoring/newrelic_entities.hpp"
 #include "monitoring/wanted.hpp"
 
 #include <algorithm>
@@ -61,7 +62,7 @@ SyntheticOrder order_of(const Object& object, const crd::MonitoringService& serv
     if (!spec.alert_emails.empty())
         out.group = make_group(installation, spec.alert_emails, spec.interval_seconds, spec.alert_after_failures);
     auto& synthetic = out.synthetic;
-    synthetic.url = *spec.url;
+    synthetic.url = canonical_url(*spec.url);
     synthetic.period_minutes = spec.interval_seconds / 60;
     synthetic.enabled = spec.enabled;
     synthetic.settings = settings_digest(probe_of(spec), out.locations);
@@ -134,7 +135,7 @@ Found find(const Object& object, const Mark& self, const Snapshot& seen) {
         else
             out.more.push_back(item);
     }
-    if (!out.foreign) out.foreign = stranger(*object.spec.url, seen);
+    if (!out.foreign) out.foreign = stranger(canonical_url(*object.spec.url), seen);
     return out;
 }
 
@@ -194,6 +195,9 @@ std::vector<api::Cause> faults(const Object::Spec& spec) {
         out.push_back(cause("spec.expectedStatus", "New Relic's ping takes any 2xx, and cannot be told otherwise"));
     if (spec.body && spec.body->excludes)
         out.push_back(cause("spec.body.excludes", "New Relic's ping knows only a text that must be there"));
+    for (std::size_t i = 0; i < spec.alert_emails.size(); ++i)
+        if (spec.alert_emails[i].find(',') != std::string::npos)
+            out.push_back(cause("spec.alertEmails[" + std::to_string(i) + "]", "a comma is between addresses there"));
     for (std::size_t i = 0; i < spec.headers.size(); ++i)
         if (spec.headers[i].value_ref)
             out.push_back(cause("spec.headers[" + std::to_string(i) + "].valueRef",

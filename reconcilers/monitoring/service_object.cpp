@@ -21,9 +21,10 @@ using Opened = Result<std::unique_ptr<Watch>>;
 const char* address_of(Service::Spec::NewRelic::Region region) {
     switch (region) {
         case Service::Spec::NewRelic::Region::us: return "https://api.newrelic.com/graphql";
-        case Service::Spec::NewRelic::Region::eu: break;
+        case Service::Spec::NewRelic::Region::eu: return "https://api.eu.newrelic.com/graphql";
+        case Service::Spec::NewRelic::Region::jp: break;
     }
-    return "https://api.eu.newrelic.com/graphql";
+    return "https://api.jp.newrelic.com/graphql";
 }
 
 Opened new_relic(const Service& service, const runtime::Inputs& inputs, const runtime::Services& services) {

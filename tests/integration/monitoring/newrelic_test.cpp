@@ -127,6 +127,46 @@ TEST_F(AtNewRelic, WhoIsToldIsSharedAndGoesWithTheLast) {
         EXPECT_EQ(server.count(list), 0U) << list;
 }
 
+TEST_F(AtNewRelic, WhatTellsOfNothingIsAnOrphan) {
+    visitor.must(visitor.wanted(telling(monitor(1))));
+    server.remove(std::string(server.monitors().at(0).at("guid").as_string()));
+    const auto seen = visitor.see();
+    const auto orphans = Monitor::marked(seen);
+    ASSERT_EQ(orphans.size(), 1U);
+    EXPECT_EQ(orphans[0].mark.installation, "prod");
+    visitor.must(Monitor::sweep(orphans[0].key, seen));
+    for (const auto* list : {"workflows", "channels", "destinations", "policies", "conditions"})
+        EXPECT_EQ(server.count(list), 0U) << list;
+}
+
+TEST_F(AtNewRelic, AnOrphanGoesByItsMark) {
+    visitor.must(visitor.wanted(telling(monitor(1))));
+    const auto theirs = server.make("https://elsewhere.example.org/");
+    const auto seen = visitor.see();
+    const auto orphans = Monitor::marked(seen);
+    ASSERT_EQ(orphans.size(), 1U) << "only what is marked can be one";
+    visitor.must(Monitor::sweep(orphans[0].key, seen));
+    ASSERT_EQ(server.monitors().size(), 1U);
+    EXPECT_EQ(server.monitors().at(0).at("guid"), theirs.c_str());
+    EXPECT_EQ(server.count("policies"), 0U);
+}
+
+TEST_F(AtNewRelic, WhatWasMadeTwiceIsThereOnceInTheEnd) {
+    // the answer to a creation is lost, the index is behind, and it is asked for again
+    const auto creation = visitor.wanted(telling(monitor(1)));
+    server.set("{'index':'held'}");
+    server.fault("{'match':'syntheticsCreate.*','kind':'status','status':502,'after':true}");
+    const auto lost = errors(creation);
+    ASSERT_EQ(lost.size(), 1U);
+    EXPECT_TRUE(lost[0].outcome_unknown) << "the runtime waits, then";
+    visitor.succeed(creation);
+    server.set("{'index':'at once'}");
+    ASSERT_EQ(server.monitors().size(), 2U);
+    visitor.must(visitor.wanted(telling(monitor(1))));
+    EXPECT_TRUE(visitor.ready(telling(monitor(1))));
+    EXPECT_EQ(server.monitors().size(), 1U);
+}
+
 TEST_F(AtNewRelic, WhatIsFoundIsSaid) {
     const auto object = monitor(1);
     visitor.must(visitor.wanted(object));

@@ -1,5 +1,6 @@
 #include "monitoring/monitor.hpp"
 #include "monitoring/newrelic_alerts.hpp"
+#include "monitoring/newrelic_entities.hpp"
 #include "monitoring/newrelic_monitor.hpp"
 
 #include <gtest/gtest.h>
@@ -77,6 +78,8 @@ TEST(NewRelicMonitor, DiffTable) {
         {"another text", [](Object& o, Snapshot&) { o.spec.body.emplace().contains = "x"; }, update},
         {"another header", [](Object& o, Snapshot&) { o.spec.headers = {{"A", "b", std::nullopt}}; }, update},
         {"any certificate", [](Object& o, Snapshot&) { o.spec.tls.insecure_skip_verify = true; }, update},
+        {"the same URL, spelt otherwise", [](Object& o, Snapshot&) { o.spec.url = "https://demo.example.org"; },
+         update},  // its name says so
         {"others are told", [](Object& o, Snapshot&) { o.spec.alert_emails = {"c@x.org"}; }, update},
         {"told in another order", [](Object& o, Snapshot&) { o.spec.alert_emails = {"a@x.org", "b@x.org"}; }, {}},
         {"told later", [](Object& o, Snapshot&) { o.spec.alert_after_failures = 4; }, update},
@@ -161,6 +164,7 @@ TEST(NewRelicMonitor, RefusesByFieldWhatAPingCannotDo) {
          },
          "spec.tcp"},
         {[](auto& s) { s.basic_auth = {"watch", {"auth", "header"}}; }, "spec.basicAuth"},
+        {[](auto& s) { s.alert_emails = {"a@x.org", "b,c@x.org"}; }, "spec.alertEmails[1]"},
         {[](auto& s) { s.connect_to = "192.0.2.1:80"; }, "spec.connectTo"},
         {[](auto& s) { s.expected_status = 204; }, "spec.expectedStatus"},
         {[](auto& s) { s.body.emplace().excludes = "x"; }, "spec.body.excludes"},
@@ -189,6 +193,12 @@ TEST(NewRelicMonitor, ItsNameFitsAndSaysWhoIsTold) {
     EXPECT_EQ(Monitor::diff(object, inputs(), {}).at(0).order->synthetic.name, *object.spec.url);
 }
 
+TEST(NewRelicMonitor, AHostAloneHasAPath) {
+    EXPECT_EQ(newrelic::canonical_url("https://demo.example.org"), "https://demo.example.org/");
+    for (const auto* same : {"https://demo.example.org/", "http://x/a", "http://x?a", "http://x#a", "nonsense", ""})
+        EXPECT_EQ(newrelic::canonical_url(same), same);
+}
+
 TEST(NewRelicAlerts, AGroupsTimesAreWhatNewRelicTakes) {
     const struct {
         int period, after, window, duration;
@@ -202,6 +212,7 @@ TEST(NewRelicAlerts, AGroupsTimesAreWhatNewRelicTakes) {
     }
     const auto one = newrelic::make_group("lab", {"a@x.org", "b@x.org", "a@x.org"}, 300, 3);
     EXPECT_EQ(one, newrelic::make_group("lab", {"b@x.org", "a@x.org"}, 300, 3));
+    EXPECT_EQ(one.id, newrelic::make_group("lab", {"B@x.org", "a@X.org"}, 300, 3).id);
     EXPECT_NE(one.id, newrelic::make_group("other", {"b@x.org", "a@x.org"}, 300, 3).id);
     EXPECT_NE(one.id, newrelic::make_group("lab", {"a@x.org"}, 300, 3).id);
 }
