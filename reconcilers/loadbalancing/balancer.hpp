@@ -65,6 +65,7 @@ struct Thing {
     // of a fragment, besides
     std::string certificate{};  ///< SHA-256 of the file that its text speaks of; "" when there is none
     bool unlisted = false;      ///< the process that runs does not read our list of certificates
+    bool unread = false;        ///< the process that runs took this version, and does not know the fragment's backend
     // of a fragment or a domain that is in somebody else's fragment of the tool haproxy-config: its name
     std::string elsewhere{};
     bool operator==(const Thing&) const = default;

@@ -151,6 +151,17 @@ std::optional<std::string> without_list(const Judgement& judged, const Snapshot&
     return std::nullopt;
 }
 
+/// A host whose HAProxy was started without our file.
+std::optional<std::string> without_backend(const Judgement& judged, const Snapshot& seen) {
+    for (const auto& there : judged.hosts) {
+        const auto found = seen.find(fragment_key(judged.name, there.host));
+        if (found == seen.end() || !found->second.unread) continue;
+        return on(there.host) + "HAProxy was reloaded and has no backend " + judged.name +
+               ": it is not started with \"-f\" and the path of current/haproxy.cfg";
+    }
+    return std::nullopt;
+}
+
 runtime::Finding certificate_finding(const Judgement& judged, const std::optional<CertificateStatus>& certificate,
                                      const std::optional<std::string>& unlisted) {
     const auto said = [](const char* status, std::string reason, std::string message) {
@@ -190,13 +201,14 @@ std::optional<Duration> until_next_state(const std::optional<CertificateNote>& n
 }
 
 Verdict verdict_of(const Object& object, const Judgement& judged, const std::optional<CertificateStatus>& certificate,
-                   const std::optional<std::string>& unlisted) {
+                   const std::optional<std::string>& unlisted, const Snapshot& seen) {
     if (judged.blocked) return *judged.blocked;
     for (const auto& there : judged.hosts)
         if (there.action)
             return {Verdict::State::progressing, "Updating", "to be done: " + Fragment::describe(*there.action)};
     for (const auto& there : judged.hosts)
         if (there.blocked) return *there.blocked;
+    if (const auto unread = without_backend(judged, seen)) return {Verdict::State::stalled, "NotServed", *unread};
     if (const auto& refused = judged.certificate_refused)
         return {
             Verdict::State::stalled, "CertificateRefused",
@@ -250,7 +262,7 @@ runtime::Report<crd::LoadBalancerFragment> Fragment::report(const Object& object
         const auto wait = until_next_state(certificate_of(found->second.text.reveal()), inputs.now);
         if (wait) out.look_again = std::min(*wait, out.look_again.value_or(*wait));
     }
-    out.verdict = verdict_of(object, judged, out.status.certificate, unlisted);
+    out.verdict = verdict_of(object, judged, out.status.certificate, unlisted, seen);
     return out;
 }
 

@@ -40,7 +40,7 @@ ask() {
   echo '@1 show stat -1 6 -1' | tell "$1" | awk -F, '/^# pxname/ { told = 1; next } 
     NF > 44 && $2 == "BACKEND" { print $1 ",BACKEND," $5 "," $9 "," $10 "," $40 "," $41 "," $42 "," $43 "," $44; next }
     NF > 38 { print $1 "," $2 "," $18 "," $19 "," $37 "," $38 }
-    END { exit !told }'
+    END { if (told) print "@told"; exit !told }'
 }
 ask "$2" || { sleep 0.5; ask "$2"; }  # the master is away for a moment while it reloads
 if [ -s "$1/current/certs.list" ]; then

@@ -54,6 +54,7 @@ void read_remarks(std::string_view text, Version& version) {
         const auto what = take_word(line);
         if (what == "@stale") version.loaded.clear();
         if (what == "@unlisted") version.unlisted = true;
+        if (what == "@told") version.told = true;
         if (what == "@backend" || what == "@domain") {
             const std::string name(take_word(line));
             const std::string backend(what == "@domain" ? take_word(line) : std::string_view());
@@ -227,6 +228,7 @@ Snapshot Version::snapshot() const {
         // of a stranger's file neither is ours to judge
         thing.live = !thing.mark || loaded == this->name;
         thing.readable_by_all = thing.mark && file.readable_by_all;
+        thing.unread = thing.mark && thing.live && told && !traffic.contains(name);
         const auto note = certificate_of(file.content);
         if (const auto found = certificates.find(name); thing.mark && note && found != certificates.end()) {
             thing.certificate = found->second.hash;

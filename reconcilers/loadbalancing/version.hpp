@@ -52,6 +52,7 @@ struct Version {
     std::map<std::string, Certificate> certificates;  ///< by fragment; only the host knows what is in the files
     std::string list;                                 ///< certs.list
     bool unlisted = false;                            ///< the process that runs does not read that list
+    bool told = false;                                ///< that process has told of all its backends
     /// What is in others' fragments of the tool haproxy-config, which it is not ours to change.
     struct Elsewhere {
         std::string fragment;   ///< of the tool

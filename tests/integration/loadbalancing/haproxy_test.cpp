@@ -168,6 +168,21 @@ TEST_P(RealHaproxy, AHundredFragmentsAreOneReload) {
     EXPECT_EQ(server.reloads(), before + 1) << "what is in force is not reloaded";
 }
 
+TEST_P(RealHaproxy, IsNotReadyWhereHaproxyIsStartedWithoutOurFile) {
+    const auto object = fragment(1);
+    visitor.must(visitor.wanted(object));
+    EXPECT_TRUE(visitor.ready(object));
+    server.service.reset();
+    server.service.emplace(ocim::test::Service::Settings{
+        .command = {"haproxy", "-W", "-S", server.master_socket(), "-f", server.base_config()},
+        .log = {},
+        .environment = {}});
+    server.wait_until_ready();
+    EXPECT_TRUE(ocim::test::wait_for([&] { return visitor.report(object).verdict.reason == "NotServed"; }));
+    EXPECT_TRUE(server.get("site1.example.org").ends_with(" 503") || server.get("site1.example.org").ends_with(" 404"));
+    EXPECT_TRUE(visitor.wanted(object).empty()) << "only a person can help";
+}
+
 TEST_P(RealHaproxy, NoRequestIsLostInAReload) {
     visitor.must(visitor.wanted(fragment(1)));
     std::atomic<bool> stop = false;

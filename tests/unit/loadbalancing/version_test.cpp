@@ -214,6 +214,32 @@ TEST(Version, ACertificateAnswersForWhatItIsGoodForOnly) {
         << "as an earlier release wrote it";
 }
 
+TEST(Version, ABackendThatTheProcessDoesNotKnowIsNotServed) {
+    const auto tar = [](const std::string& loaded) {
+        return ".\n" + write_tar({{"v7/conf.d/" + name_of(1) + ".cfg", marked(1), 0640},
+                                  {"v7/conf.d/person.cfg", "backend person\n", 0640},
+                                  {"v7/domains.map", "", 0640},
+                                  {"loaded", loaded + "\n", 0640}});
+    };
+    const auto known = name_of(1) + ",BACKEND,0,0,0,0,0,0,0,0\n";
+    const struct {
+        const char* reason;
+        std::string said;
+        bool unread;
+    } rows[] = {
+        {"it knows it", known + "@told\n" + tar("v7"), false},
+        {"it knows others", "person,BACKEND,0,0,0,0,0,0,0,0\n@told\n" + tar("v7"), true},
+        {"it says nothing", tar("v7"), false},
+        {"it has not taken this version yet", "@told\n" + tar("v6"), false},
+    };
+    for (const auto& row : rows) {
+        const auto version = Version::observed(row.said);
+        ASSERT_TRUE(version) << version.error().message;
+        EXPECT_EQ(version->snapshot().at(fragment_key(name_of(1))).unread, row.unread) << row.reason;
+        EXPECT_FALSE(version->snapshot().at(fragment_key("person")).unread) << row.reason;
+    }
+}
+
 TEST(Version, TrafficIsReadOfOurOwnBackends) {
     Version version;
     version.fragments["ocim-a_b"] = {"# ocim " + mark().text() + "\nbackend ocim-a_b\n", false};
