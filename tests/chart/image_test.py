@@ -29,7 +29,8 @@ set -e
 ip link set lo up
 mount --bind "$1" "$1" && mount -o remount,bind,ro "$1"
 mount -t proc proc "$1/proc" && mount -t tmpfs tmpfs "$1/tmp" && mount --bind "$2" "$1/var/lib/ocim"
-root=$1 user=$3; shift 3
+root=$1 user=$3 volumes=$4; shift 4
+for volume in $volumes; do mount --bind "${volume%%:*}" "$root${volume#*:}"; done
 exec chroot --userspec="$user" --groups= "$root" /usr/bin/setpriv --no-new-privs "$@"
 """
 
@@ -81,27 +82,33 @@ class Image:
 
 
 class Container:
-    """The image, running: mounts and network of its own."""
+    """The image, running: mounts, processes and network of its own, and the program is the first process."""
 
-    def __init__(self, image, command=None, data=None):
+    def __init__(self, image, command=None, data=None, volumes=None):
         self.image = image
         self.data = data or image.data
-        words = ["unshare", "--mount", "--net", "--propagation", "private", "/bin/sh", "-c", START, "ocim", str(image.root),
-                 str(self.data), image.user, *image.entry, *(command or image.command)]
+        mounts = " ".join(f"{folder}:{path}" for path, folder in (volumes or {}).items())
+        words = ["unshare", "--mount", "--net", "--pid", "--fork", "--propagation", "private", "/bin/sh", "-c",
+                 START, "ocim", str(image.root), str(self.data), image.user, mounts, *image.entry, *(command or image.command)]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
                                         env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/var/lib/ocim"})
+        self.pid = wait_until(lambda: self.child() or self.process.poll() is not None, "its first process")
+
+    def child(self):
+        children = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return int(children[0]) if children else None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *_):
         if self.process.poll() is None:
-            self.process.kill()
+            os.kill(self.pid, signal.SIGKILL)  # the first process: all others end with it
         self.process.communicate()
 
     def beside(self, *words, inside=False):
         """Runs a program in the container's network; `inside`, as its user in its file system too."""
-        enter = ["nsenter", f"--target={self.process.pid}", "--net"]
+        enter = ["nsenter", f"--target={self.pid}", "--net"]
         if inside:
             enter += ["--mount", "chroot", f"--userspec={self.image.user}", "--groups=", str(self.image.root)]
         return subprocess.run([*enter, *words], capture_output=True, text=True, timeout=60, check=False)
@@ -117,7 +124,7 @@ class Container:
         wait_until(ready, "kubectl get --raw /readyz says ok", 60)
 
     def stop(self):
-        self.process.send_signal(signal.SIGTERM)
+        os.kill(self.pid, signal.SIGTERM)
         return self.process.wait(60)
 
 
@@ -144,7 +151,7 @@ class FinalStage(unittest.TestCase):
     def test_it_serves_as_somebody_who_may_nothing(self):
         with Container(self.image) as container:
             container.wait_ready()
-            status = pathlib.Path(f"/proc/{container.process.pid}/status").read_text()
+            status = pathlib.Path(f"/proc/{container.pid}/status").read_text()
             self.assertRegex(status, r"Uid:\t10001\t10001\t10001\t10001\n")
             self.assertRegex(status, r"CapEff:\t0+\n")
             refused = container.beside("/bin/touch", "/etc/here", "/usr/bin/here", inside=True)
@@ -166,17 +173,42 @@ class FinalStage(unittest.TestCase):
             wait_until(lambda: container.process.stdout.readline().startswith("ocim is ready"), "ready")
             self.assertNotEqual(container.beside(*self.image.health, inside=True).returncode, 0)
 
+    def volume(self, name):
+        """As a kubelet leaves it for fsGroup."""
+        folder = self.image.data.with_name(name)
+        folder.mkdir()
+        os.chown(folder, 0, 10001)
+        folder.chmod(0o2770)
+        return folder
+
+    def secret(self, name, file, text):
+        """A mounted Secret of mode 0440."""
+        folder = self.volume(name)
+        (folder / file).write_text(text)
+        os.chown(folder / file, 0, 10001)
+        (folder / file).chmod(0o440)
+        return folder
+
     def test_it_serves_as_the_chart_starts_it(self):
-        arguments = find(render(), "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["args"]
-        data = self.image.data.with_name("volume")
-        data.mkdir()
-        os.chown(data, 0, 10001)  # as fsGroup leaves a volume
-        data.chmod(0o2770)
-        with Container(self.image, arguments, data) as container:
+        pod = find(render("--set", "serve.tokenAuth.secretName=people,serve.encryptionPassphrase.secretName=vault"),
+                   "StatefulSet")["spec"]["template"]["spec"]
+        arguments = pod["containers"][0]["args"]
+        places = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
+        data = self.volume("volume")
+        volumes = {places["tokens"]: self.secret("people", "tokens.csv", 'known,ann,1,"system:masters"\n'),
+                   places["passphrase"]: self.secret("vault", "passphrase", "nobody knows\n")}
+        for path in volumes:
+            pathlib.Path(f"{self.image.root}{path}").mkdir(parents=True)
+        with Container(self.image, arguments, data, volumes) as container:
             container.wait_ready()
-            shown = container.kubectl("get", "--raw", "/version").stdout
-            self.assertIn("gitVersion", shown)
+            authority = str(data / "data" / "pki" / "ca.crt")
+            who = container.beside(KUBECTL, "--server=https://127.0.0.1:7443", f"--certificate-authority={authority}",
+                                   "--token=known", "auth", "whoami", "-o", "jsonpath={.status.userInfo.username}")
+            self.assertEqual(who.stdout, "ann", who.stderr)
             self.assertEqual(container.stop(), 0)
+        without = [argument for argument in arguments if "passphrase" not in argument]
+        with Container(self.image, without, data, volumes) as container:
+            self.assertNotEqual(container.process.wait(60), 0, "the keys are protected with the passphrase")
 
 
 if __name__ == "__main__":
