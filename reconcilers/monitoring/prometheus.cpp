@@ -42,13 +42,16 @@ Error failure(const net::CommandResult& result, const Settings& settings) {
             "Prometheus' host: exit " + std::to_string(result.exit_code) + ": " + said};
 }
 
-/// The files as they were read, and what they amounted to.
+/// The files as they were read, and what is in them. Made and taken apart on a thread: of thousands of Monitors it
+/// takes longer than the loop may be held.
 struct Read {
     std::string sum;
     Files files;
+    Snapshot seen;
 };
+using ReadPtr = std::shared_ptr<const Read>;  // shared with the thread that writes; immutable
 
-Result<Read> read_of(const std::string& said, const std::string& installation) {
+Result<ReadPtr> read_of(const std::string& said, const std::string& installation) {
     const Error broken{ErrorClass::transient, "Prometheus' files came only in part"};
     const auto line = said.find('\n');
     const auto first = said.find(' '), second = first == std::string::npos ? first : said.find(' ', first + 1);
@@ -63,7 +66,8 @@ Result<Read> read_of(const std::string& said, const std::string& installation) {
     if (targets > body.size() || body.size() - targets != rules) return broken;
     auto files = Files::read(body.substr(0, targets), body.substr(targets), installation);
     if (!files) return std::move(files).error();
-    return Read{said.substr(0, first), *std::move(files)};
+    auto seen = files->snapshot();
+    return std::make_shared<const Read>(Read{said.substr(0, first), *std::move(files), std::move(seen)});
 }
 
 /// What Prometheus says, in the words of its API.
@@ -80,7 +84,7 @@ Result<Snapshot> seen_of(const Read& read, const Replies& replies, const Setting
     if (!rules) return rules.error();
     const auto found = findings(replies.samples, now);
     if (!found) return found.error();
-    auto out = read.files.snapshot();
+    auto out = read.seen;
     for (auto& [key, thing] : out) {
         const auto& group = thing.entry->group;
         const auto label = group.labels.find(entry_label);
@@ -102,6 +106,19 @@ Result<Snapshot> seen_of(const Read& read, const Replies& replies, const Setting
         out.emplace(key, std::move(left));
     }
     return out;
+}
+
+struct Texts {
+    std::string targets, rules;
+};
+Result<Texts> written(Files files, const std::vector<std::pair<Key, std::optional<Entry>>>& changes) {
+    for (const auto& [key, entry] : changes) {
+        if (entry)
+            files.put(key, *entry);
+        else
+            files.erase(key);
+    }
+    return Texts{files.targets(), files.rules()};
 }
 
 /// Whether it may be done to what is there now; it may have come to be somebody else's.
@@ -138,7 +155,7 @@ public:
         CO_TRY(replies.samples, co_await get(question));
         auto work = [now = std::move(now), replies = std::move(replies), settings = settings_,
                      installation = installation_,
-                     wall = clock_.wall()] { return seen_of(now, replies, settings, installation, wall); };
+                     wall = clock_.wall()] { return seen_of(*now, replies, settings, installation, wall); };
         co_return co_await blocking_.call(std::move(work));
     }
 
@@ -160,9 +177,8 @@ public:
         }
         Batch batch{actions, results, *now};
         Indexes wanted;
-        const auto seen = now->files.snapshot();
         for (std::size_t i = 0; i < actions.size(); ++i) {
-            const auto may = permitted(actions[i], seen);
+            const auto may = permitted(actions[i], batch.now->seen);
             if (may)
                 wanted.push_back(i);
             else
@@ -176,14 +192,14 @@ private:
     struct Batch {
         const std::vector<Action>& actions;
         Results& results;
-        const Read& now;
+        ReadPtr now;
     };
 
     static void fail(const Batch& batch, const Indexes& indexes, const Error& error) {
         for (const auto i : indexes) batch.results.set(i, error);
     }
 
-    awaitable<Result<Read>> read() {
+    awaitable<Result<ReadPtr>> read() {
         std::vector<std::string> command{"/bin/sh", "-c", read_script, "ocim", settings_.directory, settings_.name};
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
@@ -207,22 +223,18 @@ private:
     }
 
     awaitable<Result<net::CommandResult>> run_write(const char* mode, const Batch& batch, const Indexes& indexes) {
-        auto files = batch.now.files;
+        std::vector<std::pair<Key, std::optional<Entry>>> changes;
         for (const auto i : indexes) {
             const auto& action = batch.actions[i];
-            if (action.verb == Verb::delete_)
-                files.erase(action.key);
-            else if (action.prometheus)
-                files.put(action.key, action.prometheus->entry);
+            const bool deleted = action.verb == Verb::delete_ || !action.prometheus;
+            changes.emplace_back(action.key, deleted ? std::nullopt : std::optional(action.prometheus->entry));
         }
-        auto work = [files = std::move(files)] {
-            return Result<std::pair<std::string, std::string>>({files.targets(), files.rules()});
-        };
+        auto work = [now = batch.now, changes = std::move(changes)] { return written(now->files, changes); };
         CO_TRY(auto texts, co_await blocking_.call(std::move(work)));
-        std::vector<std::string> command{"/bin/sh",      "-c",          write_script,
-                                         "ocim",         mode,          settings_.directory,
-                                         settings_.name, batch.now.sum, std::to_string(texts.first.size())};
-        co_return co_await host_->run(std::move(command), texts.first + texts.second, write_limit);
+        std::vector<std::string> command{"/bin/sh",      "-c",           write_script,
+                                         "ocim",         mode,           settings_.directory,
+                                         settings_.name, batch.now->sum, std::to_string(texts.targets.size())};
+        co_return co_await host_->run(std::move(command), texts.targets + texts.rules, write_limit);
     }
 
     /// Puts `wanted` into the files; whoever the check finds fault with is set aside first. Returns those that are

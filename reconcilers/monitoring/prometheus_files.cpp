@@ -66,7 +66,7 @@ Result<Json> parsed(std::string_view text, const char* what) {
     if (text.find_first_not_of(" \t\r\n") == std::string_view::npos) return Json();
     auto out = api::parse_json(text);
     if (!out)
-        return Error{ErrorClass::invalid,
+        return Error{ErrorClass::transient,
                      std::string(what) + " is not ours, or was broken: " + out.error().message + "; move it away"};
     return std::move(out->value);
 }
@@ -130,7 +130,7 @@ Result<Files> Files::read(std::string_view targets, std::string_view rules, std:
     auto document = parsed(rules, "the file of rules");
     if (!document) return std::move(document).error();
     const bool readable = (groups->is_null() || groups->is_array()) && (document->is_null() || document->is_object());
-    if (!readable) return Error{ErrorClass::invalid, "the files are not ours, or were broken; move them away"};
+    if (!readable) return Error{ErrorClass::transient, "the files are not ours, or were broken; move them away"};
     if (groups->is_array())
         for (const auto& group : groups->get_array()) out.read_group(group);
     const auto* rule_groups = api::find(*document, {"groups"});

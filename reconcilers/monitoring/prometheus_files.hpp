@@ -20,7 +20,7 @@ inline constexpr const char* mark_annotation = "ocim_mark";
 /// What is in the files, taken apart: our entries, and what others put there, which stays as it is.
 class Files {
 public:
-    /// Error: invalid when a file cannot be read as what it should be.
+    /// Error: transient when a file cannot be read as what it should be, until somebody moves it away.
     static Result<Files> read(std::string_view targets, std::string_view rules, std::string installation);
 
     /// Each of our entries and, without a mark, each that only looks like one.

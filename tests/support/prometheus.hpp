@@ -25,7 +25,8 @@ public:
                         "--web.config.file=" + file("web.yml"), "--log.level=error"},
             .log = file("log"),
             .environment = {}});
-        service->wait_for_port(port);
+        // it answers before it has read what it has
+        service->wait_until([&] { return ask("/-/ready", password).find("is Ready") != std::string::npos; });
         if (exporter == Exporter::none) return;
         blackbox.emplace(
             Service::Settings{.command = {"prometheus-blackbox-exporter", "--config.file=" + file("blackbox.yml"),

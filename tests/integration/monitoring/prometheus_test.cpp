@@ -196,7 +196,7 @@ TEST_F(PrometheusTest, WhatOthersChangedIsFoundAndPutRight) {
     test::write_file(server.targets_file(name), "- targets: [a]\n");
     const auto seen = visit.look();
     ASSERT_FALSE(seen);
-    EXPECT_EQ(seen.error().error_class, ErrorClass::invalid);
+    EXPECT_EQ(seen.error().error_class, ErrorClass::transient) << "no Monitor is to blame";
     EXPECT_NE(seen.error().message.find("move it away"), std::string::npos) << seen.error().message;
     EXPECT_EQ(targets(), "- targets: [a]\n");
 }
