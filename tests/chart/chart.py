@@ -12,6 +12,9 @@ DASHBOARD = CHART / "files" / "dashboard.json"
 VALUES = sorted((ROOT / "tests" / "chart" / "values").glob("*.yaml"))
 HELM_3, HELM_4 = str(ROOT / ".deps/helm-3/helm"), str(ROOT / ".deps/helm-4/helm")
 HELMS = {"Helm 3": HELM_3, "Helm 4": HELM_4}
+# packages of the image that the program is not linked with: why they are there
+NOT_LINKED = {"ca-certificates": "whom to trust", "curl": "the health check", "libcurl4": "mail, loaded when first sent"}
+ESSENTIAL = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}  # in every Debian
 METRIC = re.compile(r"\b(?:ocim|workqueue|controller_runtime|apiserver|rest_client)_[a-z_]+\b")
 
 
@@ -58,3 +61,25 @@ def queries(dashboard):
 def metrics_in(query):
     """The metrics that a query reads, by the names of their families."""
     return {re.sub(r"_(bucket|sum|count)$", "", name) for name in METRIC.findall(query)}
+
+
+def image_instructions():
+    """(word, rest) of the Dockerfile's last stage."""
+    stage = []
+    text = re.sub(r"(?m)^#.*\n", "", (ROOT / "Dockerfile").read_text())
+    for line in re.sub(r"\\\n", " ", text).splitlines():
+        if line.strip():
+            word, rest = line.split(None, 1)
+            stage = [(word, rest)] if word == "FROM" else [*stage, (word, rest)]
+    return stage
+
+
+def image_packages():
+    texts = [re.search(r"--no-install-recommends ([^&]*)", rest)[1] for word, rest in image_instructions() if word == "RUN"]
+    return set(" ".join(texts).split())
+
+
+def libraries_of(program):
+    """What a program is linked with."""
+    text = subprocess.run(["objdump", "-p", program], capture_output=True, text=True, check=True, timeout=60).stdout
+    return [name for name in re.findall(r"NEEDED\s+(\S+)", text) if not name.startswith("ld-linux")]

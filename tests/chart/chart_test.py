@@ -9,7 +9,8 @@ import unittest
 
 import yaml
 
-from chart import ALERTS, CHART, DASHBOARD, HELM_3, HELM_4, HELMS, ROOT, VALUES, find, helm, panels, render
+from chart import (ALERTS, CHART, DASHBOARD, ESSENTIAL, HELM_3, HELM_4, HELMS, NOT_LINKED, ROOT, VALUES, find, helm, image_instructions,
+                   image_packages, libraries_of, panels, render)
 
 PROGRAM = os.environ.get("OCIM") or str(ROOT / "build" / "ocim")
 FULL = ROOT / "tests" / "chart" / "values" / "full.yaml"
@@ -151,6 +152,31 @@ class Chart(unittest.TestCase):
                 self.assertEqual(kept.read_text(), path.read_text(), f"{kept.name}: run script/manifests")
             self.assertEqual({p.name for p in pathlib.Path(folder).iterdir()},
                              {p.name for p in (ROOT / "manifests" / "install").iterdir()})
+
+
+class Image(unittest.TestCase):
+    """What is quickly seen of it; image_test.py builds and runs it."""
+
+    def test_it_has_what_the_program_is_linked_with(self):
+        packages, libraries = image_packages(), libraries_of(PROGRAM)
+        found = subprocess.run(["dpkg", "-S", *(f"*/{library}" for library in libraries)], capture_output=True, text=True,
+                               check=False, timeout=60).stdout
+        owners = {(pathlib.Path(path).name, package.split(":")[0])
+                  for package, path in (line.rsplit(": ", 1) for line in found.splitlines())}
+        for library in libraries:
+            mine = {package for name, package in owners if name == library}
+            self.assertTrue(mine & (packages | ESSENTIAL), f"{library} of {mine}: add its package to the Dockerfile")
+        used = {package for _, package in owners} | set(NOT_LINKED)
+        self.assertEqual(packages - used, set(), "nothing is linked with these")
+
+    def test_chart_and_image_name_the_same_user_and_places(self):
+        words = dict(image_instructions())
+        pod = find(render(), "StatefulSet")["spec"]["template"]["spec"]
+        context = pod["securityContext"]
+        self.assertEqual(words["USER"], f"{context['runAsUser']}:{context['runAsGroup']}")
+        self.assertLessEqual(set(json.loads(words["CMD"])), set(pod["containers"][0]["args"]))
+        self.assertIn(words["VOLUME"], [mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]])
+        self.assertEqual(words["EXPOSE"].split(), [str(port["containerPort"]) for port in pod["containers"][0]["ports"]])
 
 
 class Dashboard(unittest.TestCase):

@@ -226,7 +226,8 @@ class Prometheus(unittest.TestCase):
             return {"job", "instance", "le"}.union(*series)
         for name, query in self.asked():
             # a label that is empty is none for Prometheus: requests are counted without a resource at first
-            wait_until(lambda q=query: labels_asked_for(q) <= there(q), f"{name}: series with the labels {labels_asked_for(query)}", 20)
+            labels = labels_asked_for(query)
+            wait_until(lambda l=labels, q=query: l <= there(q), f"{name}: series with the labels {labels}", 20)
 
     def test_rules_are_evaluated_without_error(self):
         def evaluated():
