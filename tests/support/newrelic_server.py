@@ -7,7 +7,8 @@ Documents are parsed and validated against newrelic_schema.graphql, variables to
 The test steers it below /_test: GET or POST {} shows everything, POST takes {"set": {...}} (see Settings), {"monitor":
 {...}} (makes one by hand), {"change": {"guid": ..., ...}}, {"remove": guid}, {"break": {"list": "workflows", ...}} and
 {"fault": {"match": "syntheticsCreate.*", "kind": "status", "status": 502, "times": 1, "after": true}}. Kinds: status,
-drop, errors (class, status 200), result (type, in the mutation's own answer), untagged. `after`: with its effect.
+drop, errors (class, status 200), result (type, in the mutation's own answer), late (the answer, when so many "calls"
+more have come). `after`: with its effect.
 """
 import argparse
 import base64
@@ -44,7 +45,8 @@ class Refusal(Exception):
 class NewRelic(AlertsApi):
     def __init__(self, schema):
         super().__init__()
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
+        self.called = threading.Condition(self.lock)
         self.schema = schema
         self.settings = dict(SETTINGS)
         self.monitors, self.index, self.numbers = {}, {}, 0
@@ -293,9 +295,12 @@ class Handler(BaseHTTPRequestHandler):
             fault = service.fault_for(name)
             if fault and fault["kind"] == "result":
                 service.in_result, fault = fault, None
-            if fault and not fault["after"]:
+            if fault and not fault["after"] and fault["kind"] != "late":
                 return self.spoilt(fault)
             data = service.run(document, variables)
+            if fault and fault["kind"] == "late":
+                self.waits_for = len(service.calls) + fault["calls"]
+                fault = None
             return self.spoilt(fault) if fault else (200, {"data": data}, {})
         except Refusal as refusal:
             return refusal.status, refusal.body(), refusal.headers
@@ -320,7 +325,10 @@ class Handler(BaseHTTPRequestHandler):
                 return self.say(200, service.steer(json.loads(body or "{}")), {})
             if self.path != "/graphql":
                 return self.say(404, {"error": "no such path"}, {})
+            self.waits_for = 0
             reply = self.answered(service, body)
+            service.called.notify_all()
+            service.called.wait_for(lambda: len(service.calls) >= self.waits_for, timeout=10)
         if reply:
             return self.say(*reply)
         self.close_connection = True

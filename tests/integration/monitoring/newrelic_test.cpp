@@ -1,3 +1,4 @@
+#include "base/async.hpp"
 #include "integration/monitoring/with_newrelic.hpp"
 
 #include <functional>
@@ -7,6 +8,11 @@ namespace ocim::monitoring {
 namespace {
 
 class AtNewRelic : public WithNewRelic {};
+
+awaitable<void> look(Watch& watch) {
+    const auto seen = co_await watch.observe();
+    EXPECT_TRUE(seen);
+}
 
 TEST_F(AtNewRelic, KeepsTheContract) {
     ocim::test::ContractCase<Monitor> given;
@@ -199,6 +205,25 @@ TEST_F(AtNewRelic, TheIndexMayBeBehind) {
     EXPECT_TRUE(visitor.see().empty()) << "what was deleted lingers in the index";
     server.set("{'index':'at once'}");
     EXPECT_TRUE(visitor.see().empty());
+}
+
+TEST_F(AtNewRelic, ALookThatOverlapsChangesUndoesNothing) {
+    const std::vector objects{telling(monitor(1)), telling(monitor(2)), telling(monitor(3))};
+    const auto creation = visitor.wanted(objects);
+    (void)calls();
+    // what it says of alerts is from before, and comes when the first monitor has been made: two lists, five, and one
+    server.fault("{'match':'account','kind':'late','calls':8}");
+    TaskGroup tasks(loop.executor());
+    tasks.spawn("a look", look(*watch));
+    const auto asked = [&] { return server.order("{}").at("calls").as_array().size() == 2; };
+    for (int i = 0; i < 400 && !asked(); ++i) loop.run(loop.clock().sleep(Duration(10)));
+    ASSERT_TRUE(asked());
+    visitor.succeed(creation);
+    loop.run(tasks.join());
+    EXPECT_TRUE(visitor.wanted(objects).empty());
+    EXPECT_EQ(server.monitors().size(), 3U);
+    for (const auto* list : {"workflows", "channels", "destinations", "policies", "conditions"})
+        EXPECT_EQ(server.count(list), 1U) << list;
 }
 
 TEST_F(AtNewRelic, WhatTheIndexLosesIsAskedForByItsGuid) {
