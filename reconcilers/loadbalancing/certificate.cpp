@@ -170,7 +170,7 @@ std::string CertificateNote::line() const {
 }
 
 std::optional<CertificateNote> CertificateNote::parse(std::string_view line) {
-    if (!line.starts_with(note_prefix)) return std::nullopt;
+    if (!line.starts_with(note_prefix) || line.find('\n') != std::string_view::npos) return std::nullopt;
     line.remove_prefix(note_prefix.size());
     std::array<std::string, 5> words;
     for (auto& word : words) {

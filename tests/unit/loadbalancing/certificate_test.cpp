@@ -118,9 +118,10 @@ TEST(Certificate, IsCheckedBeforeItGoesLive) {
         EXPECT_EQ(judged.note->file, sha256_hex(judged.pem.reveal()));
         EXPECT_EQ(judged.note->names, row.domains) << row.reason;
     }
-    for (const auto* line : {"# certificate", "# certificate a b c 1", "# certificate a b c 1 x",
-                             "# certificate a b c 1 99999999999999", "# certificate a b c 1 2 a.org b.org",
-                             "# certificate a b c 1 2 ,", "# certificate a b c 1 2  a.org", "backend x"})
+    for (const auto* line :
+         {"# certificate", "# certificate a b c 1", "# certificate a b c 1 x", "# certificate a b c 1 99999999999999",
+          "# certificate a b c 1 2 a.org b.org", "# certificate a b c 1 2 ,", "# certificate a b c 1 2 a\nb",
+          "# certificate a b c 1 2  a.org", "backend x"})
         EXPECT_FALSE(CertificateNote::parse(line)) << line;
 }
 
