@@ -279,6 +279,9 @@ TEST_F(S3Store, OneThatFailsLeavesTheOthersAlone) {
     EXPECT_TRUE(later.ready(other));
     EXPECT_EQ(later.report(object).verdict.reason, "Unknown");
     EXPECT_TRUE(later.wanted(object).empty()) << "unknown is not absent";
+    const auto state = server.order("{}");
+    for (const auto& fault : state.at("faults").get_array())
+        EXPECT_EQ(fault.at("times").to_number<int>(), 1) << "each look meets each of them";
     (void)server.order("{'clearFaults':true}");
     EXPECT_TRUE(later.ready(object));
     (void)server.order("{'remove':['campus-strange']}");
