@@ -200,7 +200,30 @@ Result<Requirement> requirement_of(const Json& expression) {
     return out;
 }
 
+std::string text_of(const Requirement& requirement) {
+    const auto& [key, op, values] = requirement;
+    switch (op) {
+        case Operator::exists: return key;
+        case Operator::not_exists: return "!" + key;
+        case Operator::equals: return key + "=" + values.at(0);
+        case Operator::not_equals: return key + "!=" + values.at(0);
+        case Operator::greater: return key + ">" + values.at(0);
+        case Operator::less: return key + "<" + values.at(0);
+        case Operator::in:
+        case Operator::not_in: break;
+    }
+    std::string listed;
+    for (const auto& value : values) listed += (listed.empty() ? "" : ",") + value;
+    return key + (op == Operator::in ? " in (" : " notin (") + listed + ")";
+}
+
 }  // namespace
+
+std::string LabelSelector::text() const {
+    std::string out;
+    for (const auto& requirement : requirements_) out += (out.empty() ? "" : ",") + text_of(requirement);
+    return out;
+}
 
 Result<LabelSelector> LabelSelector::parse(std::string_view text) {
     LabelSelector out;

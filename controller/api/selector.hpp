@@ -26,6 +26,8 @@ public:
     /// The same on an object's JSON.
     bool matches(const Json& object) const;
     bool empty() const { return requirements_.empty(); }
+    /// As parse() reads it; "" for the one that selects all.
+    std::string text() const;
 
 private:
     std::vector<Requirement> requirements_;

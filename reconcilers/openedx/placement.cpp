@@ -1,5 +1,6 @@
 #include "openedx/placement.hpp"
 
+#include "api/selector.hpp"
 #include "crd/clouds.hpp"
 #include "crd/databaseservers.hpp"
 #include "crd/dnszones.hpp"
@@ -17,29 +18,22 @@
 namespace ocim::openedx {
 namespace {
 
-using Labels = std::map<std::string, std::string>;
-
 constexpr Duration look_for_room = std::chrono::seconds(30);
 constexpr std::size_t named_max = 100;  // candidates in one message
-
-bool admits(const Labels& selector, const api::Metadata& metadata) {
-    return std::ranges::all_of(selector, [&](const auto& wanted) {
-        const auto found = metadata.labels.find(wanted.first);
-        return found != metadata.labels.end() && found->second == wanted.second;
-    });
-}
 
 /// What a site wants of a backend.
 template <class Backend>
 struct Wish {
-    Labels labels{};
+    Result<api::LabelSelector> labels{api::LabelSelector{}};
     bool (*fits)(const Backend&) = [](const Backend&) { return true; };
     const char* unfit = "";  ///< said of one that does not fit
 };
 
+/// Error: invalid, saying what of it is no selector.
 template <class Selector>
-Labels labels_of(const std::optional<Selector>& selector) {
-    return selector ? selector->match_labels : Labels{};
+Result<api::LabelSelector> labels_of(const std::optional<Selector>& selector) {
+    if (!selector) return api::LabelSelector{};
+    return api::LabelSelector::from_json(api::encode(*selector));
 }
 
 template <class Selector>
@@ -53,11 +47,7 @@ Wish<crd::DatabaseServer> mongodb(const std::optional<Selector>& selector) {
             "is no MongoDB, where Open edX keeps courses"};
 }
 
-std::string text_of(const Labels& selector) {
-    std::string out;
-    for (const auto& [key, value] : selector) out += (out.empty() ? "" : ",") + key + "=" + value;
-    return out.empty() ? "any labels" : out;
-}
+std::string text_of(const api::LabelSelector& selector) { return selector.empty() ? "any labels" : selector.text(); }
 
 template <class Backend>
 const api::Condition* ready_of(const Backend& backend) {
@@ -99,7 +89,8 @@ Obstacle obstacle(const Backend& backend, const std::string& namespace_, const W
     using Sort = Obstacle::Sort;
     const auto& allowed = backend.spec.allowed_namespaces;
     if (!allowed.empty() && std::ranges::find(allowed, namespace_) == allowed.end()) return {Sort::hidden, ""};
-    if (!admits(wish.labels, backend.metadata)) return {Sort::lasting, "has not the labels " + text_of(wish.labels)};
+    if (!wish.labels->matches(backend.metadata.labels))
+        return {Sort::lasting, "has not the labels " + text_of(*wish.labels)};
     if (!wish.fits(backend)) return {Sort::lasting, wish.unfit};
     if (backend.metadata.deleting()) return {Sort::lasting, "is being deleted"};
     if (!backend.spec.accepts_new_tenants) return {Sort::lasting, "accepts no new tenants"};
@@ -148,6 +139,7 @@ Result<std::string> least_loaded(const std::vector<const Backend*>& candidates, 
 
 template <class Backend>
 Result<std::string> choose(const std::string& namespace_, const Wish<Backend>& wish, const runtime::Inputs& inputs) {
+    if (!wish.labels) return Error(wish.labels.error()).within("spec.placement of the InstanceClass");
     const auto all = inputs.all<Backend>();
     std::vector<const Backend*> candidates;
     for (const auto& backend : all) candidates.push_back(&backend);
@@ -179,12 +171,16 @@ Result<std::string> choose_zone(const std::string& name, const std::string& name
 template <class Backend>
 void note_unmatched(const Wish<Backend>& wish, const char* field, const runtime::Inputs& inputs,
                     std::vector<std::string>& out) {
-    const auto all = inputs.all<Backend>();
-    if (std::ranges::any_of(
-            all, [&](const auto& backend) { return wish.fits(backend) && admits(wish.labels, backend.metadata); }))
+    const auto where = "spec.placement." + std::string(field) + ": ";
+    if (!wish.labels) {
+        out.push_back(where + wish.labels.error().message);
         return;
-    out.push_back("spec.placement." + std::string(field) + ": there is no " + std::string(Backend::kind.name) +
-                  " with " + text_of(wish.labels));
+    }
+    const auto all = inputs.all<Backend>();
+    if (std::ranges::none_of(all, [&](const auto& backend) {
+            return wish.fits(backend) && wish.labels->matches(backend.metadata.labels);
+        }))
+        out.push_back(where + "there is no " + std::string(Backend::kind.name) + " with " + text_of(*wish.labels));
 }
 
 }  // namespace

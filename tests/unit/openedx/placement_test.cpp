@@ -5,6 +5,7 @@
 #include "support/running.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <map>
 
 /// Where sites go, and what is said when they cannot go anywhere.
@@ -100,6 +101,49 @@ TEST(Placement, TakesTheLeastLoadedThatHasRoom) {
     for (const auto& c : cases) {
         auto campus = at(c.servers, c.label);
         EXPECT_EQ(chosen(campus, c.others), c.expected) << c.reason;
+    }
+}
+
+TEST(Placement, AsksForLabelsAsKubernetesDoes) {
+    const std::vector<Server> servers{{.name = "bare"},
+                                      {.name = "gold", .labels = "{'tier':'gold','zone':'a'}", .objects = 1},
+                                      {.name = "lead", .labels = "{'tier':'lead','zone':'b'}", .objects = 2}};
+    const struct {
+        const char* reason;
+        const char* selector;
+        const char* expected;
+    } cases[] = {
+        {"nothing asked", "{}", "bare"},
+        {"one of several values", "{'matchExpressions':[{'key':'tier','operator':'In','values':['lead','tin']}]}",
+         "lead"},
+        {"any value", "{'matchExpressions':[{'key':'tier','operator':'Exists'}]}", "gold"},
+        {"another value, or none", "{'matchExpressions':[{'key':'tier','operator':'NotIn','values':['gold']}]}",
+         "bare"},
+        {"no such label", "{'matchExpressions':[{'key':'zone','operator':'DoesNotExist'}]}", "bare"},
+        {"both sorts must hold",
+         "{'matchLabels':{'zone':'b'},'matchExpressions':[{'key':'tier','operator':'NotIn','values':['gold']}]}",
+         "lead"},
+        {"none fits",
+         "{'matchLabels':{'zone':'b'},'matchExpressions':[{'key':'tier','operator':'In','values':['gold','tin']}]}",
+         "no DatabaseServer can take this site: bare has not the labels zone=b,tier in (gold,tin); gold has not the "
+         "labels "
+         "zone=b,tier in (gold,tin); lead has not the labels zone=b,tier in (gold,tin). Make another, or change these "
+         "or "
+         "spec.placement of the InstanceClass."},
+        {"no label can have that name", "{'matchLabels':{'no such':'b'}}", nullptr},
+    };
+    for (const auto& c : cases) {
+        SCOPED_TRACE(c.reason);
+        auto campus = at(servers);
+        ASSERT_TRUE(api::decode(ocim::test::json(c.selector), campus.of_class.spec.placement.mysql.emplace(), "mysql"));
+        if (c.expected)
+            EXPECT_EQ(chosen(campus), c.expected);
+        else
+            EXPECT_TRUE(chosen(campus).starts_with("spec.placement of the InstanceClass: ")) << chosen(campus);
+        const auto lacking = unmatched(campus.of_class, campus.inputs());
+        EXPECT_EQ(
+            std::ranges::any_of(lacking, [](const auto& text) { return text.starts_with("spec.placement.mysql: "); }),
+            !c.expected || std::string_view(c.expected).starts_with("no "));
     }
 }
 
