@@ -2,10 +2,13 @@
 
 #include "base/async.hpp"
 #include "base/random.hpp"
+#include "dns/message.hpp"
 #include "dns/rfc2136.hpp"
+#include "dns/values.hpp"
 #include "support/contract.hpp"
 #include "support/door.hpp"
 #include "support/name_server.hpp"
+#include "support/tsig_peer.hpp"
 
 #include <gtest/gtest.h>
 #include <iostream>
@@ -39,6 +42,25 @@ std::vector<crd::DNSRecord> records(int count) {
 crd::DNSRecord adopting(crd::DNSRecord object) {
     object.spec.adoption_policy = Spec::AdoptionPolicy::adopt;
     return object;
+}
+
+/// A transfer of two records, with these serials at its ends; without a second one it has no end. As our key signs it.
+std::string transfer(const std::string& request, const std::vector<int>& serials) {
+    auto message = question(id_of(request), opcode_query, "example.org", type_axfr);
+    message[2] = static_cast<char>(message[2] | '\x84');  // an answer, with authority
+    std::vector<std::pair<Key, std::string>> listed;
+    for (const auto serial : serials)
+        listed.push_back(
+            {{"example.org", "SOA"}, "ns1.example.org. a.example.org. " + std::to_string(serial) + " 9 9 9 9"});
+    listed.insert(listed.begin() + 1, {{{"r1.example.org", "A"}, "192.0.2.1"}, {{"r2.example.org", "A"}, "192.0.2.1"}});
+    for (const auto& [key, content] : listed) {
+        const auto wire = wire_record(key, class_in, 300, content);
+        if (wire) message += *wire;
+    }
+    set_count(message, 1, static_cast<unsigned>(listed.size()));
+    ocim::test::TsigPeer peer(ocim::test::TsigPeer::signature_of(request), "secret-secret-secret-secret-sec!");
+    const auto now = std::chrono::time_point_cast<std::chrono::seconds>(std::chrono::system_clock::now());
+    return peer.answer(std::move(message), true, now);
 }
 
 class RealNameServer : public testing::TestWithParam<Kind> {
@@ -256,6 +278,46 @@ TEST_P(RealNameServer, FailuresHaveTheirClass) {
     front.open();
     server.start();
     EXPECT_TRUE(loop.run(zone->observe())) << "it is found again without being opened anew";
+}
+
+TEST_P(RealNameServer, ATransferThatIsNotWholeIsNoLook) {
+    std::size_t length = 0;
+    const auto leads = [this, &length](ocim::test::RawSocket& client) {
+        const auto request = ocim::test::read_message(client);
+        if (request.empty()) return;
+        auto peer = ocim::test::RawSocket::connect(server.port);
+        peer.send(request);
+        client.send(ocim::test::read_message(peer).substr(0, length));
+    };
+    visitor.must(visitor.wanted(records(3)));
+    for (length = 2; length < 120; length += 13) {
+        front.say(leads);
+        const auto seen = loop.run(zone->observe());
+        ASSERT_FALSE(seen) << "cut off after " << length << " bytes";
+        EXPECT_EQ(seen.error().error_class, ErrorClass::unreachable) << seen.error().message;
+    }
+    const struct {
+        const char* reason;
+        std::vector<int> serials;
+        std::optional<ErrorClass> expected;
+    } cases[] = {{"whole", {7, 7}, std::nullopt},
+                 {"it changed meanwhile", {7, 8}, ErrorClass::transient},
+                 {"an older end", {8, 7}, ErrorClass::transient},
+                 {"no end, and then nothing", {7}, ErrorClass::unreachable}};
+    for (const auto& c : cases) {
+        front.say([&c](ocim::test::RawSocket& client) {
+            const auto request = ocim::test::read_message(client);
+            if (request.empty()) return;
+            const auto answer = transfer(request.substr(2), c.serials);
+            client.send(be16(static_cast<unsigned>(answer.size())) + answer);
+        });
+        const auto seen = loop.run(zone->observe());
+        EXPECT_EQ(bool(seen), !c.expected) << c.reason << (seen ? "" : ": " + seen.error().message);
+        if (c.expected && !seen)
+            EXPECT_EQ(seen.error().error_class, *c.expected) << c.reason << ": " << seen.error().message;
+    }
+    front.open();
+    EXPECT_EQ(visitor.see().size(), 5U);
 }
 
 TEST_P(RealNameServer, ALostAnswerIsNotDoneTwice) {

@@ -1,9 +1,7 @@
 #include "dns/tsig.hpp"
 
 #include "dns/message.hpp"
-
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include "support/tsig_peer.hpp"
 
 #include <gtest/gtest.h>
 
@@ -18,42 +16,14 @@ TsigKey key(const std::string& name = "ocim", const std::string& secret = "c2Vjc
     return *std::move(made);
 }
 
-std::string hmac(const std::string& text) {
-    unsigned char out[32];
-    unsigned length = 0;
-    HMAC(EVP_sha256(), "secret", 6, reinterpret_cast<const unsigned char*>(text.data()), text.size(), out, &length);
-    return {reinterpret_cast<const char*>(out), length};
-}
-
-/// The last 32 bytes before the TSIG record's trailer: the signature.
-std::string signature_of(const std::string& message) { return message.substr(message.size() - 6 - 32, 32); }
-
-/// A server with the same key, by the letter of RFC 8945, 4.3.
-struct Peer {
-    std::string prior;
-    std::string pending{};
-    bool first = true;
-
+/// The server with that key, as it answers at that time.
+struct Peer : ocim::test::TsigPeer {
+    using TsigPeer::TsigPeer;
     std::string answer(unsigned id, bool with_signature, std::chrono::seconds skew = {}, unsigned error = 0) {
         auto message = question(id, 0, "example.org", type_soa);
         message[2] = static_cast<char>(message[2] | '\x80');
-        if (!with_signature) {
-            pending += message;
-            return message;
-        }
-        const auto time = static_cast<std::uint64_t>((now + skew).time_since_epoch() / std::chrono::seconds(1));
-        const auto when =
-            be16(0) + be16(static_cast<unsigned>(time >> 16)) + be16(static_cast<unsigned>(time & 0xffff)) + be16(300);
-        auto covered = be16(static_cast<unsigned>(prior.size())) + prior + pending + message;
-        const auto name = wire_name("ocim"), algorithm = wire_name("hmac-sha256");
-        covered += first ? name + be16(255) + be16(0) + be16(0) + algorithm + when + be16(error) + be16(0) : when;
-        prior = hmac(covered);
-        pending.clear();
-        first = false;
-        const auto rdata = algorithm + when + be16(32) + prior + be16(id) + be16(error) + be16(0);
-        message += name + be16(250) + be16(255) + be16(0) + be16(0) + be16(static_cast<unsigned>(rdata.size())) + rdata;
-        set_count(message, 3, 1);
-        return message;
+        return TsigPeer::answer(std::move(message), with_signature,
+                                std::chrono::time_point_cast<std::chrono::seconds>(now + skew), error);
     }
 };
 
@@ -65,7 +35,7 @@ protected:
         return checked ? ErrorClass::transient : checked.error().error_class;
     }
     TsigSession session{key()};
-    Peer peer{signature_of(session.sign(question(7, 0, "example.org", type_soa), now))};
+    Peer peer{Peer::signature_of(session.sign(question(7, 0, "example.org", type_soa), now))};
 };
 
 TEST_F(Tsig, AnAnswerIsTakenWithItsSignatureAndWithoutIt) {
