@@ -46,6 +46,9 @@ public:
         return message;
     }
 
+    /// The signature of what was said last, or of the question.
+    const std::string& prior() const { return prior_; }
+
 private:
     std::string hmac(const std::string& text) const {
         unsigned char out[32];

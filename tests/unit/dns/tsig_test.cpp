@@ -84,7 +84,7 @@ TEST_F(Tsig, WhatIsNotTheServersIsRefused) {
 
 TEST_F(Tsig, WhatTheServerSaysOfOurKeyIsTold) {
     auto checked = [&](unsigned error) {
-        auto answer = Peer{peer.prior}.answer(7, true, {}, error);
+        auto answer = Peer{peer.prior()}.answer(7, true, {}, error);
         const auto result = session.check(answer, now);
         EXPECT_FALSE(result);
         return result ? "" : result.error().message;
