@@ -319,11 +319,15 @@ private:
     awaitable<Result<void>> reload() {
         auto asked = request("/-/reload");
         asked.method = "POST";
-        CO_TRY(const auto reply, co_await http_->send(std::move(asked)));
+        auto sent = co_await http_->send(std::move(asked));
+        if (!sent) co_return std::move(sent).error().within("the reload of Prometheus");
+        const auto& reply = *sent;
         // it does not say whether others' part of its configuration is to blame, or ours
         if (reply.status == 403 && reply.body.find("ifecycle") != std::string::npos)
             co_return Error{ErrorClass::transient, "Prometheus takes no reload: start it with --web.enable-lifecycle"};
-        co_return net::expect_success(reply, clock_.wall());
+        auto done = net::expect_success(reply, clock_.wall());
+        if (!done) co_return std::move(done).error().within("the reload of Prometheus");
+        co_return done;
     }
     awaitable<Result<RulesInForce>> rules_now() {
         CO_TRY(auto reply, co_await get("/api/v1/rules?type=alert"));
