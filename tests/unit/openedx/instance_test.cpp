@@ -503,6 +503,24 @@ TEST(Instance, OnlyWhatPeopleDeclareMakesNewAppServers) {
     }
 }
 
+TEST(Instance, ItsSiteMayBeWatchedByNewRelic) {
+    Campus campus;
+    campus.others.back() =
+        test::backend("MonitoringService", "newrelic", "{'newRelic':{'accountID':1},'credentialsRef':{'name':'key'}}");
+    campus.instance.spec.monitoring.emplace().emails = {"ops@example.test"};
+    campus.settle();
+    for (const auto* name : {"demo-lms", "demo-studio", "demo-preview"}) {
+        const auto* monitor = campus.child("Monitor", name);
+        ASSERT_TRUE(monitor) << name;
+        const auto& spec = monitor->at("spec");
+        EXPECT_EQ(spec.at("serviceRef").at("name"), "newrelic");
+        EXPECT_EQ(spec.at("intervalSeconds").to_number<int>(), 300) << "a period that New Relic knows";
+        EXPECT_EQ(spec.at("alertEmails").as_array().size(), 1U);
+        for (const auto* cannot : {"connectTo", "expectedStatus", "basicAuth", "dns", "tcp", "body"})
+            EXPECT_FALSE(spec.as_object().contains(cannot)) << "a ping has no " << cannot;
+    }
+}
+
 // --- what is told
 
 TEST(Instance, IsAvailableWhenTheLoadBalancerSendsVisitorsThere) {
