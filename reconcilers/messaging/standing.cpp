@@ -1,5 +1,6 @@
 #include "messaging/standing.hpp"
 
+#include <algorithm>
 #include <map>
 
 namespace ocim::messaging {
@@ -8,6 +9,16 @@ namespace {
 
 using Object = crd::RabbitMQVhost;
 using Kind = Key::Kind;
+
+/// Earlier versions did not name policies at their vhost: what was ours stood in the status alone. Such a vhost names
+/// none; those still wanted count as ours once, for with that the vhost names them.
+std::set<std::string> remembered_policies(const Object& object) {
+    std::set<std::string> out;
+    for (const auto& policy : object.spec.policies)
+        if (std::ranges::find(object.status.policies, policy.name) != object.status.policies.end())
+            out.insert(policy.name);
+    return out;
+}
 
 }  // namespace
 
@@ -35,8 +46,10 @@ std::set<Key> wanted_keys(const Object& object, const runtime::Inputs& inputs) {
 
 std::set<std::string> own_policies(const Object& object, const runtime::Mark& self, const Snapshot& seen) {
     const auto vhost = seen.find(vhost_key(object.spec.vhost));
-    if (vhost == seen.end() || ownership(vhost->second.mark, self) != runtime::Ownership::ours) return {};
-    return vhost->second.policies;
+    if (vhost == seen.end() || !vhost->second.mark || standing(object, self, vhost->first, seen) != Standing::ours)
+        return {};
+    const auto& named = vhost->second.policies;
+    return named.empty() && vhost->second.mark->uid == self.uid ? remembered_policies(object) : named;
 }
 
 std::vector<std::string> foreign_things(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen) {

@@ -134,6 +134,34 @@ TEST_F(RabbitMQ, RetainsAndTakesBack) {
     EXPECT_EQ(rabbitmq().call("GET", "/api/permissions").output.find("demo-provider1"), std::string::npos);
 }
 
+TEST_F(RabbitMQ, VhostsOfEarlierVersionsNameTheirPoliciesOnce) {
+    auto broker = open();
+    auto visit = visitor(*broker);
+    auto object = numbered(1);
+    visit.must(visit.wanted(object));
+    const auto call = [](const char* method, const std::string& path, const std::string& body = "") {
+        return rabbitmq().call(method, path, body);
+    };
+    const auto mark = visit.see().at({Key::Kind::vhost, "/demo/1", ""}).mark->text();
+    ASSERT_EQ(call("PUT", "/api/vhosts/%2Fdemo%2F1", R"({"description":")" + mark + R"(","tags":"ocim"})").exit_code,
+              0);
+    ASSERT_EQ(
+        call("PUT", "/api/policies/%2Fdemo%2F1/theirs", R"({"pattern":"x","definition":{"max-length":1}})").exit_code,
+        0);
+    EXPECT_EQ(visit.report(object).verdict.reason, "NotOwned") << "nobody remembers it";
+    object.status.policies = {"bounded", "theirs"};
+    const auto actions = visit.wanted(object);
+    ASSERT_EQ(actions.size(), 1u);
+    EXPECT_EQ(Vhost::describe(actions[0]), "update vhost /demo/1");
+    visit.must(actions);
+    object.status.policies.clear();
+    EXPECT_TRUE(visit.ready(object)) << visit.report(object).verdict.message;
+    object.spec.policies.clear();
+    visit.must(visit.wanted(object));
+    EXPECT_NE(call("GET", "/api/policies/%2Fdemo%2F1/bounded").exit_code, 0) << "ours";
+    EXPECT_EQ(call("GET", "/api/policies/%2Fdemo%2F1/theirs").exit_code, 0) << "left alone";
+}
+
 TEST_F(RabbitMQ, SaysWhatIsWrongWithTheBroker) {
     auto broker = open();
     auto visit = visitor(*broker);

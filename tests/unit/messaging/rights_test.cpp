@@ -134,6 +134,43 @@ TEST(RabbitMQRights, DiffTable) {
              s[policy].policy.priority = 9;
          },
          {"update vhost /demo", R"(update policy bounded of /demo: {"max-length":1000,"overflow":"reject-publish"})"}},
+        {"an earlier version named no policies at the vhost: what the status remembers and the spec wants is ours",
+         [](Object& o, Snapshot& s) {
+             o.status.policies = {"bounded", "theirs"};
+             s[host].policies.clear();
+             s[policy].policy.priority = 9;
+             s[{Kind::policy, "/demo", "theirs"}];
+         },
+         {"update vhost /demo", R"(update policy bounded of /demo: {"max-length":1000,"overflow":"reject-publish"})"}},
+        {"a vhost that names policies names all of them: nothing at all is done",
+         [](Object& o, Snapshot& s) {
+             o.status.policies = {"bounded"};
+             s[host].policies = {"another"};
+             s[channels].limit = 1;
+         },
+         {}},
+        {"the vhost is a former object's, so the status is of another vhost: nothing at all is done",
+         [](Object& o, Snapshot& s) {
+             o.status.policies = {"bounded"};
+             s[host].mark->uid = "uid-0";
+             s[host].mark->retained = true;
+             s[host].policies.clear();
+         },
+         {}},
+        {"the policies of a vhost that may be taken over come with it",
+         [](Object& o, Snapshot& s) {
+             o.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
+             o.spec.policies.clear();
+             s[host].mark->uid = "uid-0";
+         },
+         {"update vhost /demo", "delete policy bounded of /demo"}},
+        {"what names policies and is nobody's names none of ours",
+         [](Object& o, Snapshot& s) {
+             o.spec.adoption_policy = Object::Spec::AdoptionPolicy::adopt;
+             o.spec.policies.clear();
+             s[host].mark.reset();
+         },
+         {"update vhost /demo"}},
         {"one that is not there yet is noted before it is made",
          [](Object&, Snapshot& s) {
              s[host].policies.clear();
@@ -178,6 +215,10 @@ TEST(RabbitMQRights, AreTold) {
     EXPECT_EQ(not_owned.verdict.reason, "NotOwned");
     EXPECT_NE(not_owned.verdict.message.find("policy bounded"), std::string::npos) << not_owned.verdict.message;
     EXPECT_EQ(not_owned.status.policies, Texts{});
+    object.status.policies = {"bounded"};
+    const auto migrated = Vhost::report(object, inputs(), anothers);
+    EXPECT_EQ(migrated.verdict.reason, "OutOfSync") << "made by an earlier version";
+    EXPECT_EQ(migrated.status.policies, Texts{"bounded"}) << "still remembered, if naming it fails";
     object.spec.policies.clear();
     EXPECT_EQ(Vhost::report(object, inputs(), seen).status.policies, Texts{"bounded"}) << "until it is gone";
     seen.erase(policy);
