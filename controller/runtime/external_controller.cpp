@@ -18,11 +18,16 @@ ExternalController::ExternalController(Engine& engine, BackendBoard& board, cons
                                     {{"kind", name_}})),
       abandoned_(
           engine.metrics.counter("ocim_abandoned_total", "Objects let go without cleaning up", {{"kind", name_}})) {
-    for (const auto* verb : {"create", "update", "delete"})
-        for (const auto* result :
-             {"success", "transient", "rate_limited", "conflict", "not_found", "auth", "unreachable", "invalid"})
+    const std::string backend(adapter.backend_kind().name);
+    for (const auto* result :
+         {"success", "transient", "rate_limited", "conflict", "not_found", "auth", "unreachable", "invalid"}) {
+        for (const auto* verb : {"create", "update", "delete"})
             engine.metrics.counter("ocim_external_actions_total", "Actions on things in backends by result",
                                    {{"kind", name_}, {"verb", verb}, {"result", result}});
+        for (const auto* call : {"probe", "observe", "act"})
+            engine.metrics.counter("ocim_backend_calls_total", "Calls to backends by result",
+                                   {{"kind", backend}, {"call", call}, {"result", result}});
+    }
 }
 
 ExternalController::~ExternalController() = default;

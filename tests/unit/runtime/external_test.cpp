@@ -22,6 +22,16 @@ TEST_F(ExternalTest, MakesWhatIsDeclaredAndThenNothingMoves) {
     EXPECT_GE(oak().calls["observe"], 3) << "but it is looked after";
 }
 
+TEST_F(ExternalTest, WhatNeverFailedIsCountedFromTheStart) {
+    start();
+    for (const auto* call : {"probe", "observe", "act"})
+        for (const auto* result : {"success", "auth", "unreachable"})
+            EXPECT_EQ(metric("ocim_backend_calls_total",
+                             std::string("call=\"") + call + R"(",kind="Shelf",result=")" + result + "\""),
+                      0)
+                << call << ": the first " << result << " is to be an increase";
+}
+
 TEST_F(ExternalTest, AChangeOfTheSpecIsCarriedOutAtOnce) {
     shelf();
     book("dune");
