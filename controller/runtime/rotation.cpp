@@ -36,6 +36,7 @@ public:
             const auto ends = overlap_ends();
             if (!ends || inputs_.now < *ends) return std::nullopt;
             edit.drop.insert(previous_key(key));
+            if (text(".previous-until")) edit.drop.insert(previous_until_key(key));
             return edit;
         }
         const auto due = due_at();
@@ -61,7 +62,10 @@ private:
     SecretEdit promoted(SecretEdit edit) const {
         const auto& key = rotation_.ref.key;
         edit.copy[key] = next_key(key);
-        if (rotation_.form != Form::one_password) edit.copy[previous_key(key)] = key;
+        if (rotation_.form != Form::one_password) {
+            edit.copy[previous_key(key)] = key;
+            if (const auto lasts = overlap()) edit.text[previous_until_key(key)] = rfc3339(inputs_.now + *lasts);
+        }
         if (rotation_.form == Form::two_accounts) edit.text[username_key(key)] = idle();
         edit.drop.insert(next_key(key));
         return finished(std::move(edit));
@@ -84,6 +88,9 @@ private:
     /// Nothing when it was not we who replaced it: then whoever wrote the former one there takes it away. Nothing as
     /// well when a time cannot be read.
     std::optional<WallTime> overlap_ends() const {
+        // clients go by what was promised; only who says another overlap may shorten it
+        if (const auto promised = text(".previous-until"); promised && !rotation_.overlap)
+            return time_of(promised->reveal());
         const auto rotated = text(".rotated-at");
         const auto at = rotated ? time_of(rotated->reveal()) : std::nullopt;
         const auto lasts = overlap();
@@ -130,6 +137,7 @@ private:
 
 std::string next_key(const std::string& key) { return key + ".next"; }
 std::string previous_key(const std::string& key) { return key + ".previous"; }
+std::string previous_until_key(const std::string& key) { return key + ".previous-until"; }
 std::string rotated_key(const std::string& key) { return key + ".rotated-at"; }
 std::string username_key(const std::string& key) { return key + ".username"; }
 

@@ -13,10 +13,11 @@
 /// How a password in a Secret is replaced, in steps of which each leaves a state in which nobody is refused who has
 /// read the Secret. With <key> for the key that users read:
 ///
-///     <key>.next        the new password: the system is to let it in beside <key>. Once it does,
-///     <key>.previous    the former one: <key>.next has become <key>, and this is let in as long as the overlap lasts
-///     <key>.rotated-at  when that was
-///     <key>.username    where two accounts take turns: whose password <key> is
+///     <key>.next            the new password: the system is to let it in beside <key>. Once it does,
+///     <key>.previous        the former one: <key>.next has become <key>, and this is let in while the overlap lasts
+///     <key>.previous-until  when that ends, for when nobody says any more how long it lasts
+///     <key>.rotated-at      when <key> was replaced
+///     <key>.username        where two accounts take turns: whose password <key> is
 ///
 /// All that is known about how far it has come is in the Secret, so that every step may follow a crash.
 namespace ocim::runtime {
@@ -26,6 +27,7 @@ inline constexpr std::string_view rotate_at_annotation = "ocim.opencraft.com/rot
 
 std::string next_key(const std::string& key);
 std::string previous_key(const std::string& key);
+std::string previous_until_key(const std::string& key);
 std::string rotated_key(const std::string& key);
 std::string username_key(const std::string& key);
 
@@ -42,7 +44,7 @@ struct Rotation {
     std::string account{};                 ///< for people; of two_accounts the first one's name
     std::string other_account{};           ///< of two_accounts
     std::optional<std::string> every{};    ///< a duration; without it only what is asked for
-    std::optional<std::string> overlap{};  ///< a duration; an hour when it is not given
+    std::optional<std::string> overlap{};  ///< a duration; when it is not given, what was promised, or an hour
     std::string asked{};                   ///< the annotation's time, or ""
 };
 

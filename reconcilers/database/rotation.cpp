@@ -69,6 +69,10 @@ std::vector<runtime::SecretEdit> Tenant::renewals(const Object& object, const ru
     std::set<std::pair<std::string, std::string>> done;  // two users may share a password
     const auto engine = engine_of(seen);
     const auto self = mark_of(object, inputs.installation);
+    // where diff() does nothing, a new password would never be let in
+    if (!problems(object).empty() || !problems_on(object, engine).empty()) return {};
+    for (const auto& database : object.spec.databases)
+        if (standing(object, self, schema_key(database.name), seen) == Standing::foreign) return {};
     for (const auto& user : object.spec.users) {
         const auto key = user_key(user);
         const auto passwords = passwords_of(object, user, inputs, engine);

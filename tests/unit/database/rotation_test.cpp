@@ -68,7 +68,7 @@ TEST(PasswordRotation, TakesOneStepAtATime) {
     const char* const noon = "2026-07-01T12:00:00Z";
     const std::string promoted =
         "password.next to password;password to password.previous;drop password.next;"
-        "password.rotated-at=2026-07-01T12:00:00Z;";
+        "password.previous-until=2026-07-01T14:00:00Z;password.rotated-at=2026-07-01T12:00:00Z;";
     const Texts overlapping{{"password", "b"}, {"password.previous", "a"}, {"password.rotated-at", noon}};
     const struct {
         const char* reason;
@@ -163,6 +163,29 @@ TEST(PasswordRotation, TakesOneStepAtATime) {
             << c.reason;
 }
 
+TEST(PasswordRotation, KeepsItsPromiseWhenNobodyAsksForItAnyMore) {
+    const struct {
+        const char *reason, *now, *steps;
+    } cases[] = {
+        {"an hour has passed", "2026-07-01T13:00:00Z", ""},
+        {"the last second", "2026-07-02T11:59:59Z", ""},
+        {"it is over", "2026-07-02T12:00:00Z", "drop password.previous;drop password.previous-until;"},
+    };
+    const Texts texts{{"password", "b"},
+                      {"password.previous", "a"},
+                      {"password.previous-until", "2026-07-02T12:00:00Z"},
+                      {"password.rotated-at", "2026-07-01T12:00:00Z"}};
+    auto object = object_with({}, "");
+    object.spec.users[0].rotation.reset();
+    for (const auto& c : cases)
+        EXPECT_EQ(words(Tenant::renewals(object, inputs_with(texts, c.now), server_with("b", "a"))), c.steps)
+            << c.reason;
+    EXPECT_EQ(next_renewal(object, inputs_with(texts, "2026-07-02T11:00:00Z"), Engine::mysql), std::chrono::hours(1));
+    object = object_with({}, "");
+    EXPECT_NE(words(Tenant::renewals(object, inputs_with(texts, "2026-07-01T14:00:00Z"), server_with("b", "a"))), "")
+        << "who says another overlap may shorten it";
+}
+
 TEST(PasswordRotation, WaitsUntilTheAccountIsOurs) {
     const auto object = object_with("1h", "");
     const auto inputs = inputs_with({{"password", "a"}}, "2026-07-01T12:00:00Z");
@@ -170,6 +193,14 @@ TEST(PasswordRotation, WaitsUntilTheAccountIsOurs) {
     EXPECT_EQ(Tenant::renewals(object, inputs, {}), Edits{}) << "not there";
     seen.at(account).mark.reset();
     EXPECT_EQ(Tenant::renewals(object, inputs, seen), Edits{}) << "a stranger's";
+    seen = server_with("a", "");
+    ASSERT_NE(Tenant::renewals(object, inputs, seen), Edits{});
+    seen[{Key::Kind::schema, object.spec.databases.at(0).name, "", ""}];
+    EXPECT_EQ(Tenant::renewals(object, inputs, seen), Edits{})
+        << "a stranger's database: nothing is done, so nothing begins";
+    auto wrong = object;
+    wrong.spec.users[0].grants[0].database = "finance";
+    EXPECT_EQ(Tenant::renewals(wrong, inputs, server_with("a", "")), Edits{}) << "a right to what is not in the list";
 }
 
 TEST(PasswordRotation, WakesForWhatTimeAloneMakesDue) {

@@ -93,7 +93,8 @@ TEST(RabbitMQRotation, StepTable) {
          noon,
          {"jobs", "jobs-2"},
          "password.next to password;password to password.previous;drop password.next;"
-         "password.rotated-at=2026-07-01T12:00:00Z;password.username=jobs-2;"},
+         "password.previous-until=2026-07-01T14:00:00Z;password.rotated-at=2026-07-01T12:00:00Z;"
+         "password.username=jobs-2;"},
         {"the overlap lasts", "1h", turned, "2026-07-01T13:59:59Z", {"jobs", "jobs-2"}, ""},
         {"the overlap is over", "1h", turned, "2026-07-01T14:00:00Z", {"jobs", "jobs-2"}, "drop password.previous;"},
         {"one is left", "4h", over, "2026-07-01T14:00:00Z", {"jobs-2"}, ""},
@@ -103,7 +104,8 @@ TEST(RabbitMQRotation, StepTable) {
          "2026-07-02T12:00:00Z",
          {"jobs", "jobs-2"},
          "password.next to password;password to password.previous;drop password.next;"
-         "password.rotated-at=2026-07-02T12:00:00Z;password.username=jobs;"},
+         "password.previous-until=2026-07-02T14:00:00Z;password.rotated-at=2026-07-02T12:00:00Z;"
+         "password.username=jobs;"},
     };
     for (const auto& c : cases) {
         const auto object = declared(c.every);
@@ -154,7 +156,8 @@ TEST(RabbitMQRotation, WhoIsInUseStaysWhenNobodyAsksForTurnsAnyMore) {
          begun,
          {"jobs", "jobs-2"},
          "password.next to password;password to password.previous;drop password.next;"
-         "password.rotated-at=2026-07-01T12:00:00Z;password.username=jobs;"},
+         "password.previous-until=2026-07-01T13:00:00Z;password.rotated-at=2026-07-01T12:00:00Z;"
+         "password.username=jobs;"},
         {"the first is in use again", back, {"jobs"}, ""},
         {"turns were never taken", {{"password", "a"}, {"password.next", "b"}}, {"jobs"}, ""},
         {"another's keys", {{"password", "a"}, {"password.username", "web"}, {"password.next", "b"}}, {"jobs"}, ""},
@@ -190,6 +193,58 @@ TEST(RabbitMQRotation, WhoIsInUseStaysWhenNobodyAsksForTurnsAnyMore) {
     object.spec.users.push_back(object.spec.users[0]);
     object.spec.users[1].name = "jobs-2";
     EXPECT_EQ(accounts_of(object, object.spec.users[0], inputs(in_use)).size(), 1u) << "declared by itself now";
+}
+
+TEST(RabbitMQRotation, WhatWasPromisedHoldsWhenNobodyAsksForTurnsAnyMore) {
+    const struct {
+        const char *reason, *in_use, *until, *now, *steps;
+    } cases[] = {
+        {"the second is in use", "jobs-2", "2026-07-02T12:00:00Z", "2026-07-01T14:00:00Z", ""},
+        {"the first is in use", "jobs", "2026-07-02T12:00:00Z", "2026-07-02T11:59:59Z", ""},
+        {"it ends", "jobs", "2026-07-02T12:00:00Z", "2026-07-02T12:00:00Z",
+         "drop password.previous;drop password.previous-until;"},
+        {"it cannot be read: nothing is dropped", "jobs-2", "in spring", "2027-07-02T12:00:00Z", ""},
+        {"an earlier version did not say it: an hour", "jobs-2", "", "2026-07-01T13:00:00Z", "drop password.previous;"},
+    };
+    for (const auto& c : cases) {
+        Texts texts{{"password", "b"},
+                    {"password.username", c.in_use},
+                    {"password.previous", "a"},
+                    {"password.rotated-at", noon}};
+        if (*c.until) texts["password.previous-until"] = c.until;
+        auto object = declared();
+        const auto seen = in_sync(object, texts);
+        object.spec.users[0].rotation.reset();
+        const auto now = inputs(texts, c.now);
+        EXPECT_TRUE(Vhost::diff(object, now, seen).empty()) << c.reason;
+        EXPECT_EQ(words(Vhost::renewals(object, now, seen)), c.steps) << c.reason;
+    }
+    const Texts texts{{"password", "b"},
+                      {"password.username", "jobs-2"},
+                      {"password.previous", "a"},
+                      {"password.previous-until", "2026-07-02T12:00:00Z"},
+                      {"password.rotated-at", noon}};
+    const auto object = declared();
+    EXPECT_EQ(words(Vhost::renewals(object, inputs(texts, "2026-07-01T14:00:00Z"), in_sync(object, texts))),
+              "drop password.previous;drop password.previous-until;")
+        << "who says another overlap may shorten it";
+}
+
+TEST(RabbitMQRotation, NothingBeginsWhereNothingIsDone) {
+    const Texts texts{{"password", "a"}, {"password.username", "jobs"}};
+    auto object = declared("1h");
+    const auto seen = in_sync(object, texts);
+    ASSERT_EQ(words(Vhost::renewals(object, inputs(texts), seen)), "draw password.next;");
+    auto anothers = seen;
+    anothers[{Kind::policy, "/demo", "bounded"}];
+    object.spec.policies = test::full(test::vhost()).spec.policies;
+    EXPECT_EQ(words(Vhost::renewals(object, inputs(texts), anothers)), "") << "somebody else's policy";
+    object = declared("1h");
+    object.spec.users.push_back(object.spec.users[0]);
+    object.spec.users[1].name = "others";
+    auto both = seen;
+    both[{Kind::user, "", "others"}] = both.at({Kind::user, "", "jobs"});
+    EXPECT_EQ(words(Vhost::renewals(object, inputs(texts), both)), "") << "a spec that is wrong: one password of two";
 }
 
 TEST(RabbitMQRotation, ClaimsBothNames) {
