@@ -30,6 +30,11 @@ const Json* value_at(const Json& object, std::string_view path) {
     return at;
 }
 
+bool same_spec(const Json& object, const Json& old) {
+    const auto *now = api::find(object, {"spec"}), *before = api::find(old, {"spec"});
+    return now && before ? *now == *before : !now && !before;
+}
+
 }  // namespace
 
 struct Manager::State {
@@ -101,6 +106,7 @@ std::vector<api::Cause> Manager::admit(const api::Kind& kind, const Json& object
     auto& state = *state_;
     const auto* controller = state.controller_of(kind);
     if (!controller || is_deleting(object)) return {};
+    if (old && same_spec(object, *old)) return {};  // whatever has come to be wrong with it, its conditions say so
     const auto facts = controller->adapter().facts(object);
     if (!facts) return {};  // the schema says so better, or the object's own status will
     std::set<std::string> had;

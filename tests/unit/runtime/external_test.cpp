@@ -224,6 +224,25 @@ TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
     EXPECT_EQ(stands("second"), "True Shelved");
 }
 
+/// Refuses what was fine when it was written.
+struct StrictKind : BookKind {
+    static std::vector<api::Cause> admit(const Book& book, const Book*, const runtime::Inputs&) {
+        if (book.spec.text != "banned") return {};
+        return {{"FieldValueInvalid", "nobody may read that any more", "spec.text"}};
+    }
+};
+
+TEST_F(ExternalTest, WhoLeavesTheSpecAsItIsIsNotRefused) {
+    start_as<StrictKind>();
+    const auto old = json("{'metadata':{'namespace':'ns','name':'dune'},'spec':{'shelf':'oak','text':'banned'}}");
+    auto now = old;
+    now.as_object()["metadata"].as_object()["finalizers"] = api::json::array{"ocim.opencraft.com/book"};
+    EXPECT_TRUE(manager_->admit(Book::kind, now, &old).empty()) << "a finalizer can be set";
+    EXPECT_EQ(manager_->admit(Book::kind, now, nullptr).size(), 1U);
+    now.as_object()["spec"].as_object()["title"] = "dune";
+    EXPECT_EQ(manager_->admit(Book::kind, now, &old).size(), 1U) << "the spec is another one";
+}
+
 TEST_F(ExternalTest, WithoutItsBackendItWaitsAndThenGoesOn) {
     book("dune");
     start();
