@@ -357,32 +357,12 @@ std::optional<Instant> Backend::start_what_is_due(Instant now) {
     } else if (!probing_) {
         at(due);
     }
-    const auto room = [&] { return acting_ + (observing_ ? 1 : 0) < settings_.in_flight; };
-    if (breaker_.may_observe() && !observing_ && room()) {
-        if (observe_at_ > now) {
-            at(observe_at_);
-        } else if (const auto wait = pace_.take(now)) {
-            at(*wait);
-        } else {
-            observing_ = true;
-            observe_at_ = never;
-            calls_.spawn("observation of " + name_, observe());
-        }
+    // looks that follow each other at once would leave no place for what is to be done
+    if (actions_first_) {
+        if (const auto later = start_actions(now, 1)) at(*later);
     }
-    while (const auto due = batch_.due()) {
-        if (!may_act() || !room()) break;  // whoever changes that wakes us
-        if (*due > now) {
-            at(*due);
-            break;
-        }
-        if (const auto wait = pace_.take(now)) {
-            at(*wait);
-            break;
-        }
-        constexpr std::size_t actions_max = 1'000;  // of one call; keeps a refusal's bisection short
-        ++acting_;
-        calls_.spawn("actions on " + name_, fly(batch_.take(actions_max)));
-    }
+    if (const auto later = start_observation(now)) at(*later);
+    if (const auto later = start_actions(now, settings_.in_flight)) at(*later);
     return next;
 }
 

@@ -105,6 +105,9 @@ private:
 
     awaitable<void> run();
     std::optional<Instant> start_what_is_due(Instant now);
+    std::optional<Instant> start_observation(Instant now);
+    std::optional<Instant> start_actions(Instant now, std::size_t calls_max);
+    bool has_room() const;
     bool ready_to_open(Instant now) const;
     void open(Instant now);
     void opened(const Result<void>& result, Instant now);
@@ -161,6 +164,7 @@ private:
     api::json::object more_;  // of what was seen last, for the status
 
     bool probing_ = false, observing_ = false, draining_ = false, retired_ = false;
+    bool actions_first_ = false;  // a look was the last to go
     bool sweeping_ = false, told_too_many_ = false;
     std::size_t acting_ = 0, busy_ = 0;
     Signal wake_;

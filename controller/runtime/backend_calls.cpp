@@ -89,6 +89,34 @@ private:
     std::map<ObjectKey, std::size_t> open_;
 };
 
+bool Backend::has_room() const { return acting_ + (observing_ ? 1 : 0) < settings_.in_flight; }
+
+/// Says when to ask again.
+std::optional<Instant> Backend::start_observation(Instant now) {
+    if (!breaker_.may_observe() || observing_ || !has_room()) return std::nullopt;
+    if (observe_at_ > now) return observe_at_;
+    if (const auto wait = pace_.take(now)) return wait;
+    observing_ = true;
+    observe_at_ = Instant::max();  // until it has ended
+    calls_.spawn("observation of " + name_, observe());
+    return std::nullopt;
+}
+
+/// At most so many calls of many actions each. Says when to ask again.
+std::optional<Instant> Backend::start_actions(Instant now, std::size_t calls_max) {
+    for (std::size_t calls = 0; calls < calls_max; ++calls) {
+        const auto due = batch_.due();
+        if (!due || !may_act() || !has_room()) return std::nullopt;  // whoever changes that wakes us
+        if (*due > now) return due;
+        if (const auto wait = pace_.take(now)) return wait;
+        constexpr std::size_t actions_max = 1'000;  // of one call; keeps a refusal's bisection short
+        ++acting_;
+        actions_first_ = false;
+        calls_.spawn("actions on " + name_, fly(batch_.take(actions_max)));
+    }
+    return std::nullopt;
+}
+
 void Backend::call_ended(Breaker::Call call, const Result<void>& result) {
     count(call, result);
     learn(call, result);
@@ -133,6 +161,7 @@ awaitable<void> Backend::observe() {
     const auto result =
         co_await bounded<bool>(engine_.clock, engine_.settings.observe_limit, "an observation", std::move(work));
     observing_ = false;
+    actions_first_ = true;
     call_ended(Breaker::Call::observe, result ? Result<void>() : Result<void>(result.error()));
     observed(result, began);
     note_trouble();
