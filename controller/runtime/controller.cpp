@@ -53,8 +53,6 @@ Controller::Instruments Controller::instruments(const std::string& name, Engine&
     const Metrics::Labels labels{{"controller", name}};
     metrics.gauge("controller_runtime_max_concurrent_reconciles", "Visits at a time", labels)
         .Set(static_cast<double>(engine.settings.visits_max));
-    metrics.counter("controller_runtime_terminal_reconcile_errors_total", "Visits that ended for good", labels);
-    metrics.counter("controller_runtime_reconcile_timeouts_total", "Visits that took too long", labels);
     return {total("success"),
             total("error"),
             total("requeue_after"),
