@@ -103,6 +103,54 @@ TEST(OurKinds, ALoadBalancerStaysWithItsFragmentOfTheTool) {
     FAIL() << "there is no LoadBalancer";
 }
 
+/// What was made at the former place would stay behind.
+TEST(OurKinds, AMonitoringServiceStaysWhereItIs) {
+    std::optional<Schema> schema;
+    for (const auto text : crd::schemas()) {
+        const auto crd = json::parse(text);
+        if (crd.at_pointer("/spec/names/kind") == "MonitoringService")
+            schema = compiled(crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema"));
+    }
+    ASSERT_TRUE(schema);
+    const std::string new_relic = "credentialsRef: {name: key}, newRelic: {accountID: 1, region: US}";
+    const std::string local = "prometheus: {url: 'http://a:9090', directory: /etc/ocim, local: {}}";
+    const auto ssh = [](const std::string& host) {
+        return "prometheus: {url: 'http://a:9090', directory: /etc/ocim, ssh: {host: " + host +
+               ", user: u, keyRef: {name: k}, hostKey: 'ssh-ed25519 AAAA'}}";
+    };
+    const struct {
+        const char* reason;
+        std::string before, after, field;
+    } rows[] = {
+        {"nothing is new", new_relic, new_relic, ""},
+        {"another key", new_relic, "credentialsRef: {name: other}, newRelic: {accountID: 1, region: US}", ""},
+        {"another account", new_relic, "credentialsRef: {name: key}, newRelic: {accountID: 2, region: US}",
+         "spec.newRelic.accountID"},
+        {"another region", new_relic, "credentialsRef: {name: key}, newRelic: {accountID: 1, region: EU}",
+         "spec.newRelic.region"},
+        {"another provider", new_relic, "prober: {}", "spec"},
+        {"another provider yet", local, "prober: {}", "spec"},
+        {"from the prober", "prober: {}", local, "spec"},
+        {"more probes at a time", "prober: {maxConcurrentProbes: 1}", "prober: {maxConcurrentProbes: 2}", ""},
+        {"another address of the same", local, "prometheus: {url: 'http://b:9090', directory: /etc/ocim, local: {}}",
+         ""},
+        {"another directory", local, "prometheus: {url: 'http://a:9090', directory: /etc/else, local: {}}",
+         "spec.prometheus.directory"},
+        {"another host", ssh("one"), ssh("two"), "spec.prometheus.ssh.host"},
+        {"the same host", ssh("one"), ssh("one"), ""},
+        {"the host by SSH now", local, ssh("one"), "spec.prometheus"},
+    };
+    for (const auto& row : rows) {
+        const auto old = yaml("{spec: {" + row.before + "}}");
+        std::string fields;
+        for (const auto& cause : schema->validate(yaml("{spec: {" + row.after + "}}"), &old)) {
+            fields += cause.field;
+            EXPECT_NE(cause.message.find("make a new MonitoringService instead"), std::string::npos) << cause.message;
+        }
+        EXPECT_EQ(fields, row.field) << row.reason;
+    }
+}
+
 TEST(OurKinds, CompileWithTheirColumns) {
     for (const auto text : crd::schemas()) {
         const auto crd = json::parse(text);
