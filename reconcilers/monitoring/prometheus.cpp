@@ -22,6 +22,7 @@ using Verb = Action::Verb;
 constexpr Duration read_limit{20'000};
 constexpr Duration write_limit{60'000};  // 20 s for the lock, the rest for promtool
 constexpr std::size_t message_bytes_max = 500;
+constexpr std::string_view no_samples = R"({"status":"success","data":{"resultType":"vector","result":[]}})";
 
 Error failure(const net::CommandResult& result, const Settings& settings) {
     const auto& text = result.errors.empty() ? result.output : result.errors;
@@ -92,7 +93,9 @@ Result<Snapshot> seen_of(const Read& read, const Replies& replies, const Setting
         const auto count = target == targets->end() ? 0 : target->second;
         thing.loaded = count >= group.targets.size() ? Loaded::yes : Loaded::not_yet;
         if (!in_force(*rules, key, thing.entry->rule)) thing.loaded = Loaded::no;
-        if (const auto outcome = found->find(key); outcome != found->end() && !group.targets.empty())
+        const auto probe = group.labels.find(probe_label);
+        if (probe == group.labels.end() || group.targets.empty()) continue;
+        if (const auto outcome = found->find({key, probe->second}); outcome != found->end())
             thing.last = outcome->second;
     }
     // what was taken out of the file is gone when Prometheus has forgotten it
@@ -151,8 +154,7 @@ public:
         Replies replies;
         CO_TRY(replies.targets, co_await get("/api/v1/targets?state=active"));
         CO_TRY(replies.rules, co_await get("/api/v1/rules?type=alert"));
-        const auto question = "/api/v1/query?query=" + net::percent_encode(query(installation_));
-        CO_TRY(replies.samples, co_await get(question));
+        CO_TRY(replies.samples, co_await samples(now->seen));
         auto work = [now = std::move(now), replies = std::move(replies), settings = settings_,
                      installation = installation_,
                      wall = clock_.wall()] { return seen_of(*now, replies, settings, installation, wall); };
@@ -217,6 +219,19 @@ private:
     }
     awaitable<Result<std::string>> get(std::string target) {
         auto asked = request(std::move(target));
+        co_return co_await ask(std::move(asked));
+    }
+    /// As a form, because the question may be longer than a URL can be.
+    awaitable<Result<std::string>> samples(const Snapshot& seen) {
+        const auto question = query(installation_, seen);
+        if (question.empty()) co_return std::string(no_samples);
+        auto asked = request("/api/v1/query");
+        asked.method = "POST";
+        asked.content_type = "application/x-www-form-urlencoded";
+        asked.body = "query=" + net::percent_encode(question);
+        co_return co_await ask(std::move(asked));
+    }
+    awaitable<Result<std::string>> ask(net::HttpRequest asked) {
         CO_TRY(auto reply, co_await http_->send(std::move(asked)));
         CO_CHECK(net::expect_success(reply, clock_.wall()));
         co_return std::move(reply.body);

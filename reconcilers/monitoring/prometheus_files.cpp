@@ -97,6 +97,10 @@ Group labelled(Group group) {
     return group;
 }
 
+std::string probe_name(const Group& group, std::int64_t interval_seconds) {
+    return std::to_string(interval_seconds) + "s-" + digest(api::to_text(json_of(group)));
+}
+
 std::string plain_text(const std::string& text) {
     std::string out;
     for (std::size_t at = 0; at < text.size(); ++at) {

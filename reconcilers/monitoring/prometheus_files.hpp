@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "monitoring/watch.hpp"
 
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -16,6 +17,8 @@ namespace ocim::monitoring::prometheus {
 inline constexpr const char* mark_label = "__meta_ocim_mark";    // Prometheus drops it before it stores anything
 inline constexpr const char* entry_label = "__meta_ocim_entry";  // a digest of the group, by which it is found again
 inline constexpr const char* mark_annotation = "ocim_mark";
+/// Of each sample: probe_name() of what was asked, so that what a former target of a Monitor said does not count.
+inline constexpr const char* probe_label = "ocim_probe";
 
 /// What is in the files, taken apart: our entries, and what others put there, which stays as it is.
 class Files {
@@ -53,6 +56,8 @@ std::string rule_group(const std::string& installation);
 
 /// A group with the label that says what it is.
 Group labelled(Group group);
+/// "3600s-9e3779b97f4a7c15": the interval, and a digest of what `group` asks.
+std::string probe_name(const Group& group, std::int64_t interval_seconds);
 
 /// Text in an annotation or label of a rule, where it would else be a template of Go.
 std::string plain_text(const std::string& text);

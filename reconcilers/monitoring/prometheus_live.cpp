@@ -3,9 +3,11 @@
 #include "api/json.hpp"
 #include "monitoring/prometheus_files.hpp"
 
+#include <algorithm>
 #include <charconv>
 #include <chrono>
 #include <cmath>
+#include <set>
 #include <utility>
 
 namespace ocim::monitoring::prometheus {
@@ -74,6 +76,29 @@ Outcome told(const Found& found, WallTime at) {
     return out;
 }
 
+/// As Prometheus writes it: "2h30s".
+std::string duration_text(std::int64_t seconds) {
+    std::string out;
+    for (const auto& [unit, length] : {std::pair('d', 86'400), std::pair('h', 3'600), std::pair('m', 60)}) {
+        if (seconds >= length) out += std::to_string(seconds / length) + unit;
+        seconds %= length;
+    }
+    return seconds > 0 || out.empty() ? out + std::to_string(seconds) + "s" : out;
+}
+
+/// What the file says of how often it is scraped; others may have written it.
+std::optional<std::int64_t> interval_of(const Thing& thing) {
+    if (!thing.entry || thing.entry->group.targets.empty()) return std::nullopt;
+    const auto& labels = thing.entry->group.labels;
+    const auto found = labels.find(probe_label);
+    if (found == labels.end()) return std::nullopt;
+    const auto& text = found->second;
+    std::int32_t out = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
+    const bool whole = error == std::errc() && std::string_view(end, text.data() + text.size()).starts_with("s-");
+    return whole && out > 0 ? std::optional<std::int64_t>(out) : std::nullopt;
+}
+
 }  // namespace
 
 Result<void> is_success(std::string_view reply) {
@@ -122,27 +147,41 @@ Result<std::map<std::string, std::size_t>> targets_in_force(std::string_view rep
     return out;
 }
 
-std::string query(const std::string& installation) {
-    return std::string("{__name__=~\"") + success + "|" + status + "|" + expiry +
-           "\",ocim=" + promql_string(installation) + "}";
+std::string last_scraped(const std::string& selector, std::int64_t interval_seconds) {
+    constexpr std::int64_t late_seconds = 30;  // a scrape, and the look at it, may come so late
+    return "last_over_time(" + selector + "[" + duration_text(2 * interval_seconds + late_seconds) + "])";
 }
 
-Result<std::map<Key, Outcome>> findings(std::string_view reply, WallTime now) {
+std::string query(const std::string& installation, const Snapshot& files) {
+    std::set<std::int64_t> intervals;
+    for (const auto& [key, thing] : files)
+        if (const auto interval = interval_of(thing)) intervals.insert(*interval);
+    std::string out;
+    for (const auto interval : intervals) {
+        const auto selector = std::string("{__name__=~\"") + success + "|" + status + "|" + expiry +
+                              "\",ocim=" + promql_string(installation) + "," + probe_label + "=~\"" +
+                              std::to_string(interval) + "s-.*\"}";
+        out += (out.empty() ? "" : " or ") + last_scraped(selector, interval);
+    }
+    return out;
+}
+
+Result<Findings> findings(std::string_view reply, WallTime now) {
     const auto samples = list_of(reply, {"data", "result"});
     if (!samples) return samples.error();
-    std::map<Key, Found> found;
+    std::map<std::pair<Key, std::string>, Found> found;
     for (const auto& item : *samples) {
-        const auto labels = labels_of(item, "metric");
+        auto labels = labels_of(item, "metric");
         const auto value = sample_of(item);
         const auto space = labels.find("namespace"), monitor = labels.find("monitor"), name = labels.find("__name__");
         if (!value || space == labels.end() || monitor == labels.end() || name == labels.end()) continue;
-        auto& one = found[Key{space->second + "/" + monitor->second}];
+        auto& one = found[{Key{space->second + "/" + monitor->second}, labels[probe_label]}];
         if (name->second == success) one.up = one.up.value_or(true) && *value == 1;
         if (name->second == status) one.status = *value;
         if (name->second == expiry) one.expiry = one.expiry ? std::min(*one.expiry, *value) : *value;
     }
     const auto minute = std::chrono::floor<std::chrono::minutes>(now);
-    std::map<Key, Outcome> out;
+    Findings out;
     for (const auto& [key, one] : found)
         if (one.up) out.emplace(key, told(one, minute));
     return out;

@@ -2,9 +2,12 @@
 
 #include "monitoring/findings.hpp"
 #include "monitoring/prometheus_files.hpp"
+#include "monitoring/prometheus_live.hpp"
 #include "monitoring/wanted.hpp"
+#include "runtime/backend_spec.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <optional>
 #include <utility>
 
@@ -20,6 +23,7 @@ using runtime::Verdict;
 
 constexpr auto alert_name = "OcimMonitorDown";
 constexpr std::string_view dns_port = ":53";
+constexpr auto not_loaded = "NotLoaded";
 constexpr Duration look_again_soon{2'000};
 
 Key key_of(const Object& object) { return {object.metadata.key()}; }
@@ -36,6 +40,14 @@ void redirect(const std::string& url, const std::string& connect_to, Group& out)
     auto host = url.substr(begin, end - begin);
     out.labels["__param_hostname"] = host.substr(0, host.starts_with('[') ? host.find(']') + 1 : host.find(':'));
     out.targets = {url.substr(0, begin) + connect_to + url.substr(end)};
+}
+
+/// Of two that are spelled differently and mean the same server Prometheus asks one.
+void only_once(std::vector<std::string>& targets) {
+    std::vector<std::string> out;
+    for (auto& target : targets)
+        if (std::ranges::find(out, target) == out.end()) out.push_back(std::move(target));
+    targets = std::move(out);
 }
 
 Group group_of(const Object& object, const crd::MonitoringService& service, const Mark& mark) {
@@ -56,11 +68,13 @@ Group group_of(const Object& object, const crd::MonitoringService& service, cons
             if (server.find(':') == std::string::npos || server.ends_with(']')) server += dns_port;
     }
     if (!spec.enabled) out.targets.clear();
+    only_once(out.targets);
     auto& labels = out.labels;
+    labels["__param_module"] = spec.module.value_or(module);
+    labels[probe_label] = probe_name(out, spec.interval_seconds);
     labels["ocim"] = mark.installation;
     labels["namespace"] = object.metadata.namespace_;
     labels["monitor"] = object.metadata.name;
-    labels["__param_module"] = spec.module.value_or(module);
     labels["__scrape_interval__"] = seconds_text(spec.interval_seconds);
     // Prometheus drops a target that may take longer than its interval
     labels["__scrape_timeout__"] = seconds_text(std::min(spec.timeout_seconds, spec.interval_seconds));
@@ -68,13 +82,15 @@ Group group_of(const Object& object, const crd::MonitoringService& service, cons
     return labelled(std::move(out));
 }
 
-Rule rule_of(const Object& object, const crd::MonitoringService& service, const Mark& mark) {
+Rule rule_of(const Object& object, const crd::MonitoringService& service, const Mark& mark, const Group& group) {
     const auto& spec = object.spec;
     Rule out;
     out.alert = alert_name;
-    out.expression = "probe_success{monitor=" + promql_string(object.metadata.name) +
-                     ",namespace=" + promql_string(object.metadata.namespace_) +
-                     ",ocim=" + promql_string(mark.installation) + "} == 0";
+    const auto selector = "probe_success{monitor=" + promql_string(object.metadata.name) +
+                          ",namespace=" + promql_string(object.metadata.namespace_) +
+                          ",ocim=" + promql_string(mark.installation) + "," + probe_label + "=" +
+                          promql_string(group.labels.at(probe_label)) + "}";
+    out.expression = last_scraped(selector, spec.interval_seconds) + " == 0";
     // the last of so many probes in a row comes so long after the first
     out.lasts = seconds_text(std::int64_t{spec.interval_seconds} * (spec.alert_after_failures - 1));
     out.labels["severity"] = plain_text(service.spec.prometheus->severity);
@@ -93,7 +109,7 @@ Rule rule_of(const Object& object, const crd::MonitoringService& service, const 
 Entry entry_of(const Object& object, const crd::MonitoringService& service, const Mark& mark) {
     Entry out;
     out.group = group_of(object, service, mark);
-    if (object.spec.enabled) out.rule = rule_of(object, service, mark);
+    if (object.spec.enabled) out.rule = rule_of(object, service, mark, out.group);
     return out;
 }
 
@@ -146,7 +162,8 @@ Judgement judge(const Object& object, const crd::MonitoringService& service, con
         return out;
     }
     auto entry = entry_of(object, service, self);
-    if (there && found->second.mark == self) out.own = &found->second;
+    // what it was before its service became a Prometheus is no entry
+    if (there && found->second.mark == self && found->second.entry) out.own = &found->second;
     const bool right = out.own && found->second.entry == entry && found->second.loaded != Loaded::no;
     if (right) return out;
     Action action{there ? Verb::update : Verb::create, key, self, probe_of(object.spec)};
@@ -160,10 +177,25 @@ Verdict verdict_of(const Judgement& judged, const Object& object) {
     if (judged.blocked) return *judged.blocked;
     if (!judged.actions.empty()) return {State::progressing, "OutOfSync", "the files are not yet as declared"};
     if (judged.own->loaded != Loaded::yes)
-        return {State::progressing, "NotLoaded",
+        return {State::progressing, not_loaded,
                 "the target is in the file, and Prometheus does not have it: is the file named in file_sd_configs, and "
                 "does its job keep the target?"};
     return {State::ready, object.spec.enabled ? "Monitored" : "Disabled", ""};
+}
+
+/// Within seconds at first, because Prometheus follows the file by itself; the longer it has not, the later. From the
+/// drift interval on the look that comes by itself will do.
+std::optional<Duration> until_next_look(const Object& object, const crd::MonitoringService& service, WallTime now) {
+    for (const auto& item : object.status.conditions) {
+        if (item.type != "Ready" || item.reason != not_loaded) continue;
+        const auto since = parse_rfc3339(item.last_transition_time);
+        const auto interval = runtime::parse_duration(service.spec.drift_interval);
+        if (!since || !interval) break;
+        const auto waited = std::chrono::duration_cast<Duration>(now - *since);
+        if (waited >= *interval) return std::nullopt;
+        return std::max(waited, look_again_soon);
+    }
+    return look_again_soon;
 }
 
 }  // namespace
@@ -226,8 +258,7 @@ runtime::Report<Object> report(const Object& object, const crd::MonitoringServic
                 : runtime::Finding{"Alerting", "False", object.spec.enabled ? "OutOfSync" : "Disabled",
                                    "Prometheus has no alert for it"});
     out.verdict = verdict_of(judged, object);
-    const bool waits = !judged.blocked && judged.actions.empty() && judged.own->loaded != Loaded::yes;
-    if (waits) out.look_again = look_again_soon;
+    if (out.verdict.reason == not_loaded) out.look_again = until_next_look(object, service, inputs.now);
     return out;
 }
 

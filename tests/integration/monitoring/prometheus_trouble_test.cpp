@@ -2,6 +2,7 @@
 
 #include "runtime/base64.hpp"
 #include "support/faults.hpp"
+#include "support/http_relay.hpp"
 #include "support/prometheus.hpp"
 #include "support/sshd.hpp"
 
@@ -90,35 +91,15 @@ protected:
     }
 
     PrometheusService server;
+    ocim::test::HttpRelay relay{server.port};
     ocim::test::Door front{server.port};
     ocim::test::RealLoop loop;
     ocim::test::Running running{loop, register_kinds};
 };
 
-/// Leads to Prometheus, and keeps its answers to reloads, or never comes to one.
-enum class Reload { answer_lost, stalls };
-auto except_reloads(std::uint16_t port, Reload reload) {
-    return [port, reload](ocim::test::RawSocket& client) {
-        for (;;) {
-            const auto request = client.read_until("\r\n\r\n");
-            if (request.empty()) return;
-            if (request.starts_with("POST") && reload == Reload::stalls) {
-                client.read_some(std::chrono::seconds(90));  // longer than anybody should wait
-                return;
-            }
-            auto to = ocim::test::RawSocket::connect(port);
-            const auto end = request.find("\r\n");
-            to.send(request.substr(0, end + 2) + "Connection: close\r\n" + request.substr(end + 2));
-            const auto answer = to.read_all();
-            if (request.starts_with("POST")) return;
-            client.send(answer);
-            return;
-        }
-    };
-}
-
 TEST_F(PrometheusTrouble, AReloadWhoseAnswerIsLostIsFoundToHaveHappened) {
-    front.say(except_reloads(server.port, Reload::answer_lost));
+    relay.expect({.what = ocim::test::Trouble::What::lose, .method = "POST", .path = "/-/reload"});
+    front.say(relay.script());
     begin(front.url());
     running.server.put(json(monitor_text("one", "main")));
     EXPECT_TRUE(becomes("one", "True Monitored")) << stands("one") << ": " << message("one");
@@ -143,7 +124,8 @@ TEST_F(PrometheusTrouble, AReloadThatStallsEndsByItsDeadline) {
     begin(front.url());
     running.server.put(json(monitor_text("one", "main")));
     ASSERT_TRUE(becomes("one", "True Monitored"));
-    front.say(except_reloads(server.port, Reload::stalls));
+    relay.expect({.what = ocim::test::Trouble::What::keep, .method = "POST", .path = "/-/reload", .times = 100});
+    front.say(relay.script());
     running.server.put(json(monitor_text("two", "main")));
     const auto ended = [&] { return message("two").find("reload") != std::string::npos; };
     EXPECT_TRUE(running.until(ended, std::chrono::seconds(60))) << stands("two") << ": " << message("two");
