@@ -25,6 +25,8 @@ MISTAKES = [
     ("persistence.size=lots", "size"),
     ("service.port=0", "port"),
     ("webhooks.ingress.enabled=true", "webhooks"),
+    ("webhooks.port=7443", "port"),
+    ("webhooks.port=7480", "port"),
     ("serviceMonitor.interval=often", "interval"),
     ("podDisruptionBudget.minAvailable=2", "minAvailable"),
 ]
@@ -61,6 +63,13 @@ class Chart(unittest.TestCase):
                     done = helm(program, "template", CHART, "--set", given, check=False)
                     self.assertNotEqual(done.returncode, 0)
                     self.assertIn(named, done.stderr)
+
+    def test_the_last_words_name_a_host_of_the_certificate(self):
+        words = helm(HELM_4, "install", "ocim", CHART, "--dry-run=client", "--namespace", "x").stdout
+        notes = words[words.index("NOTES:"):]
+        self.assertIn("--user ann --server https://HOST:7443", notes)
+        self.assertIn("for the user ann", notes)
+        self.assertRegex(notes, "HOST is where she reaches the Service.*serve.tlsNames")
 
     def test_every_value_is_described_and_checked(self):
         schema = json.loads((CHART / "values.schema.json").read_text())
