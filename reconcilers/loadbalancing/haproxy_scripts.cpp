@@ -36,11 +36,14 @@ tell() {
       print $s $_ while <STDIN>; $s->flush; shutdown $s, 1; print while <$s>' "$1"
   fi 2>/dev/null
 }
+# HAProxy ends an answer with an empty line. Of one that is cut off nothing is told: whose line is missing was not gone.
 ask() {
-  echo '@1 show stat -1 6 -1' | tell "$1" | awk -F, '/^# pxname/ { told = 1; next } 
-    NF > 44 && $2 == "BACKEND" { print $1 ",BACKEND," $5 "," $9 "," $10 "," $40 "," $41 "," $42 "," $43 "," $44; next }
-    NF > 38 { print $1 "," $2 "," $18 "," $19 "," $37 "," $38 }
-    END { if (told) print "@told"; exit !told }'
+  echo '@1 show stat -1 6 -1' | tell "$1" | awk -F, '{ whole = ($0 == "") }
+    /^# pxname/ { told = 1; next }
+    NF > 44 && $2 == "BACKEND" {
+      line[++lines] = $1 ",BACKEND," $5 "," $9 "," $10 "," $40 "," $41 "," $42 "," $43 "," $44; next }
+    NF > 38 { line[++lines] = $1 "," $2 "," $18 "," $19 "," $37 "," $38 }
+    END { if (told && whole) { for (n = 1; n <= lines; n++) print line[n]; print "@told" } exit !told }'
 }
 ask "$2" || { sleep 0.5; ask "$2"; }  # the master is away for a moment while it reloads
 if [ -s "$1/current/certs.list" ]; then
@@ -229,7 +232,7 @@ was=$(ask 'show proc')
 old_worker=$(worker "$was") old_failures=$(failures "$was")
 [ -n "$old_worker" ] || { echo "the master socket $socket does not answer" >&2; exit 69; }
 # on the disk before it is in force: after a loss of power the former version would be found, or this one, as a whole
-sync -f -- "$next" || exit 1
+find "$next" -print0 | xargs -0 -n 100 -P 8 sync -- || exit 1
 point "$next" || exit 1
 trap 'rm -rf -- "$said"' EXIT
 sync -- . || { point "$before" && rm -rf -- "$next"; exit 1; }

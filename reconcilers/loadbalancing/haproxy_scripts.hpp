@@ -27,7 +27,8 @@ extern const char* const probe_script;
 
 /// DIRECTORY SOCKET READ_SCRIPT -> "backend,server,status,weight,check,code" a line for each server of the worker that
 /// was started last, "backend,BACKEND,sessions,bytes in,bytes out,1xx,2xx,3xx,4xx,5xx" a line for each backend (columns
-/// of HAProxy's "show stat"), a line "@told" (none of these when the master does not answer), and then what read_script
+/// of HAProxy's "show stat"), a line "@told" (none of these when the master does not answer, or not
+/// to the end), and then what read_script
 /// prints, and a line "@unlisted" if that worker is known not to read our list of certificates: one command, because
 /// each costs a session where the host is another one.
 extern const char* const observe_script;

@@ -1,5 +1,6 @@
 #include "loadbalancing/haproxy_scripts.hpp"
 #include "loadbalancing/tar.hpp"
+#include "loadbalancing/version.hpp"
 #include "real_haproxy.hpp"
 
 #include <gtest/gtest.h>
@@ -171,6 +172,46 @@ TEST_F(HaproxyRuntime, TakesNoAnswerThatIsCutForProof) {
                        {".expected", "unmapped more.example.org\n", 0600}}));
         EXPECT_EQ(written.exit_code, 0) << written.output;
         EXPECT_EQ(server.reloads(), before + row.reloads) << row.reason;
+    }
+}
+
+/// A worker whose list of backends is cut off: whose line is missing is not gone.
+TEST_F(HaproxyRuntime, TellsNothingByAListThatIsCutOff) {
+    std::vector<crd::LoadBalancerFragment> objects{fragment(1), fragment(2)};
+    visitor.must(visitor.wanted(objects));
+    ocim::test::TempDir programs;
+    write_file(programs.file("socat"), "#!/bin/sh\n/usr/bin/socat \"$@\" | head -c \"$CUT\"\n");
+    std::filesystem::permissions(programs.file("socat"), std::filesystem::perms::owner_all);
+    const auto look = [&](const std::string& bytes) {
+        const auto observed = ocim::test::run_program(
+            {"env", "CUT=" + bytes, "PATH=" + programs.path() + ":/usr/sbin:/usr/bin:/bin", "/bin/sh", "-c",
+             observe_script, "ocim", server.directory(), server.master_socket(), read_script});
+        auto version = Version::observed(observed.output);
+        EXPECT_TRUE(version) << observed.output;
+        return version ? *std::move(version) : Version{};
+    };
+    const auto list = ask("show stat -1 6 -1");
+    ASSERT_TRUE(list.ends_with("\n\n")) << "HAProxy ends each answer so: " << list;
+    const struct {
+        const char* reason;
+        std::string bytes;
+        bool told;
+    } rows[] = {{"nothing", "0", false},
+                {"only what the columns are called", std::to_string(list.find('\n') + 1), false},
+                {"in the middle of a line", std::to_string(list.rfind(name_of(2)) + 60), false},
+                {"before a site", std::to_string(list.rfind(name_of(2))), false},
+                {"all but the end", "-1", false},
+                {"all of it", std::to_string(list.size() + 1'000), true}};
+    for (const auto& row : rows) {
+        const auto version = look(row.bytes);
+        EXPECT_EQ(version.told, row.told) << row.reason;
+        EXPECT_EQ(version.traffic.size(), row.told ? 2U : 0U) << row.reason;
+        const auto seen = version.snapshot();
+        for (const auto n : {1, 2}) {
+            const auto& thing = seen.at(fragment_key(name_of(n)));
+            EXPECT_TRUE(thing.live) << row.reason;
+            EXPECT_FALSE(thing.unread) << row.reason << ": the process does serve it";
+        }
     }
 }
 
