@@ -96,10 +96,10 @@ std::string print_of(const X509* certificate, const EVP_MD* digest) {
     return hex(bytes.data(), size);
 }
 
-Secret whole(const std::vector<OwnedCertificate>& chain, EVP_PKEY* key) {
+Secret whole(const std::vector<X509*>& chain, EVP_PKEY* key) {
     const OwnedBio bio(BIO_new(BIO_s_secmem()));
     bool good = bio != nullptr;
-    for (const auto& one : chain) good = good && PEM_write_bio_X509(bio.get(), one.get()) == 1;
+    for (auto* one : chain) good = good && PEM_write_bio_X509(bio.get(), one) == 1;
     good = good && PEM_write_bio_PrivateKey(bio.get(), key, nullptr, nullptr, 0, nullptr, nullptr) == 1;
     char* data = nullptr;
     const auto size = good ? BIO_get_mem_data(bio.get(), &data) : 0;
@@ -140,19 +140,46 @@ std::string_view take(std::string_view& text, char border) {
     return out;
 }
 
-/// Visitors who do not know the one that signed the certificate are lost when what leads there is broken.
-std::optional<JudgedCertificate> wrong_with_chain(const std::vector<OwnedCertificate>& certificates,
-                                                  const Secret& chain) {
-    const auto number = [](std::size_t index) { return "certificate " + std::to_string(index + 1) + " of the chain"; };
+bool good_at(WallTime now, const X509* certificate) {
+    const auto from = time_of(X509_get0_notBefore(certificate)), until = time_of(X509_get0_notAfter(certificate));
+    return from && until && *from <= now && now < *until;
+}
+
+/// From the first certificate to those that vouch for it, whatever the order of the others, and nothing else. Of two
+/// that vouch for the same one it is that which is good today.
+std::vector<X509*> path_of(const std::vector<OwnedCertificate>& certificates, WallTime now) {
+    std::vector<X509*> out{certificates.front().get()};
+    for (;;) {
+        X509* next = nullptr;
+        for (const auto& one : certificates) {
+            const bool there = std::ranges::any_of(out, [&](X509* had) { return X509_cmp(had, one.get()) == 0; });
+            if (there || (next && (good_at(now, next) || !good_at(now, one.get())))) continue;
+            if (vouches(one.get(), out.back())) next = one.get();
+        }
+        if (!next) return out;
+        out.push_back(next);
+    }
+}
+
+/// What keeps the chain from being understood.
+std::optional<JudgedCertificate> wrong_with_text(const std::vector<OwnedCertificate>& certificates,
+                                                 const Secret& chain) {
     if (certificates.size() > chain_max)
         return refused("ChainTooLong", "the chain has more than " + std::to_string(chain_max) + " certificates");
     if (has_more_than(certificates.size(), chain.reveal()))
-        return refused("ChainUnreadable", number(certificates.size()) + " cannot be read");
-    for (std::size_t i = 1; i < certificates.size(); ++i)
-        if (!vouches(certificates[i].get(), certificates[i - 1].get()))
-            return refused("ChainBroken", number(i) + " did not sign " + number(i - 1) +
-                                              "; each comes after the one that it signed, and nothing else is in it");
+        return refused("ChainUnreadable",
+                       "certificate " + std::to_string(certificates.size() + 1) + " of the chain cannot be read");
     return std::nullopt;
+}
+
+/// Visitors who do not know the one that signed the certificate are lost when nothing leads there.
+bool leads_nowhere(const std::vector<OwnedCertificate>& certificates, const std::vector<X509*>& path) {
+    auto* leaf = path.front();
+    const bool others =
+        std::ranges::any_of(certificates, [&](const auto& one) { return X509_cmp(leaf, one.get()) != 0; });
+    const bool out = others && path.size() == 1 && X509_self_signed(leaf, 1) != 1;
+    ERR_clear_error();
+    return out;
 }
 
 }  // namespace
@@ -211,8 +238,11 @@ JudgedCertificate judge_certificate(const Secret& chain, const Secret& key, cons
                        "the certificate or its key is longer than " + std::to_string(pem_bytes_max) + " bytes");
     const auto certificates = read_chain(chain);
     if (certificates.empty()) return refused("Unreadable", "there is no certificate in PEM");
-    if (auto wrong = wrong_with_chain(certificates, chain)) return *std::move(wrong);
-    auto* leaf = certificates.front().get();
+    if (auto wrong = wrong_with_text(certificates, chain)) return *std::move(wrong);
+    const auto path = path_of(certificates, now);
+    if (leads_nowhere(certificates, path))
+        return refused("ChainBroken", "none of the other certificates of the chain signed the first one");
+    auto* leaf = path.front();
     const auto private_key = read_key(key);
     if (!private_key) return refused("Unreadable", "there is no private key in PEM, or it has a passphrase");
     if (X509_check_private_key(leaf, private_key.get()) != 1) {
@@ -226,7 +256,7 @@ JudgedCertificate judge_certificate(const Secret& chain, const Secret& key, cons
     if (now < *from) return refused("NotYetValid", "the certificate is good from " + rfc3339(*from) + " only");
     if (now >= *until) return refused("Expired", "the certificate ended at " + rfc3339(*until));
     JudgedCertificate out;
-    out.pem = whole(certificates, private_key.get());
+    out.pem = whole(path, private_key.get());
     if (out.pem.empty()) return refused("Unreadable", "the certificate or its key cannot be written in PEM");
     out.note = CertificateNote{
         print_of(leaf, EVP_sha256()), print_of(leaf, EVP_sha1()), sha256_hex(out.pem.reveal()), *from, *until, domains};

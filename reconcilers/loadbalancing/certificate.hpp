@@ -36,8 +36,8 @@ struct JudgedCertificate {
     std::string reason, message;  ///< what is wrong; never anything of the key
 };
 
-/// `chain` holds the certificate first, then those that vouch for it, each after the one that it signed; `key` its
-/// private key. `domains` are sorted.
+/// `chain` holds the certificate first, then those that vouch for it, in any order; what does not is left out. `key` is
+/// its private key. `domains` are sorted.
 JudgedCertificate judge_certificate(const Secret& chain, const Secret& key, const std::vector<std::string>& domains,
                                     WallTime now);
 
