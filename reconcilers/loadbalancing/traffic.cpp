@@ -1,7 +1,9 @@
 #include "loadbalancing/traffic.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <set>
 #include <tuple>
 #include <utility>
 
@@ -66,6 +68,16 @@ void for_each_of(const std::string& installation, const Snapshot& seen, Key::Par
     }
 }
 
+/// Whether nothing is known of what visitors do on a host: a sum without it would look like a fall.
+bool anybody_is_silent(const std::string& installation, const Snapshot& seen) {
+    const auto [unknown, no_more] = part_of(seen, Key::Part::unknown_host);
+    if (unknown != no_more) return true;
+    std::set<std::string> silent;
+    for_each_of(installation, seen, Key::Part::fragment, [&](const auto& one) { silent.insert(one.first.host); });
+    for_each_of(installation, seen, Key::Part::traffic, [&](const auto& one) { silent.erase(one.first.host); });
+    return !silent.empty();
+}
+
 class Seldom final : public System {
 public:
     Seldom(std::unique_ptr<System> system, Clock& clock) : system_(std::move(system)), clock_(clock) {}
@@ -94,17 +106,22 @@ Duration traffic_interval(std::size_t fragments) {
 }
 
 void SeldomTraffic::apply(Snapshot& seen, Instant now) {
+    const auto interval = traffic_interval(count_of_fragments(seen));
+    // each has a moment of its own in the interval, the same on all hosts
+    const auto turn = [interval](const Key& key, Instant when) {
+        const auto own = std::hash<std::string>()(key.name) % static_cast<std::size_t>(interval.count());
+        return (when.time_since_epoch() + Duration(static_cast<Duration::rep>(own))) / interval;
+    };
     const auto [first, last] = part_of(seen, Key::Part::traffic);
-    // a master that is away for a moment tells of nobody
-    const bool silent = first == last && !told_.empty();
-    if (!silent && (!told_at_ || now - *told_at_ >= traffic_interval(count_of_fragments(seen)))) {
-        told_.clear();
-        told_at_ = now;
+    for (auto it = first; it != last; ++it) {
+        auto [told, fresh] = told_.try_emplace(it->first, Told{it->second.traffic, now});
+        if (!fresh && turn(it->first, told->second.at) != turn(it->first, now))
+            told->second = {it->second.traffic, now};
     }
-    for (auto it = first; it != last; ++it) told_.try_emplace(it->first, it->second.traffic);
+    // a master that is away for a moment tells of nobody, and what it told stays
     std::erase_if(told_,
                   [&seen](const auto& one) { return !seen.contains(fragment_key(one.first.name, one.first.host)); });
-    for (const auto& [key, traffic] : told_) seen[key].traffic = traffic;
+    for (const auto& [key, told] : told_) seen[key].traffic = told.traffic;
 }
 
 std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock) {
@@ -113,9 +130,7 @@ std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Cloc
 
 Totals totals(const std::string& installation, const Snapshot& seen) {
     Totals out;
-    // a sum without a host that is silent would look like a fall
-    const auto [silent, no_more] = part_of(seen, Key::Part::unknown_host);
-    if (silent == no_more)
+    if (!anybody_is_silent(installation, seen))
         for_each_of(installation, seen, Key::Part::traffic, [&out](const auto& one) {
             if (!out.traffic) out.traffic.emplace();
             add(*out.traffic, one.second.traffic);

@@ -40,19 +40,26 @@ TEST(SeldomTraffic, IsToldTheLessOftenTheMoreFragmentsThereAre) {
             seen[traffic_key(name_of(n), host)] = traffic(1);
         }
     SeldomTraffic seldom;
-    const auto key = traffic_key(name_of(7), "west");
-    const auto told = [&](Duration after, std::uint64_t requests) {
+    std::map<Key, std::uint64_t> before;
+    std::map<Key, int> renewed;
+    for (auto after = 0s; after <= 240s; after += 4s) {
         auto now = seen;
         for (auto& [at, thing] : now)
-            if (at.part == Key::Part::traffic) thing = traffic(requests);
+            if (at.part == Key::Part::traffic) thing = traffic(static_cast<std::uint64_t>(after.count()));
         seldom.apply(now, Instant(1h) + after);
-        return now.at(key).traffic.requests();
-    };
-    EXPECT_EQ(told(0s, 1), 1U);
-    EXPECT_EQ(told(119s, 2), 1U);
-    EXPECT_EQ(told(120s, 3), 3U);
-    EXPECT_EQ(told(180s, 4), 3U);
-    EXPECT_EQ(told(240s, 5), 5U);
+        std::set<std::string> news;
+        for (const auto& [at, thing] : now) {
+            if (at.part != Key::Part::traffic || thing.traffic.requests() == before[at]) continue;
+            before[at] = thing.traffic.requests();
+            ++renewed[at];
+            news.insert(at.name);
+            EXPECT_EQ(now.at(traffic_key(at.name, "east")).traffic, now.at(traffic_key(at.name, "west")).traffic)
+                << "at the same moment on both hosts, because it is one status";
+        }
+        EXPECT_LE(news.size(), 80U) << "ten a second on the average, and never all of them";
+    }
+    EXPECT_EQ(renewed.size(), 2'400U);
+    for (const auto& [key, times] : renewed) EXPECT_EQ(times, 2) << key.name << " in twice the interval";
 }
 
 TEST(SeldomTraffic, WhatComesAndGoesIsNewsAtOnce) {
@@ -74,6 +81,23 @@ TEST(SeldomTraffic, WhatComesAndGoesIsNewsAtOnce) {
     EXPECT_EQ(look(2s, {{"b", 2}}, {"b"}), (Told{{"b", 1}})) << "who is gone is not told of";
     EXPECT_EQ(look(70s, {}, {"b"}), (Told{{"b", 1}})) << "a master that is away for a moment is no news";
     EXPECT_EQ(look(71s, {{"b", 3}}, {"b"}), (Told{{"b", 3}})) << "and the next look is not too early";
+}
+
+TEST(SeldomTraffic, AHostThatDoesNotTellIsNoFall) {
+    SeldomTraffic seldom;
+    const auto look = [&](Duration after, std::map<std::string, std::uint64_t> requests) {
+        Snapshot seen;
+        for (const auto* host : {"east", "west"}) seen[fragment_key("a", host)] = ours();
+        for (const auto& [host, count] : requests) seen[traffic_key("a", host)] = traffic(count);
+        seldom.apply(seen, Instant(1h) + after);
+        const auto said = totals("prod", seen).traffic;
+        return said ? said->requests : std::int64_t{-1};
+    };
+    EXPECT_EQ(look(0s, {}), -1);
+    EXPECT_EQ(look(1s, {{"east", 10}}), -1) << "nobody knows what the other one has";
+    EXPECT_EQ(look(2s, {{"east", 10}, {"west", 5}}), 15);
+    EXPECT_EQ(look(70s, {{"east", 20}}), 25) << "what it told stays";
+    EXPECT_EQ(look(140s, {{"east", 30}, {"west", 8}}), 38);
 }
 
 TEST(Totals, AreOfAllFragmentsOfOursOnAllHosts) {
