@@ -18,6 +18,19 @@ std::optional<Taken> taken(const std::vector<std::string>& domains, const std::s
     return std::nullopt;
 }
 
+std::optional<Unsure> unsure(const std::vector<std::string>& domains, const std::string& fragment, const Snapshot& seen,
+                             const std::string& host) {
+    const auto unreadable = seen.find(unreadable_key(host));
+    if (unreadable == seen.end()) return std::nullopt;
+    const auto& file = unreadable->second.elsewhere;
+    if (!seen.contains(fragment_key(fragment, host))) return Unsure{"backend " + fragment, file};
+    for (const auto& domain : domains) {
+        const auto found = seen.find(domain_key(domain, host));
+        if (found == seen.end() || found->second.backend != fragment) return Unsure{domain, file};
+    }
+    return std::nullopt;
+}
+
 Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
     const bool deleting = action.verb == Action::Verb::delete_;
     const auto found = seen.find(fragment_key(action.fragment, action.host));
@@ -33,6 +46,8 @@ Result<bool> still_wanted(const Action& action, const Snapshot& seen) {
     if (const auto other = taken(action.domains, action.fragment, action.mark.installation, seen, action.host);
         other && (!action.adopt || !other->elsewhere.empty()))
         return Error{ErrorClass::conflict, other->domain + " has come to lead to " + other->backend};
+    if (const auto not_known = unsure(action.domains, action.fragment, seen, action.host))
+        return Error{ErrorClass::conflict, not_known->file + " cannot be read: " + not_known->what + " may be in it"};
     if (!exists) return true;
     const auto& there = found->second;
     const auto note = certificate_of(action.text.reveal());

@@ -18,9 +18,10 @@ namespace ocim::loadbalancing {
 using runtime::Mark;
 
 /// A fragment, or what is known of its servers or its traffic, by the name of its file and backend; a host name by
-/// itself; the file of a certificate that is no fragment's, by its name; or a host that cannot be looked at now.
+/// itself; the file of a certificate that is no fragment's, by its name; a host that cannot be looked at now; or that
+/// not all of others' configuration there can be read.
 struct Key {
-    enum class Part { fragment, domain, checks, unknown_host, certificate, traffic };
+    enum class Part { fragment, domain, checks, unknown_host, certificate, traffic, unreadable };
     Part part{};
     std::string name;    ///< of an unknown host ""
     std::string host{};  ///< of a load balancer with several, by its name; of one with one ""
@@ -66,7 +67,8 @@ struct Thing {
     std::string certificate{};  ///< SHA-256 of the file that its text speaks of; "" when there is none
     bool unlisted = false;      ///< the process that runs does not read our list of certificates
     bool unread = false;        ///< the process that runs took this version, and does not know the fragment's backend
-    // of a fragment or a domain that is in somebody else's fragment of the tool haproxy-config: its name
+    // of a fragment or a domain that is in somebody else's fragment of the tool haproxy-config: its name; of what
+    // cannot be read: the file
     std::string elsewhere{};
     bool operator==(const Thing&) const = default;
 };
@@ -109,6 +111,7 @@ inline Key certificate_key(std::string name, std::string host = {}) {
 inline Key domain_key(std::string name, std::string host = {}) {
     return Key{Key::Part::domain, std::move(name), std::move(host)};
 }
+inline Key unreadable_key(std::string host = {}) { return Key{Key::Part::unreadable, {}, std::move(host)}; }
 inline Key unknown_host_key(std::string host) { return Key{Key::Part::unknown_host, {}, std::move(host)}; }
 
 /// Who else has a domain that `fragment` wants: its key and where it leads. What another fragment of the same
@@ -120,6 +123,14 @@ struct Taken {
 };
 std::optional<Taken> taken(const std::vector<std::string>& domains, const std::string& fragment,
                            const std::string& installation, const Snapshot& seen, const std::string& host = {});
+
+/// Which of `domains` did not lead to `fragment` before, or its backend ("backend NAME"), when a file that cannot be
+/// read keeps us from knowing that it is nobody else's.
+struct Unsure {
+    std::string what, file;
+};
+std::optional<Unsure> unsure(const std::vector<std::string>& domains, const std::string& fragment, const Snapshot& seen,
+                             const std::string& host = {});
 
 /// Judges an action against what is there now; the last look before a write. True: write. False: it is done already.
 /// Error: conflict, when what is there is not (or no longer) for us to change.

@@ -47,7 +47,8 @@ extern const char* const write_script;
 /// The tool has taken "DIRECTORY/conf.d/FRAGMENT", our backends, and "DIRECTORY/backends/FRAGMENT", our domain map; the
 /// host makes HAProxy's configuration of all fragments by itself, within minutes. In and out it is as with read_script
 /// and write_script: each backend is a file of conf.d, and the version is named by a sum of all fragments. What others
-/// have there is told before the stream: "@backend NAME FRAGMENT" and "@domain HOST BACKEND FRAGMENT".
+/// have there is told before the stream: "@backend NAME FRAGMENT", "@domain HOST BACKEND FRAGMENT", and
+/// "@unreadable FILE" of one that the user may not read.
 extern const char* const tool_script;
 
 }  // namespace ocim::loadbalancing

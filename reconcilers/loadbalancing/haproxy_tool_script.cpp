@@ -14,13 +14,20 @@ done
 config=$directory/conf.d/$fragment map=$directory/backends/$fragment
 # all that the host puts together, ours and others'
 all() { find "$directory/conf.d" "$directory/backends" -maxdepth 1 ! -name '.*' ! -name '*~' ! -type d -print0 | sort -z; }
-others() { find "$directory/$1" -maxdepth 1 ! -name '.*' ! -name '*~' ! -name "$fragment" ! -type d -print0 | sort -z; }
+# others' files that can be read (r), or that are there and cannot (u)
+others() {
+  find "$directory/$2" -maxdepth 1 ! -name '.*' ! -name '*~' ! -name "$fragment" ! -type d -print0 | sort -z |
+    xargs -0r sh -c 'wanted=$1; shift; for file do
+      if [ -r "$file" ]; then is=r; elif [ -e "$file" ]; then is=u; else continue; fi
+      [ $is != "$wanted" ] || printf "%s\\0" "$file"; done' sh "$1"
+}
 # "cannot be read" is not "is not there"
 for folder in conf.d backends; do
   [ -r "$directory/$folder" ] && [ -x "$directory/$folder" ] || { echo "$directory/$folder: Permission denied" >&2; exit 1; }
 done
-all | xargs -0r sh -c 'for file do [ ! -e "$file" ] || [ -r "$file" ] || { echo "$file: Permission denied" >&2; exit 1; }
-done' sh || exit 1
+for file in "$config" "$map"; do
+  [ ! -e "$file" ] || [ -r "$file" ] || { echo "$file: Permission denied" >&2; exit 1; }
+done
 [ "$mode" = probe ] && exit 0
 # one writer follows another; the tool itself locks the folders in it
 if [ "$mode" != read ]; then
@@ -38,9 +45,14 @@ version=v$(sum)
 [ ! -e "$map" ] || cat -- "$map" >now/domains.map || exit 1
 # what others have there: names that we cannot use, and domains that are theirs
 whose='{ file = FILENAME; sub(/.*\//, "", file); gsub(/[^A-Za-z0-9_.-]/, "?", file) }'
-others conf.d | xargs -0r awk "$whose"' $1 == "backend" || $1 == "listen" {
+others r conf.d | xargs -0r awk "$whose"' $1 == "backend" || $1 == "listen" {
   gsub(/["\047\\]/, "", $2); print "@backend", $2, file }' >others || exit 1
-others backends | xargs -0r awk "$whose"' NF > 1 && $1 !~ /^#/ { print "@domain", tolower($1), $2, file }' >>others || exit 1
+others r backends | xargs -0r awk "$whose"' NF > 1 && $1 !~ /^#/ { print "@domain", tolower($1), $2, file }' >>others || exit 1
+# of one that cannot be read nobody knows which names and domains are in it
+for folder in conf.d backends; do
+  others u "$folder" | tr '\0\n' '\n?' | awk -v folder="$folder" 'NR == 1 {
+    sub(/.*\//, ""); gsub(/[^A-Za-z0-9_.-]/, "?"); print "@unreadable", folder "/" $0 }' >>others || exit 1
+done
 [ "v$(sum)" = "$version" ] || { echo "it is being changed" >&2; exit 75; }
 : >>now.cfg && : >>now/domains.map || exit 1
 # one file a backend, with the remark that precedes it; what is no backend's comes first, and is carried along

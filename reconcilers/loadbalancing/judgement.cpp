@@ -107,6 +107,25 @@ Verdict in_others_fragment(const std::string& host, const std::string& what, con
             on(host) + what + " in the fragment " + whose + " of haproxy-config, which is not ours; remove it there"};
 }
 
+/// Who else has a name that is wanted, or may have it.
+std::optional<Verdict> by_names(const std::string& host, const Wanted& wanted, const std::optional<Taken>& other,
+                                bool adopt, const Snapshot& seen) {
+    if (other && other->by_us)
+        return Verdict{State::progressing, domain_in_use,
+                       on(host) + other->domain + " still leads to " + other->backend + "; waiting until it is let go"};
+    if (other && !other->elsewhere.empty())
+        return in_others_fragment(host, other->domain + " leads to " + other->backend, other->elsewhere);
+    if (other && !adopt)
+        return Verdict{State::stalled, "NotOwned",
+                       on(host) + other->domain + " leads to " + other->backend +
+                           ", which is not ours; remove that line from domains.map, or set adoptionPolicy: Adopt"};
+    const auto not_known = unsure(wanted.rendered.domains, wanted.around.name, seen, host);
+    if (!not_known) return std::nullopt;
+    return Verdict{State::stalled, "NotOwned",
+                   on(host) + not_known->file + " of haproxy-config cannot be read, so nobody knows that " +
+                       not_known->what + " is not in it; let the user that Ocim logs in as read that file"};
+}
+
 OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object, const Wanted& wanted,
                 const std::string& installation, const Snapshot& seen) {
     const auto& [around, rendered, certificate] = wanted;
@@ -127,23 +146,8 @@ OnHost judge_on(const std::string& host, const crd::LoadBalancerFragment& object
         return out;
     }
     const auto other = taken(rendered.domains, around.name, installation, seen, host);
-    if (other && other->by_us) {
-        out.blocked =
-            Verdict{State::progressing, domain_in_use,
-                    on(host) + other->domain + " still leads to " + other->backend + "; waiting until it is let go"};
-        return out;
-    }
-    if (other && !other->elsewhere.empty()) {
-        out.blocked = in_others_fragment(host, other->domain + " leads to " + other->backend, other->elsewhere);
-        return out;
-    }
-    if (other && !adopt) {
-        out.blocked = Verdict{State::stalled, "NotOwned",
-                              on(host) + other->domain + " leads to " + other->backend +
-                                  ", which is not ours; remove that line from domains.map, or set "
-                                  "adoptionPolicy: Adopt"};
-        return out;
-    }
+    out.blocked = by_names(host, wanted, other, adopt, seen);
+    if (out.blocked) return out;
     std::optional<CertificateNote> note;
     Secret pem;
     if (certificate) {

@@ -55,6 +55,7 @@ void read_remarks(std::string_view text, Version& version) {
         if (what == "@stale") version.loaded.clear();
         if (what == "@unlisted") version.unlisted = true;
         if (what == "@told") version.told = true;
+        if (what == "@unreadable") version.unreadable_elsewhere = take_word(line);
         if (what == "@backend" || what == "@domain") {
             const std::string name(take_word(line));
             const std::string backend(what == "@domain" ? take_word(line) : std::string_view());
@@ -252,6 +253,7 @@ Snapshot Version::snapshot() const {
         if (const auto found = out.find(fragment_key(backend)); found != out.end())
             found->second.domains.push_back(host);  // in order, as the map is
     }
+    if (!unreadable_elsewhere.empty()) out[unreadable_key()].elsewhere = unreadable_elsewhere;
     for (const auto& [name, elsewhere] : backends_elsewhere) {
         auto& thing = out[fragment_key(name)];
         thing.live = thing.live || !thing.mark;

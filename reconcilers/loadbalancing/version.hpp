@@ -59,6 +59,7 @@ struct Version {
         std::string backend{};  ///< of a host name: where it leads
     };
     std::map<std::string, Elsewhere> backends_elsewhere, domains_elsewhere;  ///< by name
+    std::string unreadable_elsewhere;  ///< a file of others' fragments that we may not read
 
     /// From the stream that is the last part of what read_script prints. Error: transient, when it cannot be read.
     static Result<Version> read(std::string_view tar);

@@ -207,6 +207,52 @@ TEST_F(Tool, WhatIsInAnotherFragmentIsNobodysToTake) {
     EXPECT_EQ(read_file(others_config), config_text);
 }
 
+/// What Ocim may not read holds nothing up but names that may be in it.
+TEST_F(ToolHere, OthersFilesThatCannotBeReadAreTold) {
+    visitor.must(visitor.wanted(fragment(1)));
+    const auto run = [&](const std::vector<std::string>& more) {
+        // who may not read everything, as root may
+        std::vector<std::string> command{"setpriv",         "--reuid=65534", "--regid=65534",
+                                         "--clear-groups",  "/bin/sh",       "-c",
+                                         tool_script,       "ocim",          files.file("haproxy-config"),
+                                         files.file("etc"), "opencraft-prod"};
+        command.insert(command.end(), more.begin(), more.end());
+        return ocim::test::run_program(command, "");
+    };
+    using std::filesystem::perms;
+    for (const auto* name : {"", "haproxy-config", "etc", "etc/conf.d", "etc/backends"})
+        std::filesystem::permissions(files.path() + "/" + name, perms::others_read | perms::others_exec,
+                                     std::filesystem::perm_options::add);
+    for (const auto& name : {config(), map()})
+        std::filesystem::permissions(name, perms::others_read, std::filesystem::perm_options::add);
+    write_file(files.file("etc/conf.d/40-readable"), "backend be-old\n");
+    std::filesystem::permissions(files.file("etc/conf.d/40-readable"), perms::others_read,
+                                 std::filesystem::perm_options::add);
+    std::filesystem::create_symlink("nowhere", files.file("etc/conf.d/45-dangling"));
+    const auto look = [&] {
+        const auto said = run({"read"});
+        const auto version = Version::observed(said.output);
+        EXPECT_TRUE(version && version->fragments.contains("ocim-campus_site1") &&
+                    version->backends_elsewhere.contains("be-old"))
+            << said.output;
+        return version ? version->unreadable_elsewhere : "";
+    };
+    EXPECT_EQ(look(), "");
+    for (const auto* file : {"backends/50 other", "conf.d/60-other"}) {
+        write_file(files.file(std::string("etc/") + file), "listen secret\n");
+        std::filesystem::permissions(files.file(std::string("etc/") + file), perms::owner_read);
+        const auto probed = run({"probe"});
+        EXPECT_EQ(probed.exit_code, 0) << "it is no trouble of the load balancer's: " << probed.output;
+        auto said = std::string(file);
+        std::ranges::replace(said, ' ', '?');
+        EXPECT_EQ(look(), said);
+        std::filesystem::remove(files.file(std::string("etc/") + file));
+    }
+    std::filesystem::permissions(config(), perms::owner_read);
+    EXPECT_EQ(run({"probe"}).exit_code, 1) << "ours must be readable";
+    EXPECT_EQ(run({"read"}).exit_code, 1);
+}
+
 TEST_F(ToolHere, OneWriterFollowsAnother) {
     visitor.must(visitor.wanted(fragment(1)));
     const auto run = [&](const std::vector<std::string>& more, const std::string& input = {}) {

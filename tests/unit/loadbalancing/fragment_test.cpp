@@ -35,6 +35,10 @@ Snapshot changed(Change change) {
 
 TEST(Fragment, DiffAndReportTable) {
     Snapshot strangers_domain, our_other_fragment = holding(in_force(2), 2), tools_backend, tools_domain;
+    const auto not_readable = [](Snapshot seen) {
+        seen[unreadable_key()].elsewhere = "conf.d/theirs";
+        return seen;
+    };
     tools_backend[fragment_key(name_of())].elsewhere = "theirs";
     tools_domain[domain_key("site1.example.org")] = {};
     tools_domain[domain_key("site1.example.org")].elsewhere = "theirs";
@@ -78,6 +82,23 @@ TEST(Fragment, DiffAndReportTable) {
         {"and the domain", tools_domain, {}, State::stalled, "NotOwned"},
         {"and our own backend is there twice",
          changed([](Thing& t) { t.elsewhere = "theirs"; }),
+         {},
+         State::stalled,
+         "NotOwned"},
+        {"somebody's file cannot be read, and the backend may be in it",
+         not_readable({}),
+         {},
+         State::stalled,
+         "NotOwned"},
+        {"and what is in force is not touched by that", not_readable(holding(in_force())), {}, State::ready, "Applied"},
+        {"nor is a change of it", not_readable(changed([](Thing& t) { t.live = false; })), Verb::update,
+         State::progressing, "Updating"},
+        {"a new domain may be in it",
+         not_readable([] {
+             auto seen = holding(in_force());
+             seen.erase(domain_key("site1.example.org"));
+             return seen;
+         }()),
          {},
          State::stalled,
          "NotOwned"},
@@ -161,6 +182,9 @@ TEST(Fragment, RemoveTable) {
     const std::vector<Action> deletes{{Verb::delete_, name_of(), {}, {}, mark()}};
     EXPECT_EQ(Fragment::remove(object, "prod", holding(in_force())), deletes);
     EXPECT_TRUE(Fragment::remove(object, "prod", {}).empty());
+    auto not_readable = holding(in_force());
+    not_readable[unreadable_key()].elsewhere = "conf.d/theirs";
+    EXPECT_EQ(Fragment::remove(object, "prod", not_readable), deletes) << "what goes needs no name";
     EXPECT_TRUE(Fragment::remove(object, "test", holding(in_force())).empty());
     EXPECT_TRUE(Fragment::remove(object, "prod", changed([](Thing& t) { t.mark.reset(); })).empty());
     object.spec.deletion_policy = Spec::DeletionPolicy::retain;
