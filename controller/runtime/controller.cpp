@@ -41,7 +41,9 @@ Controller::Controller(Engine& engine, const KindAdapter& adapter)
              engine.random, engine.metrics),
       statuses_(engine, kind_, field_manager_, this),
       metrics_(instruments(name_, engine)),
-      visits_(engine.loop) {}
+      visits_(engine.loop) {
+    if (!adapter.attends()) stalled_.emplace(engine.metrics, name_);
+}
 
 Controller::Instruments Controller::instruments(const std::string& name, Engine& engine) {
     auto& metrics = engine.metrics;
@@ -92,6 +94,7 @@ void Controller::index(const Change& change) {
         further_needs_.erase(change.key);
         statuses_.forget(change.key);
         queue_.forget(change.key.text());
+        if (stalled_) stalled_->forget(change.key);
         ClaimIndex::Claimant who;
         who.kind_id = kind_id(kind_);
         who.key = change.key;
@@ -101,6 +104,7 @@ void Controller::index(const Change& change) {
         own_changed(change.key, object, nullptr);
         return;
     }
+    if (stalled_) stalled_->set(change.key, *object);
     auto said = adapter_.facts(*object);
     index_needs(change.key, said);
     if (!adapter_.attends())

@@ -3,6 +3,7 @@
 #include "runtime/adapter.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/queue.hpp"
+#include "runtime/state_metrics.hpp"
 
 #include <map>
 #include <optional>
@@ -79,6 +80,7 @@ private:
     void settle(const std::string& key, const Result<Visited>& result, Instant began);
 
     Instruments metrics_;
+    std::optional<StalledMetric> stalled_;  // nothing: somebody else answers for the objects
     std::map<ObjectKey, Result<ObjectFacts>> facts_;
     std::map<ObjectKey, std::vector<Reference>> further_needs_;
     ReferenceIndex references_;

@@ -55,4 +55,23 @@ void StateMetrics::set_phase(const ObjectKey& key, const std::string& phase) {
     phases_.emplace(key, phase);
 }
 
+StalledMetric::StalledMetric(Metrics& metrics, const std::string& kind)
+    : count_(metrics.gauge("ocim_stalled_objects", "Objects that wait for a person", {{"kind", kind}})) {
+    count_.Set(0);
+}
+
+void StalledMetric::set(const ObjectKey& key, const Json& object) {
+    const auto* stalled = condition(object, "Stalled");
+    if (stalled && api::find_text(*stalled, {"status"}) == "True")
+        stalled_.insert(key);
+    else
+        stalled_.erase(key);
+    count_.Set(static_cast<double>(stalled_.size()));
+}
+
+void StalledMetric::forget(const ObjectKey& key) {
+    stalled_.erase(key);
+    count_.Set(static_cast<double>(stalled_.size()));
+}
+
 }  // namespace ocim::runtime

@@ -3,6 +3,7 @@
 #include "runtime/cache.hpp"
 
 #include <map>
+#include <set>
 #include <string>
 
 namespace ocim::runtime {
@@ -26,6 +27,19 @@ private:
     Metrics& metrics_;
     const std::string ready_name_, phase_name_;
     std::map<ObjectKey, std::string> phases_;
+};
+
+/// How many objects of a kind are Stalled, as a gauge: ocim_stalled_objects{kind}.
+class StalledMetric {
+public:
+    StalledMetric(Metrics& metrics, const std::string& kind);
+
+    void set(const ObjectKey& key, const Json& object);
+    void forget(const ObjectKey& key);
+
+private:
+    prometheus::Gauge& count_;
+    std::set<ObjectKey> stalled_;
 };
 
 }  // namespace ocim::runtime

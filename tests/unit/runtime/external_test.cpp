@@ -88,9 +88,11 @@ TEST_F(ExternalTest, AStrangersThingIsLeftAloneAndReported) {
     start();
     wait(5s);
     EXPECT_EQ(stands("dune"), "False Stalled NotOwned");
+    EXPECT_EQ(metric("ocim_stalled_objects", R"(kind="book")"), 1);
     server_.remove("Book", "ns", "dune");
     wait(15s);
     EXPECT_EQ(stands("dune"), "gone");
+    EXPECT_EQ(metric("ocim_stalled_objects", R"(kind="book")"), 0);
     EXPECT_EQ(text("dune"), "foreign");
 }
 
@@ -206,6 +208,8 @@ TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
     wait(2s);
     EXPECT_EQ(stands("first"), "True Shelved");
     EXPECT_EQ(stands("second"), "False Stalled Claimed");
+    EXPECT_EQ(metric("ocim_stalled_objects", R"(kind="book")"), 1);
+    EXPECT_EQ(metric("ocim_stalled_objects", R"(kind="library")"), 0) << "from the start";
     EXPECT_NE(
         std::string(api::find_text(*runtime::condition(*found("second"), "Ready"), {"message"})).find("Book \"first\""),
         std::string::npos);
@@ -222,6 +226,7 @@ TEST_F(ExternalTest, TheOldestHoldsANameAndTheNextOneFollows) {
     server_.remove("Book", "ns", "first");
     wait(5s);
     EXPECT_EQ(stands("second"), "True Shelved");
+    EXPECT_EQ(metric("ocim_stalled_objects", R"(kind="book")"), 0);
 }
 
 /// Refuses what was fine when it was written.
