@@ -292,6 +292,7 @@ void Backend::opened(const Result<void>& result, Instant now) {
     observe_trouble_.reset();
     breaker_.reset(now);
     observe_at_ = now;
+    for (const auto& [object, member] : objects_) user_.reopened(object);
     note_trouble();
 }
 

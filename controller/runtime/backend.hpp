@@ -29,6 +29,8 @@ public:
     virtual void landed(const ObjectKey& object, std::vector<Landed> actions) = 0;
     /// What was submitted for `object` did not go out and will not: decide again.
     virtual void withdrawn(const ObjectKey& object) = 0;
+    /// The backend was opened anew: what the System remembered of what was done for `object` is forgotten.
+    virtual void reopened(const ObjectKey& object) = 0;
     /// uids of all objects of the kind.
     virtual std::set<std::string> live_uids() const = 0;
     /// Whether there is an object "namespace/name", be it on its way out.

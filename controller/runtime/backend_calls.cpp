@@ -109,10 +109,9 @@ std::optional<Instant> Backend::start_actions(Instant now, std::size_t calls_max
         if (!due || !may_act() || !has_room()) return std::nullopt;  // whoever changes that wakes us
         if (*due > now) return due;
         if (const auto wait = pace_.take(now)) return wait;
-        constexpr std::size_t actions_max = 1'000;  // of one call; keeps a refusal's bisection short
         ++acting_;
         actions_first_ = false;
-        calls_.spawn("actions on " + name_, fly(batch_.take(actions_max)));
+        calls_.spawn("actions on " + name_, fly(batch_.take(settings_.actions_max)));
     }
     return std::nullopt;
 }

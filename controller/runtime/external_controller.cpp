@@ -238,16 +238,19 @@ void ExternalController::landed(const ObjectKey& key, std::vector<Landed> action
     const auto found = tracked_.find(key);
     const Landed* worst = nullptr;
     bool created = false, unknowns = false;  // without an answer
+    bool effect = false;
     for (const auto& one : actions) {
         note_landed(key, one);
         const bool unknown = !one.result && one.result.error().outcome_unknown;
         if (!one.result && (!worst || unknown)) worst = &one;
         unknowns = unknowns || unknown;
+        effect = effect || one.result || unknown;
         created = created || (unknown && one.action.verb == "create");
     }
     if (found == tracked_.end()) return;
     auto& tracked = found->second;
     tracked.acting = false;
+    if (effect) tracked.acted_at = engine_.clock.now();
     if (const auto backend = tracked.backend ? backends_.find(*tracked.backend) : backends_.end();
         backend != backends_.end()) {
         tracked.effect = backend->second->world().tick();
@@ -303,6 +306,18 @@ void ExternalController::withdrawn(const ObjectKey& key) {
     if (found == tracked_.end()) return;
     found->second.acting = false;
     add(key, Priority::high);
+}
+
+/// A look may not show yet what was done shortly before, and nobody stands in for it any more.
+void ExternalController::reopened(const ObjectKey& key) {
+    const auto found = tracked_.find(key);
+    if (found == tracked_.end() || !found->second.acted_at || !found->second.backend) return;
+    auto& tracked = found->second;
+    const auto& settings = backends_.at(*tracked.backend)->settings();
+    const auto shown = *tracked.acted_at + settings.landing_max;
+    if (!settings.creates_twice || shown <= engine_.clock.now()) return;
+    tracked.lands_until = std::max(tracked.lands_until, shown);
+    tracked.may_land = true;
 }
 
 void ExternalController::note_landed(const ObjectKey& key, const Landed& one) {

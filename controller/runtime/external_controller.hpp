@@ -41,6 +41,7 @@ private:
         std::optional<Instant> look_at;      ///< its report asked for a look of its own accord
         Instant lands_until{};               ///< a call without an answer may have its effect until then
         bool may_land = false;               ///< no look that began since then was waited for
+        std::optional<Instant> acted_at;     ///< when an action of its own last had an effect, or may have had one
         Instant not_before{};                ///< back-off
         unsigned failures = 0;
         std::optional<Verdict> failure;      ///< what the last actions came to, when not to success
@@ -86,6 +87,7 @@ private:
     void wake(const ObjectKey& object, Priority priority) override { add(object, priority); }
     void landed(const ObjectKey& object, std::vector<Landed> actions) override;
     void withdrawn(const ObjectKey& object) override;
+    void reopened(const ObjectKey& object) override;
     std::set<std::string> live_uids() const override;
     bool has_object(const std::string& namespace_name) const override;
 

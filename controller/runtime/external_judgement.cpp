@@ -336,7 +336,8 @@ ExternalController::Decision ExternalController::differs(Case& at, std::vector<P
             held->what = Decision::What::report;
             held->standing.verdict =
                 progressing("EarlierCallsMayLand",
-                            "What was asked for before, by an earlier run or without an answer, may still come; "
+                            "What was asked for before, by an earlier run, without an answer or before the backend "
+                            "was opened anew, may still come; "
                             "nothing more is made before a look has shown what came of it.");
         }
     }

@@ -291,14 +291,15 @@ struct Services {
 /// How a backend wants to be treated: what every backend's spec says in the same words.
 struct BackendSettings {
     Duration drift_interval{60'000};
-    /// How long after its reply was lost a call can still take effect there.
+    /// How long after its reply was lost a call can still take effect there, or be missing from a look.
     Duration landing_max{10'000};
     /// Whoever asks it twice to create a thing gets two. Then nothing is created while a call of an earlier run of this
-    /// program may still land.
+    /// program may still land; nor, when the backend is opened anew, for an object that was acted on shortly before.
     bool creates_twice = false;
     bool repair = true;  ///< driftPolicy: Repair, else Report
     double requests_per_second = 20;
     std::size_t in_flight = 4;
+    std::size_t actions_max = 1'000;  ///< of one call; keeps a refusal's bisection short
     bool delete_orphans = false;
     Duration orphan_min_age{4 * 3600 * 1000};
     std::vector<std::string> allowed_namespaces;  ///< empty: all

@@ -202,6 +202,7 @@ struct BookKind {
         runtime::BackendSettings out;
         out.repair = shelf.spec.drift_policy != "Report";
         out.creates_twice = shelf.metadata.labels.contains("creates-twice");
+        if (shelf.metadata.labels.contains("few-at-a-time")) out.actions_max = 50;
         out.allowed_namespaces = shelf.spec.allowed_namespaces;
         if (shelf.spec.drift_interval_seconds)
             out.drift_interval = std::chrono::seconds(*shelf.spec.drift_interval_seconds);

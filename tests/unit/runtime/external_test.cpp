@@ -457,6 +457,41 @@ TEST_F(ExternalTest, WhereAskingTwiceMakesTwoWhatAnEarlierRunAskedForIsWaitedFor
     EXPECT_EQ(stands("emma"), "True Shelved") << "of what is new no earlier run can have asked";
 }
 
+TEST_F(ExternalTest, WhereAskingTwiceMakesTwoAReopenCountsLikeAStart) {
+    shelf();
+    server_.merge("Shelf", "", "oak", "{'metadata':{'labels':{'creates-twice':'yes'}}}");
+    start();
+    wait(60s);
+    book("dune");
+    book("emma");
+    wait(1s);
+    ASSERT_EQ(stands("dune"), "True Shelved");
+    ASSERT_EQ(stands("emma"), "True Shelved");
+    const auto made = volumes();
+    volumes().clear();  // not in its lists yet
+    oak().calls.clear();
+    server_.merge("Shelf", "", "oak", "{'metadata':{'labels':{'opened':'anew'}}}");
+    wait(1s);
+    ASSERT_GE(oak().calls["observe"], 1);
+    EXPECT_EQ(stands("dune"), "False Reconciling EarlierCallsMayLand");
+    server_.remove("Book", "ns", "emma");
+    book("new");
+    wait(3s);
+    EXPECT_EQ(stands("new"), "True Shelved") << "of what is new nothing can be late";
+    EXPECT_NE(stands("emma"), "gone") << "what is not listed yet may be there";
+    EXPECT_EQ(oak().calls["action"], 1);
+    volumes().insert(made.begin(), made.end());
+    wait(30s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+    EXPECT_EQ(stands("emma"), "gone");
+    EXPECT_FALSE(volumes().contains("emma")) << "nothing leaks";
+    EXPECT_EQ(oak().calls["action"], 2) << "one is made and one removed";
+    volumes().erase("dune");
+    server_.merge("Shelf", "", "oak", "{'metadata':{'labels':{'opened':'again'}}}");
+    wait(2s);
+    EXPECT_EQ(stands("dune"), "True Shelved") << "long after it was made it is missed at once";
+}
+
 TEST_F(ExternalTest, DeletionWaitsForACreateThatMayStillLand) {
     shelf();
     start();
@@ -508,6 +543,18 @@ TEST_F(ExternalTest, DeletionTrustsNoLookFromBeforeTheLastCallMayLand) {
         EXPECT_EQ(stands(name), "gone");
     }
     EXPECT_EQ(volumes().size(), 1U) << "an update has made anew what was removed, after the last look";
+}
+
+TEST_F(ExternalTest, WhoTakesFewActionsAtATimeIsGivenTheRestLater) {
+    shelf();
+    server_.merge("Shelf", "", "oak", "{'metadata':{'labels':{'few-at-a-time':'yes'}}}");
+    for (int i = 0; i < 120; ++i) book("book" + std::to_string(i));
+    start();
+    wait(20s);
+    EXPECT_EQ(volumes().size(), 120U);
+    EXPECT_GE(oak().calls["act"], 3) << "50 of each call";
+    EXPECT_EQ(oak().calls["action"], 120);
+    EXPECT_EQ(events("ActionFailed"), 0);
 }
 
 TEST_F(ExternalTest, AThousandObjectsTakeFewCalls) {
