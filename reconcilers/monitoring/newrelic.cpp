@@ -31,7 +31,8 @@ public:
           installation_(services.installation),
           nerd_graph_(std::move(http), services, std::move(settings)),
           index_(nerd_graph_, clock_, installation_),
-          alerts_(nerd_graph_, installation_) {}
+          alerts_(nerd_graph_, {installation_, nerd_graph_.service()}),
+          opened_(clock_.now()) {}
 
     awaitable<Result<Snapshot>> observe() override {
         CO_CHECK(co_await look());
@@ -60,22 +61,24 @@ public:
                 continue;
             }
             auto result = co_await act_once(actions[i]);
-            if (!result && ends_all(result.error().error_class)) {
+            if (!result && ends_all(result.error())) {
                 stopped = result.error();
                 stopped->outcome_unknown = false;  // what is not sent cannot have happened
             }
             results.set(i, std::move(result));
         }
-        // what fails here is found unused, and reported, by the next look
-        if (!stopped) (void)co_await remove_unused();
+        // what fails here is tried again after the next batch
+        if (!stopped) (void)co_await remove_left();
     }
 
 private:
     const Entities& entities() const { return index_.entities(); }
 
-    static bool ends_all(ErrorClass error_class) {
-        return error_class == ErrorClass::auth || error_class == ErrorClass::unreachable ||
-               error_class == ErrorClass::rate_limited || error_class == ErrorClass::transient;
+    /// Whether the neighbours would fare no better: it takes nothing of us now, or is not there.
+    bool ends_all(const Error& error) const {
+        const auto is = error.error_class;
+        return is == ErrorClass::auth || is == ErrorClass::unreachable || is == ErrorClass::rate_limited ||
+               (is == ErrorClass::transient && nerd_graph_.failed());
     }
 
     awaitable<Result<void>> look() {
@@ -104,7 +107,7 @@ private:
             const bool ours = entity.mark && entity.mark->installation == installation_;
             if (ours) used.insert(entity.shown.alerts);
             auto key = ours ? Key{entity.mark->namespace_name} : stranger_key(entity.shown.url, guid);
-            if (out.contains(key)) key = double_key(entity.mark->namespace_name, guid);
+            if (ours && out.contains(key)) key = double_key(entity.mark->namespace_name, guid);
             out.emplace(std::move(key), thing_of(entity));
         }
         std::erase_if(outcomes_, [&](const auto& item) { return !entities().contains(item.first); });
@@ -158,16 +161,25 @@ private:
         auto& order = *action.order;
         auto target = target_of(action);
         if (!target) co_return std::move(target).error();
-        if (order.group) CO_CHECK(co_await alerts_.ensure(*order.group));
         auto wanted = target->value_or(Entity());
+        if (wanted.shown.alerts != order.synthetic.alerts) leave(wanted.shown.alerts);
         const bool was_marked = wanted.mark.has_value();
         const auto tags = with_ours(wanted.tags, action.mark, order.synthetic);
-        const bool same = target->has_value() && wanted.tags == tags && agrees(wanted.shown, order.synthetic);
+        const bool same =
+            target->has_value() && ours_of(wanted.tags) == ours_of(tags) && agrees(wanted.shown, order.synthetic);
         order.synthetic.guid = wanted.shown.guid;
         wanted.shown = order.synthetic;
         wanted.tags = tags;
         wanted.mark = action.mark;
-        if (!same) CO_CHECK(co_await write(action, wanted));
+        left_.erase(order.synthetic.alerts);
+        Result<void> done_there;
+        if (order.group) done_there = co_await alerts_.ensure(*order.group);
+        if (done_there && !same) done_there = co_await write(action, wanted);
+        if (!done_there) {
+            // it was made for one that did not come; if that may have come, a later look decides
+            if (!done_there.error().outcome_unknown) leave(order.synthetic.alerts);
+            co_return std::move(done_there).error();
+        }
         Done done;
         if (!was_marked && target->has_value())
             done.now.emplace_back(stranger_key(order.synthetic.url, wanted.shown.guid), std::nullopt);
@@ -175,16 +187,10 @@ private:
         co_return done;
     }
 
-    /// What is shown has no word for some of what is wanted.
-    static bool agrees(Synthetic shown, const Synthetic& wanted) {
-        shown.guid = wanted.guid;
-        if (!shown.enabled) shown.enabled = wanted.enabled;
-        return shown == wanted;
-    }
-
     /// Makes or changes it, and says its GUID in `wanted`.
     awaitable<Result<void>> write(const Action& action, Entity& wanted) {
         const bool fresh = wanted.shown.guid.empty();
+        if (!fresh) CO_CHECK(co_await keep_their_tags(wanted));
         json::object variables{{"monitor", monitor_input(action.probe, *action.order, wanted.tags)}};
         if (fresh)
             variables["account"] = nerd_graph_.account();
@@ -193,7 +199,7 @@ private:
         const auto& query = fresh ? create_monitor : update_monitor;
         CO_TRY(const auto data, co_await nerd_graph_.ask(query, std::move(variables)));
         const auto& answer = answer_of(data);
-        const std::string guid(api::find_text(answer, {"monitor", "guid"}));
+        const auto guid = fresh ? std::string(api::find_text(answer, {"monitor", "guid"})) : wanted.shown.guid;
         if (auto wrong = refusal(answer)) {
             // it was made, and only its tags are not there
             const bool untagged = wrong->message.find("TAGGING_ERROR") != std::string::npos && !guid.empty();
@@ -207,10 +213,21 @@ private:
         co_return Result<void>();
     }
 
+    /// Its tags are written as a whole: those of others as they are now, without New Relic's own.
+    awaitable<Result<void>> keep_their_tags(Entity& wanted) {
+        json::object variables{{"guid", wanted.shown.guid}};
+        CO_TRY(const auto data, co_await nerd_graph_.ask(list_tags, std::move(variables)));
+        const auto* entity = api::find(data, {"actor", "entity"});
+        if (!entity || !entity->is_object())
+            co_return Error{ErrorClass::not_found, "the monitor " + wanted.shown.guid + " is gone from New Relic"};
+        wanted.tags = joined(mutable_tags(*entity), wanted.tags);
+        co_return Result<void>();
+    }
+
     /// A new one that cannot be marked goes again: nobody would know whose it is.
     awaitable<Result<void>> tag(std::string guid, Tags tags, bool fresh) {
         json::object variables{{"guid", guid}, {"tags", tags_input(tags)}};
-        auto done = co_await nerd_graph_.ask(add_tags, std::move(variables));
+        auto done = co_await nerd_graph_.ask(replace_tags, std::move(variables));
         auto wrong = done ? refusal(answer_of(*done)) : std::optional(std::move(done).error());
         if (!wrong) co_return Result<void>();
         if (fresh) {
@@ -227,11 +244,9 @@ private:
         auto wanted = found->second;
         wanted.tags = with_ours(wanted.tags, action.mark, wanted.shown);
         wanted.mark = action.mark;
-        if (wanted.tags != found->second.tags) {
-            json::object monitor{{"tags", tags_input(wanted.tags)}};
-            json::object variables{{"guid", wanted.shown.guid}, {"monitor", std::move(monitor)}};
-            CO_TRY(const auto data, co_await nerd_graph_.ask(update_monitor, std::move(variables)));
-            if (auto wrong = refusal(answer_of(data))) co_return *std::move(wrong);
+        if (ours_of(wanted.tags) != ours_of(found->second.tags)) {
+            CO_CHECK(co_await keep_their_tags(wanted));
+            CO_CHECK(co_await tag(wanted.shown.guid, wanted.tags, false));
             index_.remember(wanted);
         }
         Done done;
@@ -248,6 +263,7 @@ private:
         const auto& mark = found->second.mark;
         if (!mark || mark->installation != action.mark.installation || mark->uid != action.mark.uid)
             co_return Error{ErrorClass::conflict, "the monitor " + guid + " has come to belong to another"};
+        leave(found->second.shown.alerts);
         json::object variables{{"guid", guid}};
         auto answer = co_await nerd_graph_.ask(delete_monitor, std::move(variables));
         if (!answer && answer.error().error_class != ErrorClass::not_found) co_return std::move(answer).error();
@@ -255,10 +271,22 @@ private:
         co_return done;
     }
 
-    awaitable<Result<void>> remove_unused() {
-        auto unused = alerts_.groups();
-        for (const auto& [guid, entity] : entities()) unused.erase(entity.shown.alerts);
-        for (const auto& group : unused) CO_CHECK(co_await alerts_.remove(group));
+    /// A monitor of ours uses that AlertGroup no more.
+    void leave(const std::string& group) {
+        if (!group.empty()) left_.insert(group);
+    }
+
+    /// Those that were left and that nothing uses. What else is unused is an orphan, and may only seem so.
+    awaitable<Result<void>> remove_left() {
+        // what the System before this one made may use them and not be listed yet
+        if (clock_.now() < opened_ + index_delay_max) co_return Result<void>();
+        const auto left = left_;
+        for (const auto& group : left) {
+            const bool used =
+                std::ranges::any_of(entities(), [&](const auto& item) { return item.second.shown.alerts == group; });
+            if (!used) CO_CHECK(co_await alerts_.remove(group));
+            left_.erase(group);
+        }
         co_return Result<void>();
     }
 
@@ -267,6 +295,8 @@ private:
     NerdGraph nerd_graph_;
     Index index_;
     Alerts alerts_;
+    Instant opened_;
+    std::set<std::string> left_;               // AlertGroups that nothing of ours may use any more
     std::map<std::string, Outcome> outcomes_;  // by GUID; when what is found became as it is
 };
 

@@ -11,8 +11,12 @@
 
 namespace ocim::monitoring::newrelic {
 
+/// How long New Relic's list of entities may take to show what was done to them.
+inline constexpr Duration index_delay_max = std::chrono::minutes(5);
+
 struct Settings {
     std::int64_t account = 0;
+    std::string service{};            ///< the MonitoringService's name
     std::string target = "/graphql";  ///< of NerdGraph, below the client's base URL
     Secret api_key{};
 };
@@ -20,8 +24,8 @@ struct Settings {
 /// Ping monitors of one account at New Relic, by NerdGraph. Marks are tags.
 ///
 /// New Relic's list of entities shows what was done to them seconds to minutes later. What this System itself did
-/// stands in for it until the list shows it, for five minutes at most; and one of ours that the list no longer shows
-/// is asked for by its GUID before it counts as gone.
+/// stands in for it until the list shows it, for index_delay_max at most; and one of ours that the list no longer shows
+/// is asked for by its GUID before it counts as gone. What an earlier System did the runtime waits for.
 std::unique_ptr<Watch> open(std::unique_ptr<net::HttpClient> http, const runtime::Services& services,
                             Settings settings);
 

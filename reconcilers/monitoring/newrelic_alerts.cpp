@@ -2,8 +2,6 @@
 
 #include "monitoring/newrelic_queries.hpp"
 
-#include <openssl/evp.h>
-
 #include <algorithm>
 #include <array>
 #include <utility>
@@ -15,30 +13,13 @@ namespace {
 using api::Json;
 namespace json = api::json;
 
-constexpr std::size_t digest_length = 12;  // of 64: enough to tell the groups and settings of one account apart
-constexpr int pages_max = 200;             // beyond, something is wrong with the pages
-constexpr int window_max = 900, duration_max = 86'400, silence_min = 3'600, silence_max = 172'800;  // seconds
-constexpr const char* preference = "PER_CONDITION_AND_TARGET";
+constexpr int pages_max = 200;                             // beyond, something is wrong with the pages
+constexpr int silence_min = 3'600, silence_max = 172'800;  // seconds
+constexpr const char *muting = "DONT_NOTIFY_FULLY_MUTED_ISSUES", *policy_ids = "labels.policyIds",
+                     *is_one_of = "EXACTLY_MATCHES";
 
-/// What a group is, as New Relic is told. Capitals do not count: it may keep addresses without them.
-std::string group_id(const std::string& installation, const std::vector<std::string>& emails, int window,
-                     int duration) {
-    std::set<std::string> lower;
-    for (auto email : emails) {
-        for (auto& c : email)
-            if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-        lower.insert(std::move(email));
-    }
-    json::array addresses(lower.begin(), lower.end());
-    return digest(api::to_text(json::object{
-        {"installation", installation}, {"emails", std::move(addresses)}, {"window", window}, {"duration", duration}}));
-}
-
-/// Failures of those monitors whose names end in the group's word.
-std::string query_of(const std::string& group) {
-    return "SELECT filter(count(*), WHERE result = 'FAILED') FROM SyntheticCheck WHERE monitorName LIKE '%" +
-           alert_word(group) + "' FACET monitorName";
-}
+/// Of what people are told, sorted.
+std::vector<std::string> triggers() { return {"ACTIVATED", "CLOSED"}; }
 
 std::vector<std::string> split(std::string_view text) {
     std::vector<std::string> out;
@@ -74,6 +55,15 @@ int number_at(const Json& value, std::initializer_list<std::string_view> path) {
     return found && found->is_int64() ? static_cast<int>(found->get_int64()) : 0;
 }
 
+/// Sorted.
+std::vector<std::string> texts_at(const Json& value, std::string_view key) {
+    std::vector<std::string> out;
+    for (const auto& item : list_at(value, {key}))
+        if (item.is_string()) out.emplace_back(item.get_string());
+    std::ranges::sort(out);
+    return out;
+}
+
 Parts::Destination destination_of(const Json& item) {
     Parts::Destination out{text_at(item, "id"), {}, is_true(item, "active")};
     for (const auto& property : list_at(item, {"properties"}))
@@ -85,30 +75,35 @@ Parts::Condition condition_of(const Json& item) {
     Parts::Condition out{text_at(item, "id"),
                          text_at(item, "policyId"),
                          std::string(api::find_text(item, {"nrql", "query"})),
-                         is_true(item, "enabled"),
+                         false,
                          number_at(item, {"signal", "aggregationWindow"}),
                          0};
     const auto& terms = list_at(item, {"terms"});
-    if (terms.size() == 1) out.duration_seconds = number_at(terms[0], {"thresholdDuration"});
+    if (terms.size() != 1) return out;
+    const auto& term = terms[0];
+    out.duration_seconds = number_at(term, {"thresholdDuration"});
+    const auto* threshold = api::find(term, {"threshold"});
+    const bool is_zero = threshold && threshold->is_number() && threshold->to_number<double>() == 0;
+    out.good = is_true(item, "enabled") && is_zero && text_at(term, "operator") == "ABOVE" &&
+               text_at(term, "priority") == "CRITICAL" && text_at(term, "thresholdOccurrences") == "ALL";
     return out;
 }
 
 Parts::Workflow workflow_of(const Json& item) {
-    Parts::Workflow out{
-        text_at(item, "id"), {}, {}, is_true(item, "workflowEnabled") && is_true(item, "destinationsEnabled")};
-    for (const auto& predicate : list_at(item, {"issuesFilter", "predicates"}))
-        if (api::find_text(predicate, {"attribute"}) == "labels.policyIds")
-            for (const auto& value : list_at(predicate, {"values"}))
-                if (value.is_string()) out.policies.emplace_back(value.get_string());
-    for (const auto& given : list_at(item, {"destinationConfigurations"}))
+    Parts::Workflow out{text_at(item, "id"), {}, {}, false};
+    const auto& predicates = list_at(item, {"issuesFilter", "predicates"});
+    out.good = is_true(item, "workflowEnabled") && is_true(item, "destinationsEnabled") &&
+               text_at(item, "mutingRulesHandling") == muting && predicates.size() == 1;
+    for (const auto& predicate : predicates) {
+        out.good =
+            out.good && text_at(predicate, "attribute") == policy_ids && text_at(predicate, "operator") == is_one_of;
+        out.policies = texts_at(predicate, "values");
+    }
+    for (const auto& given : list_at(item, {"destinationConfigurations"})) {
+        out.good = out.good && texts_at(given, "notificationTriggers") == triggers();
         out.channels.push_back(text_at(given, "channelId"));
+    }
     return out;
-}
-
-template <class Part, class Good>
-std::string first(const std::vector<Part>& parts, Good good) {
-    const auto found = std::ranges::find_if(parts, good);
-    return found == parts.end() ? std::string() : found->id;
 }
 
 json::object condition_input(const std::string& name, const AlertGroup& group) {
@@ -133,14 +128,14 @@ json::object condition_input(const std::string& name, const AlertGroup& group) {
 }
 
 json::object workflow_input(const std::string& name, const Kept& kept) {
-    json::object predicate{
-        {"attribute", "labels.policyIds"}, {"operator", "EXACTLY_MATCHES"}, {"values", json::array{kept.policy}}};
-    json::object told{{"channelId", kept.channel}, {"notificationTriggers", json::array{"ACTIVATED", "CLOSED"}}};
+    json::object predicate{{"attribute", policy_ids}, {"operator", is_one_of}, {"values", json::array{kept.policy}}};
+    const auto when = triggers();
+    json::object told{{"channelId", kept.channel}, {"notificationTriggers", json::array(when.begin(), when.end())}};
     return {{"name", name},
             {"workflowEnabled", true},
             {"destinationsEnabled", true},
             {"enrichmentsEnabled", false},
-            {"mutingRulesHandling", "DONT_NOTIFY_FULLY_MUTED_ISSUES"},
+            {"mutingRulesHandling", muting},
             {"issuesFilter",
              json::object{{"name", name}, {"type", "FILTER"}, {"predicates", json::array{std::move(predicate)}}}},
             {"destinationConfigurations", json::array{std::move(told)}}};
@@ -148,73 +143,11 @@ json::object workflow_input(const std::string& name, const Kept& kept) {
 
 }  // namespace
 
-std::string digest(const std::string& text) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> bytes{};
-    unsigned size = 0;
-    EVP_Digest(text.data(), text.size(), bytes.data(), &size, EVP_sha256(), nullptr);
-    std::string out;
-    for (std::size_t i = 0; i < digest_length / 2; ++i)
-        for (const auto nibble : {bytes.at(i) / 16, bytes.at(i) % 16})
-            out += "0123456789abcdef"[static_cast<std::size_t>(nibble)];
-    return out;
+Alerts::Alerts(NerdGraph& nerd_graph, Owner owner) : nerd_graph_(nerd_graph), owner_(std::move(owner)) {}
+
+std::string Alerts::name_of_group(const std::string& group) const {
+    return "ocim " + owner_.installation + " " + group;
 }
-
-AlertGroup make_group(const std::string& installation, std::vector<std::string> emails, int period_seconds,
-                      int after_failures) {
-    AlertGroup out;
-    out.emails = std::move(emails);
-    std::ranges::sort(out.emails);
-    const auto doubles = std::ranges::unique(out.emails);
-    out.emails.erase(doubles.begin(), doubles.end());
-    // a duration must be a multiple of its window
-    out.window_seconds = std::min(period_seconds, window_max);
-    const auto duration = std::int64_t{period_seconds} * after_failures;
-    out.duration_seconds = static_cast<int>(std::min<std::int64_t>(duration, duration_max));
-    out.duration_seconds -= out.duration_seconds % out.window_seconds;
-    out.id = group_id(installation, out.emails, out.window_seconds, out.duration_seconds);
-    return out;
-}
-
-std::string alert_word(const std::string& group) { return " [ocim " + group + "]"; }
-
-Kept kept_of(const Parts& parts, const std::string& installation, const std::string& group) {
-    Kept out;
-    const auto says = [&](const Parts::Destination& destination, const Parts::Condition& condition) {
-        return condition.window_seconds > 0 && group_id(installation, destination.emails, condition.window_seconds,
-                                                        condition.duration_seconds) == group;
-    };
-    out.policy = first(parts.policies, [](const auto& item) { return item.preference == preference; });
-    // either alone does not tell which of the two was changed: then both come anew
-    for (const auto& destination : parts.destinations)
-        for (const auto& condition : parts.conditions)
-            if (out.destination.empty() && destination.active && says(destination, condition))
-                out.destination = destination.id;
-    for (const auto& condition : parts.conditions)
-        for (const auto& destination : parts.destinations)
-            if (out.condition.empty() && !out.policy.empty() && condition.policy == out.policy && condition.enabled &&
-                condition.query == query_of(group) && says(destination, condition))
-                out.condition = condition.id;
-    if (!out.destination.empty())
-        out.channel =
-            first(parts.channels, [&](const auto& item) { return item.active && item.destination == out.destination; });
-    if (!out.channel.empty() && !out.policy.empty())
-        out.workflow = first(parts.workflows, [&](const auto& item) {
-            return item.enabled && item.policies == std::vector{out.policy} &&
-                   item.channels == std::vector{out.channel};
-        });
-    return out;
-}
-
-bool whole(const Parts& parts, const Kept& kept) {
-    const bool all = !kept.condition.empty() && !kept.workflow.empty();
-    return all && parts.destinations.size() == 1 && parts.channels.size() == 1 && parts.policies.size() == 1 &&
-           parts.conditions.size() == 1 && parts.workflows.size() == 1;
-}
-
-Alerts::Alerts(NerdGraph& nerd_graph, std::string installation)
-    : nerd_graph_(nerd_graph), installation_(std::move(installation)) {}
-
-std::string Alerts::name_of_group(const std::string& group) const { return "ocim " + installation_ + " " + group; }
 
 Parts* Alerts::named(const Json& item, std::map<std::string, Parts>& groups) const {
     const auto name = api::find_text(item, {"name"});
@@ -237,9 +170,11 @@ Result<void> Alerts::take(const Json& account, Pages& pages, std::map<std::strin
         for (const auto& item : entries->get_array())
             if (auto* parts = named(item, groups)) keep(*parts, item);
         const auto cursor = api::find_text(*page, {"nextCursor"});
-        if (cursor.empty() || pages.cursors[list] == cursor) pages.more.erase(list);
-        pages.cursors[list] = std::string(cursor);
-        return true;
+        if (cursor.empty()) pages.more.erase(list);
+        auto& before = pages.cursors[list];
+        const bool leads_on = cursor.empty() || before != cursor;
+        before = std::string(cursor);
+        return leads_on;
     };
     const bool good =
         read("Policies", {"alerts", "policiesSearch"}, "policies",
@@ -257,7 +192,7 @@ Result<void> Alerts::take(const Json& account, Pages& pages, std::map<std::strin
              }) &&
         read("Workflows", {"aiWorkflows", "workflows"}, "entities",
              [](Parts& parts, const Json& item) { parts.workflows.push_back(workflow_of(item)); });
-    if (!good) return strange("a list of what alerts is not there", false);
+    if (!good) return strange("a list of what alerts is not there, or a page of it leads to itself", false);
     return {};
 }
 
@@ -295,7 +230,7 @@ std::set<std::string> Alerts::groups() const {
 
 bool Alerts::stands(const std::string& group) const {
     const auto found = groups_.find(group);
-    return found != groups_.end() && whole(found->second, kept_of(found->second, installation_, group));
+    return found != groups_.end() && whole(found->second, kept_of(found->second, owner_, group));
 }
 
 awaitable<Result<void>> Alerts::erase(const Query& query, std::string id) {
@@ -344,7 +279,7 @@ awaitable<Result<void>> Alerts::ensure(AlertGroup group) {
     if (stands(group.id)) co_return Result<void>();
     const auto name = name_of_group(group.id);
     const auto parts = groups_[group.id];
-    auto kept = kept_of(parts, installation_, group.id);
+    auto kept = kept_of(parts, owner_, group.id);
     groups_.erase(group.id);  // what is there is not known until all has been done
     CO_CHECK(co_await prune(parts, kept));
     if (kept.destination.empty()) {
@@ -363,7 +298,7 @@ awaitable<Result<void>> Alerts::ensure(AlertGroup group) {
         CO_TRY(kept.channel, co_await create(create_channel, "channel", std::move(given), "channel", json::object()));
     }
     if (kept.policy.empty()) {
-        json::object given{{"name", name}, {"incidentPreference", preference}};
+        json::object given{{"name", name}, {"incidentPreference", policy_preference}};
         CO_TRY(kept.policy, co_await create(create_policy, "policy", std::move(given), "", json::object()));
     }
     if (kept.condition.empty()) {
@@ -379,7 +314,7 @@ awaitable<Result<void>> Alerts::ensure(AlertGroup group) {
     groups_[group.id] = {
         {{kept.destination, group.emails, true}},
         {{kept.channel, kept.destination, true}},
-        {{kept.policy, preference}},
+        {{kept.policy, policy_preference}},
         {{kept.condition, kept.policy, query_of(group.id), true, group.window_seconds, group.duration_seconds}},
         {{kept.workflow, {kept.policy}, {kept.channel}, true}}};
     co_return Result<void>();

@@ -3,6 +3,7 @@
 #include "monitoring/newrelic_client.hpp"
 #include "monitoring/newrelic_synthetic.hpp"
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -14,11 +15,21 @@
 /// all bear the same name. None of them has tags, so the name is the mark.
 namespace ocim::monitoring::newrelic {
 
-/// 12 hexadecimal digits of SHA-256.
+/// Whose groups: several MonitoringServices may lead to one account, and know nothing of each other.
+struct Owner {
+    std::string installation{}, service{};
+};
+
+inline constexpr std::size_t digest_length = 12;  ///< of 64: enough to tell groups and settings of one account apart
+inline constexpr const char* policy_preference = "PER_CONDITION_AND_TARGET";
+
+/// digest_length hexadecimal digits of SHA-256.
 std::string digest(const std::string& text);
-/// The group of these addresses; its id is a digest of all that New Relic is told of it.
-AlertGroup make_group(const std::string& installation, std::vector<std::string> emails, int period_seconds,
-                      int after_failures);
+/// The group of these addresses; its id is a digest of its owner and of all that New Relic is told of it.
+AlertGroup make_group(const Owner& owner, std::vector<std::string> emails, int period_seconds, int after_failures);
+
+/// The NRQL of failures of those monitors whose names end in the group's word.
+std::string query_of(const std::string& group);
 
 /// What there is under one group's name.
 struct Parts {
@@ -36,13 +47,13 @@ struct Parts {
     };
     struct Condition {
         std::string id, policy, query;
-        bool enabled = true;
+        bool good = true;  ///< it is on, and what is the same in all groups is as we make it
         int window_seconds = 0, duration_seconds = 0;
     };
     struct Workflow {
         std::string id;
         std::vector<std::string> policies, channels;
-        bool enabled = true;
+        bool good = true;  ///< as of a condition
     };
     std::vector<Destination> destinations{};
     std::vector<Channel> channels{};
@@ -57,14 +68,14 @@ struct Kept {
     bool operator==(const Kept&) const = default;
 };
 /// Pure. What its name says is held against what is there.
-Kept kept_of(const Parts& parts, const std::string& installation, const std::string& group);
+Kept kept_of(const Parts& parts, const Owner& owner, const std::string& group);
 /// All is there, and once.
 bool whole(const Parts& parts, const Kept& kept);
 
 /// The groups of one account and installation.
 class Alerts {
 public:
-    Alerts(NerdGraph& nerd_graph, std::string installation);
+    Alerts(NerdGraph& nerd_graph, Owner owner);
 
     /// Reads all there is, in a number of calls that depends on pages alone. One during which something was changed
     /// says nothing: what is known and what was done stay.
@@ -92,7 +103,7 @@ private:
     awaitable<Result<void>> erase(const Query& query, std::string id);
 
     NerdGraph& nerd_graph_;
-    std::string installation_;
+    Owner owner_;
     std::map<std::string, Parts> groups_;
     std::uint64_t changes_ = 0;  // before and after each of ours
 };

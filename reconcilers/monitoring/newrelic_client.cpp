@@ -28,6 +28,9 @@ constexpr std::array words{
     Word{"UNAUTHORIZED", ErrorClass::auth},
     Word{"FORBIDDEN", ErrorClass::auth},
     Word{"ACCESS_DENIED", ErrorClass::auth},
+    Word{"UNAUTHORIZED_ACCOUNT", ErrorClass::auth},
+    Word{"MISSING_CAPABILITIES", ErrorClass::auth},
+    Word{"NOT_PERMITTED", ErrorClass::auth},
     Word{"NOT_FOUND", ErrorClass::not_found},
     Word{"ENTITY_NOT_FOUND", ErrorClass::not_found},
     Word{"BAD_REQUEST", ErrorClass::invalid},
@@ -39,10 +42,24 @@ constexpr std::array words{
     Word{"TOO_MANY_TAG_KEYS", ErrorClass::invalid},
     Word{"TOO_MANY_TAG_VALUES", ErrorClass::invalid},
     Word{"PAYMENT_REQUIRED", ErrorClass::invalid},
+    Word{"INVALID_DOMAIN_TYPE", ErrorClass::invalid},
+    Word{"INVALID_ENTITY_GUID", ErrorClass::invalid},
+    Word{"UNEXPECTED_PARAMETER", ErrorClass::invalid},
+    Word{"MISSING_PARAMETERS", ErrorClass::invalid},
+    Word{"UNSUPPORTED_CHANNEL_TYPE", ErrorClass::invalid},
+    Word{"LIMIT_REACHED", ErrorClass::invalid},
+    Word{"MISSING_ENTITLEMENT", ErrorClass::invalid},
+    Word{"FEATURE_FLAG_DISABLED", ErrorClass::invalid},
+    // what refers to it, or bears its name, was not seen: a look comes first
+    Word{"ENTITY_IN_USE", ErrorClass::conflict},
+    Word{"DUPLICATE", ErrorClass::conflict},
+    Word{"CHANNEL_NOT_FOUND", ErrorClass::conflict},
     Word{"TOO_MANY_REQUESTS", ErrorClass::rate_limited},
     Word{"RATE_LIMITED", ErrorClass::rate_limited},
     Word{"CONCURRENT_TASK_EXCEPTION", ErrorClass::transient},
     Word{"TIMEOUT", ErrorClass::transient, true},
+    Word{"TIMEOUT_ERROR", ErrorClass::transient, true},
+    Word{"UPDATE_WILL_BE_DELAYED", ErrorClass::transient, true},
     Word{"SERVER_ERROR", ErrorClass::transient, true},
     Word{"INTERNAL_SERVER_ERROR", ErrorClass::transient, true},
     Word{"UNKNOWN_ERROR", ErrorClass::transient, true},
@@ -151,6 +168,7 @@ awaitable<Result<Json>> NerdGraph::exchange(const Query& query, json::object var
     request.body = api::to_text(json::object{{"query", query.text}, {"variables", std::move(variables)}});
     request.once = true;
     auto reply = co_await http_->send(std::move(request));
+    failed_ = !reply || reply->status < 200 || reply->status >= 300;
     if (!reply) {
         auto error = std::move(reply).error();
         if (!query.writes) error.outcome_unknown = false;

@@ -26,6 +26,9 @@ public:
     /// `data` of the answer; an answer that has only a part of it is an error.
     awaitable<Result<api::Json>> ask(const Query& query, api::json::object variables);
     std::int64_t account() const { return settings_.account; }
+    const std::string& service() const { return settings_.service; }
+    /// The last call failed as HTTP: there was no answer, or one with a status of failure.
+    bool failed() const { return failed_; }
 
 private:
     awaitable<Result<api::Json>> exchange(const Query& query, api::json::object variables);
@@ -37,6 +40,7 @@ private:
     Clock& clock_;
     Metrics& metrics_;
     Settings settings_;
+    bool failed_ = false;
 };
 
 /// What a mutation answers: in all of our documents it is called so. Null when it is not there.

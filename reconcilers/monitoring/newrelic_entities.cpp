@@ -17,6 +17,8 @@ namespace json = api::json;
 constexpr const char *installation_tag = "ocim-installation", *object_tag = "ocim-object", *uid_tag = "ocim-uid",
                      *retained_tag = "ocim-retained", *settings_tag = "ocim-settings", *alerts_tag = "ocim-alerts";
 
+constexpr std::array our_tags{installation_tag, object_tag, uid_tag, retained_tag, settings_tag, alerts_tag};
+
 struct Period {
     std::int64_t minutes;
     std::string_view word;
@@ -94,16 +96,49 @@ Result<std::optional<Entity>> entity_of(const Json& item) {
     return std::optional(std::move(out));
 }
 
-Tags with_ours(Tags tags, const runtime::Mark& mark, const Synthetic& wanted) {
-    for (const auto* key : {installation_tag, object_tag, uid_tag, retained_tag, settings_tag, alerts_tag})
-        tags.erase(key);
-    tags[installation_tag] = {mark.installation};
-    tags[object_tag] = {mark.namespace_name};
-    tags[uid_tag] = {mark.uid};
-    tags[settings_tag] = {wanted.settings};
-    if (mark.retained) tags[retained_tag] = {"true"};
-    if (!wanted.alerts.empty()) tags[alerts_tag] = {wanted.alerts};
+Tags mutable_tags(const Json& entity) {
+    Tags out;
+    const auto* tags = api::find(entity, {"tagsWithMetadata"});
+    if (!tags || !tags->is_array()) return out;
+    for (const auto& tag : tags->get_array()) {
+        const auto* values = api::find(tag, {"values"});
+        if (!values || !values->is_array()) continue;
+        for (const auto& value : values->get_array()) {
+            const auto* writable = api::find(value, {"mutable"});
+            if (writable && writable->is_bool() && writable->get_bool())
+                out[std::string(api::find_text(tag, {"key"}))].emplace_back(api::find_text(value, {"value"}));
+        }
+    }
+    return out;
+}
+
+Tags ours_of(const Tags& tags) {
+    Tags out;
+    for (const auto* key : our_tags)
+        if (const auto found = tags.find(key); found != tags.end()) out.insert(*found);
+    return out;
+}
+
+Tags joined(Tags tags, const Tags& ours) {
+    for (const auto* key : our_tags) tags.erase(key);
+    tags.merge(ours_of(ours));
     return tags;
+}
+
+Tags with_ours(Tags tags, const runtime::Mark& mark, const Synthetic& wanted) {
+    Tags ours{{installation_tag, {mark.installation}},
+              {object_tag, {mark.namespace_name}},
+              {uid_tag, {mark.uid}},
+              {settings_tag, {wanted.settings}}};
+    if (mark.retained) ours[retained_tag] = {"true"};
+    if (!wanted.alerts.empty()) ours[alerts_tag] = {wanted.alerts};
+    return joined(std::move(tags), ours);
+}
+
+bool agrees(Synthetic shown, const Synthetic& wanted) {
+    shown.guid = wanted.guid;
+    if (!shown.enabled) shown.enabled = wanted.enabled;
+    return shown == wanted;
 }
 
 json::array tags_input(const Tags& tags) {

@@ -27,8 +27,16 @@ using Entities = std::map<std::string, Entity>;  // by GUID
 std::string canonical_url(std::string url);
 /// Nothing for what is no ping monitor. Error: unreachable, for what is malformed.
 Result<std::optional<Entity>> entity_of(const api::Json& item);
+/// Those that may be written, of what list_tags says of an entity: New Relic has some of its own on each.
+Tags mutable_tags(const api::Json& entity);
+/// Those of `tags` that have keys of ours.
+Tags ours_of(const Tags& tags);
+/// `tags`, and of ours those of `ours` alone.
+Tags joined(Tags tags, const Tags& ours);
 /// `tags`, and ours.
 Tags with_ours(Tags tags, const runtime::Mark& mark, const Synthetic& wanted);
+/// What is shown has no word for some of what is wanted.
+bool agrees(Synthetic shown, const Synthetic& wanted);
 api::json::array tags_input(const Tags& tags);
 /// What is asked of New Relic.
 api::json::object monitor_input(const Probe& probe, const SyntheticOrder& order, const Tags& tags);

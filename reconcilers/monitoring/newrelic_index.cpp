@@ -14,7 +14,6 @@ namespace json = api::json;
 
 constexpr int pages_max = 500;           // of 200 monitors each
 constexpr std::size_t look_up_max = 25;  // GUIDs of one call
-constexpr Duration index_delay_max = std::chrono::minutes(5);
 
 Result<void> read(const json::array& items, Entities& out) {
     for (const auto& item : items) {
@@ -30,7 +29,7 @@ Result<void> read(const json::array& items, Entities& out) {
 
 void stand_in(Entity& shown, const Entity& written) {
     shown.shown = written.shown;
-    shown.tags = written.tags;
+    shown.tags = joined(std::move(shown.tags), written.tags);
     shown.mark = written.mark;
 }
 
@@ -47,6 +46,8 @@ Index::Index(NerdGraph& nerd_graph, Clock& clock, std::string installation)
 
 awaitable<Result<void>> Index::look() {
     CO_TRY(auto found, co_await list());
+    // what is not listed after so long is asked for like any other
+    std::erase_if(written_, [&](const auto& item) { return clock_.now() > item.second.until; });
     CO_TRY(auto behind, co_await missing(found));
     found.merge(behind);
     // from here on nothing is awaited: what was done during the look is in `written_`
@@ -104,10 +105,10 @@ void Index::take_written(Entities& found) {
     for (auto it = written_.begin(); it != written_.end();) {
         const auto& [guid, written] = *it;
         const auto shown = found.find(guid);
-        const bool late = clock_.now() > written.until;
-        const bool agrees = written.now && shown != found.end() && shown->second.tags == written.now->tags &&
-                            shown->second.shown == written.now->shown;
-        if (late || agrees) {
+        const bool caught_up = written.now && shown != found.end() &&
+                               ours_of(shown->second.tags) == ours_of(written.now->tags) &&
+                               agrees(shown->second.shown, written.now->shown);
+        if (caught_up) {
             it = written_.erase(it);
             continue;
         }

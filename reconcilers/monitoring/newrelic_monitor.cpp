@@ -60,7 +60,8 @@ SyntheticOrder order_of(const Object& object, const crd::MonitoringService& serv
     const auto doubles = std::ranges::unique(out.locations);
     out.locations.erase(doubles.begin(), doubles.end());
     if (!spec.alert_emails.empty())
-        out.group = make_group(installation, spec.alert_emails, spec.interval_seconds, spec.alert_after_failures);
+        out.group = make_group({installation, service.metadata.name}, spec.alert_emails, spec.interval_seconds,
+                               spec.alert_after_failures);
     auto& synthetic = out.synthetic;
     synthetic.url = canonical_url(*spec.url);
     synthetic.period_minutes = spec.interval_seconds / 60;
@@ -96,9 +97,9 @@ std::vector<const Item*> of_name(const std::string& monitor, const Snapshot& see
 /// One that nobody marked and that watches the same.
 const Item* stranger(const std::string& url, const Snapshot& seen) {
     const auto prefix = stranger_key(url, "").monitor;
-    const auto it = seen.lower_bound(Key{prefix});
-    const bool is = it != seen.end() && it->first.monitor.starts_with(prefix) && !it->second.mark;
-    return is ? &*it : nullptr;
+    for (auto it = seen.lower_bound(Key{prefix}); it != seen.end() && it->first.monitor.starts_with(prefix); ++it)
+        if (!it->second.mark) return &*it;
+    return nullptr;
 }
 
 /// The whole judgement about one object: why nothing may be done, or what is to be done.

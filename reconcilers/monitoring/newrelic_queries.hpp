@@ -31,9 +31,13 @@ errors{type description} monitor{guid}}})",
 inline constexpr Query delete_monitor{
     "delete_monitor", "mutation($guid:EntityGuid!){answer:syntheticsDeleteMonitor(guid:$guid){deletedGuid}}", true};
 
-inline constexpr Query add_tags{"add_tags", R"(mutation($guid:EntityGuid!,$tags:[TaggingTagInput!]!){
-answer:taggingAddTagsToEntity(guid:$guid,tags:$tags){errors{type message}}})",
-                                true};
+/// Which tags are not New Relic's own only this says, and not the list.
+inline constexpr Query list_tags{"list_tags", R"(query($guid:EntityGuid!){actor{entity(guid:$guid){
+tagsWithMetadata{key values{mutable value}}}}})"};
+
+inline constexpr Query replace_tags{"replace_tags", R"(mutation($guid:EntityGuid!,$tags:[TaggingTagInput!]!){
+answer:taggingReplaceTagsOnEntity(guid:$guid,tags:$tags){errors{type message}}})",
+                                    true};
 
 // --- alerts
 
@@ -44,12 +48,14 @@ $morePolicies:Boolean!,$moreConditions:Boolean!,$moreDestinations:Boolean!,$more
 $conditionsNamed:AlertsNrqlConditionsSearchCriteriaInput!){actor{account(id:$account){id
 alerts{policiesSearch(cursor:$policies)@include(if:$morePolicies){nextCursor policies{id name incidentPreference}}
 nrqlConditionsSearch(cursor:$conditions,searchCriteria:$conditionsNamed)@include(if:$moreConditions){nextCursor
-nrqlConditions{id name policyId enabled nrql{query} signal{aggregationWindow} terms{thresholdDuration}}}}
+nrqlConditions{id name policyId enabled nrql{query} signal{aggregationWindow} 
+terms{operator priority threshold thresholdDuration thresholdOccurrences}}}}
 aiNotifications{destinations(cursor:$destinations)@include(if:$moreDestinations){nextCursor
 entities{id name type active properties{key value}}}
 channels(cursor:$channels)@include(if:$moreChannels){nextCursor entities{id name type active destinationId}}}
 aiWorkflows{workflows(cursor:$workflows)@include(if:$moreWorkflows){nextCursor entities{id name workflowEnabled
-destinationsEnabled issuesFilter{predicates{attribute values}} destinationConfigurations{channelId}}}}}}})"};
+destinationsEnabled mutingRulesHandling issuesFilter{predicates{attribute operator values}}
+destinationConfigurations{channelId notificationTriggers}}}}}}})"};
 
 inline constexpr Query create_destination{"create_destination", R"(mutation($account:Int!,
 $destination:AiNotificationsDestinationInput!){answer:aiNotificationsCreateDestination(accountId:$account,
@@ -98,8 +104,9 @@ answer:alertsPolicyDelete(accountId:$account,id:$id){id}})",
                                      true};
 
 inline constexpr std::array all_queries{
-    &probe_query,     &list_monitors,   &look_up,        &create_monitor,     &update_monitor,   &delete_monitor,
-    &add_tags,        &list_alerts,     &create_policy,  &create_destination, &create_channel,   &create_condition,
-    &create_workflow, &delete_workflow, &delete_channel, &delete_destination, &delete_condition, &delete_policy};
+    &probe_query,        &list_monitors,      &look_up,          &create_monitor,  &update_monitor,
+    &delete_monitor,     &list_tags,          &replace_tags,     &list_alerts,     &create_policy,
+    &create_destination, &create_channel,     &create_condition, &create_workflow, &delete_workflow,
+    &delete_channel,     &delete_destination, &delete_condition, &delete_policy};
 
 }  // namespace ocim::monitoring::newrelic

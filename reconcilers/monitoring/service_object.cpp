@@ -12,7 +12,7 @@ namespace {
 
 constexpr const char* system_namespace = "ocim-system";  // where credentials of backends live
 constexpr Duration call_timeout{30'000};                 // NerdGraph itself gives up earlier
-constexpr Duration landing_max{60'000};  // a monitor shows in New Relic's lists some time after it was made
+constexpr std::size_t actions_max = 50;  // of one batch at New Relic: a call each, and it shall end within turn_max
 
 using Service = crd::MonitoringService;
 using Opened = Result<std::unique_ptr<Watch>>;
@@ -44,7 +44,8 @@ Opened new_relic(const Service& service, const runtime::Inputs& inputs, const ru
     }
     auto client = net::make_http_client(services.loop, services.clock, services.metrics, std::move(http));
     if (!client) return std::move(client).error().within("spec.newRelic.url");
-    newrelic::Settings settings{.account = given.account_id, .api_key = *std::move(key)};
+    newrelic::Settings settings{
+        .account = given.account_id, .service = service.metadata.name, .api_key = *std::move(key)};
     if (path != std::string::npos) settings.target = url.substr(path);
     return newrelic::open(*std::move(client), services, std::move(settings));
 }
@@ -55,9 +56,10 @@ runtime::BackendSettings Monitor::settings(const Backend& backend) {
     auto out = runtime::settings_of(backend.spec);
     if (backend.spec.prometheus) out.in_flight = 1;  // one version of the files follows another
     if (!backend.spec.new_relic) return out;
-    out.in_flight = 1;         // several monitors share what alerts: it is made once
-    out.creates_twice = true;  // names are nothing to New Relic
-    out.landing_max = landing_max;
+    out.in_flight = 1;                            // several monitors share what alerts: it is made once
+    out.creates_twice = true;                     // names are nothing to New Relic
+    out.landing_max = newrelic::index_delay_max;  // before that a look may not show what was made
+    out.actions_max = actions_max;
     return out;
 }
 

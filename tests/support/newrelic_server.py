@@ -4,6 +4,8 @@
 Documents are parsed and validated against newrelic_schema.graphql, variables too. What does not conform is kept in
 `violations` and answered as NerdGraph does. What New Relic itself would refuse is refused in the form of that mutation.
 
+Setting "stuck" names a list (policies, nrqlConditions, entities) each page of which leads to itself.
+
 The test steers it below /_test: GET or POST {} shows everything, POST takes {"set": {...}} (see Settings), {"monitor":
 {...}} (makes one by hand), {"change": {"guid": ..., ...}}, {"remove": guid}, {"break": {"list": "workflows", ...}} and
 {"fault": {"match": "syntheticsCreate.*", "kind": "status", "status": 502, "times": 1, "after": true}}. Kinds: status,
@@ -25,9 +27,11 @@ MINUTES = {"EVERY_MINUTE": 1, "EVERY_5_MINUTES": 5, "EVERY_10_MINUTES": 10, "EVE
            "EVERY_HOUR": 60, "EVERY_6_HOURS": 360, "EVERY_12_HOURS": 720, "EVERY_DAY": 1440}
 LOCATIONS = set("US_EAST_1 US_EAST_2 US_WEST_1 US_WEST_2 CA_CENTRAL_1 EU_WEST_1 EU_WEST_2 EU_WEST_3 EU_CENTRAL_1 EU_NORTH_1 "
                 "EU_SOUTH_1 AP_SOUTH_1 AP_EAST_1 SA_EAST_1 ME_SOUTH_1 AF_SOUTH_1".split())
+AUTOMATIC = ("account", "accountId", "trustedAccountId")  # tags that each entity has, and nobody may write
 TERM = re.compile(r"domain = 'SYNTH'|type = 'MONITOR'|accountId = (\d+)|tags\.`[^`']{1,128}` = '[^']{1,256}'")
 SETTINGS = {"key": "NRAK-key", "account": 1234567, "page": 200, "index": "at once", "plan": None, "blind": False,
-            "auth": "status", "quota": None, "retry_after": None, "locations_failing": 0, "locations_running": 0, "lost": False}
+            "auth": "status", "quota": None, "retry_after": None, "locations_failing": 0, "locations_running": 0, "lost": False,
+            "stuck": None}
 
 
 class Refusal(Exception):
@@ -61,11 +65,12 @@ class NewRelic(AlertsApi):
                 self.schema.get_type(kind).fields[name].resolver = resolve
         give("RootQueryType", actor=lambda *_: {})
         give("Actor", account=lambda _, info, id: self.account(id), entitySearch=lambda _, info, query: self.search(query),
+             entity=lambda _, info, guid: self.entity(guid),
              entities=lambda _, info, guids: [self.entity(guid) for guid in guids])
         give("EntitySearch", results=lambda found, info, cursor=None: self.page(found["items"], cursor, "entities"))
         give("RootMutationType", syntheticsCreateSimpleMonitor=self.create_monitor,
              syntheticsUpdateSimpleMonitor=self.update_monitor, syntheticsDeleteMonitor=self.delete_monitor,
-             taggingAddTagsToEntity=self.add_tags)
+             taggingReplaceTagsOnEntity=self.replace_tags)
         self.bind_alerts(give)
         guid = self.schema.get_type("EntityGuid")
         guid.serialize = guid.parse_value = str
@@ -88,9 +93,13 @@ class NewRelic(AlertsApi):
         return {"count": len(items), "items": [self.shown(item) for item in items]}
 
     def shown(self, item):
+        automatic = {"account": ["test"], **{key: [str(self.settings["account"])] for key in AUTOMATIC[1:]}}
+        tags = {**automatic, **item["tags"]}
         return {"guid": item["guid"], "name": item["name"], "monitorId": item["id"], "monitorType": item["kind"],
                 "monitoredUrl": item["uri"], "period": MINUTES[item["period"]],
-                "tags": [{"key": key, "values": values} for key, values in item["tags"].items()],
+                "tags": [{"key": key, "values": values} for key, values in tags.items()],
+                "tagsWithMetadata": [{"key": key, "values": [{"value": value, "mutable": key not in automatic} for value in values]}
+                                     for key, values in tags.items()],
                 "monitorSummary": {"status": item["status"], "locationsFailing": self.settings["locations_failing"],
                                    "locationsRunning": self.settings["locations_running"], "successRate": None}}
 
@@ -98,6 +107,8 @@ class NewRelic(AlertsApi):
         return self.shown(self.monitors[guid]) if guid in self.monitors else None
 
     def page(self, items, cursor, name):
+        if name == self.settings["stuck"]:
+            return {"nextCursor": "MA==", name: items, "totalCount": len(items)}
         start = int(base64.b64decode(cursor)) if cursor else 0
         end = start + self.settings["page"]
         after = base64.b64encode(str(end).encode()).decode() if end < len(items) else None
@@ -149,9 +160,13 @@ class NewRelic(AlertsApi):
             item["locations"] = given["locations"]["public"]
         if given.get("advancedOptions"):
             item["advanced"] = dict(given["advancedOptions"])
-        if given.get("tags") is not None:
+        if given.get("tags") is not None and not self.untaggable(given["tags"]):
             item["tags"] = {tag["key"]: list(tag["values"]) for tag in given["tags"]}
         return item
+
+    @staticmethod
+    def untaggable(tags):
+        return any(tag["key"] in AUTOMATIC for tag in tags or [])
 
     def answer_of(self, item, fault=None):
         errors = [{"type": fault["type"], "description": "as ordered"}] if fault else None
@@ -167,6 +182,8 @@ class NewRelic(AlertsApi):
             return {"errors": [{"type": "BAD_REQUEST", "description": wrong}]}
         if self.settings["plan"] is not None and len(self.monitors) >= self.settings["plan"]:
             return {"errors": [{"type": "PAYMENT_REQUIRED", "description": "over the plan's limit"}]}
+        if self.untaggable(monitor.get("tags")):
+            fault = {"type": "TAGGING_ERROR"}
         item = self.put(monitor, {})
         if fault:
             item["tags"] = {}
@@ -176,13 +193,18 @@ class NewRelic(AlertsApi):
         fault = self.result_fault()
         if guid not in self.monitors:
             return {"errors": [{"type": "NOT_FOUND", "description": "no such monitor"}]}
-        if fault:
+        if fault and fault["type"] != "TAGGING_ERROR":
             return self.answer_of(None, fault)
         if wrong := self.wrong(monitor):
             return {"errors": [{"type": "BAD_REQUEST", "description": wrong}]}
+        if self.untaggable(monitor.get("tags")):
+            fault = {"type": "TAGGING_ERROR"}
+        tags = self.monitors[guid]["tags"]
         self.put(monitor, self.monitors[guid])
+        if fault:
+            self.monitors[guid]["tags"] = tags
         self.show(guid)
-        return self.answer_of(self.monitors[guid])
+        return self.answer_of(self.monitors[guid], fault)
 
     def delete_monitor(self, _, info, guid):
         if guid not in self.monitors:
@@ -191,14 +213,14 @@ class NewRelic(AlertsApi):
         self.show(guid)
         return {"deletedGuid": guid}
 
-    def add_tags(self, _, info, guid, tags):
+    def replace_tags(self, _, info, guid, tags):
         if fault := self.result_fault():
             return {"errors": [{"type": fault["type"], "message": "as ordered"}]}
         if guid not in self.monitors:
             return {"errors": [{"type": "NOT_FOUND", "message": "no such entity"}]}
-        for tag in tags:
-            held = self.monitors[guid]["tags"].setdefault(tag["key"], [])
-            held.extend(value for value in tag["values"] if value not in held)
+        if self.untaggable(tags):
+            return {"errors": [{"type": "INVALID_KEY", "message": "a reserved key"}]}
+        self.monitors[guid]["tags"] = {tag["key"]: list(tag["values"]) for tag in tags}
         self.show(guid)
         return {"errors": []}
 

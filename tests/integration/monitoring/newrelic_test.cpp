@@ -72,6 +72,30 @@ TEST_F(AtNewRelic, ChangesBehindOurBackAreSeen) {
         [&] { server.harm("{'list':'workflows','drop':true}"); },
         [&] { server.harm("{'list':'workflows','set':{'workflowEnabled':false}}"); },
         [&] { server.harm("{'list':'conditions','set':{'enabled':false}}"); },
+        [&] {
+            server.harm(
+                "{'list':'conditions','set':{'terms':[{'operator':'ABOVE','priority':'CRITICAL','threshold':5,"
+                "'thresholdDuration':900,'thresholdOccurrences':'ALL'}]}}");
+        },
+        [&] {
+            server.harm(
+                "{'list':'conditions','set':{'terms':[{'operator':'BELOW','priority':'CRITICAL','threshold':0,"
+                "'thresholdDuration':900,'thresholdOccurrences':'ALL'}]}}");
+        },
+        [&] {
+            server.harm(
+                "{'list':'conditions','set':{'terms':[{'operator':'ABOVE','priority':'CRITICAL','threshold':0,"
+                "'thresholdDuration':900,'thresholdOccurrences':'AT_LEAST_ONCE'}]}}");
+        },
+        [&] {
+            const auto channel = std::string(server.order("{}").at("channels").as_object().begin()->key());
+            server.harm("{'list':'workflows','set':{'destinationConfigurations':[{'channelId':'" + channel +
+                        "','notificationTriggers':['CLOSED']}]}}");
+        },
+        [&] {
+            server.harm(
+                "{'list':'workflows','set':{'mutingRulesHandling':'DONT_NOTIFY_FULLY_OR_PARTIALLY_MUTED_ISSUES'}}");
+        },
         [&] { server.harm("{'list':'policies','drop':true}"); },
         [&] { server.harm("{'list':'channels','set':{'active':false}}"); },
         [&] { server.harm("{'list':'destinations','set':{'properties':[{'key':'email','value':'x@y.org'}]}}"); }};
@@ -207,6 +231,82 @@ TEST_F(AtNewRelic, TheIndexMayBeBehind) {
     EXPECT_TRUE(visitor.see().empty());
 }
 
+TEST_F(AtNewRelic, WhatIsNotListedAfterLongIsAskedForBeforeItCountsAsGone) {
+    server.set("{'index':'held'}");
+    visitor.must(visitor.wanted(monitor(1)));
+    index_catches_up();
+    (void)calls();
+    EXPECT_TRUE(visitor.wanted(monitor(1)).empty());
+    EXPECT_EQ(calls("entities"), 1U);
+    server.remove(std::string(server.monitors().at(0).at("guid").as_string()));
+    EXPECT_EQ(visitor.wanted(monitor(1)).size(), 1U);
+}
+
+TEST_F(AtNewRelic, NewRelicsOwnTagsKeepNothingFromBeingSeen) {
+    visitor.must(visitor.wanted(monitor(1)));
+    (void)visitor.see();
+    // once the list has shown what was written, that stands in for the list no more
+    const std::string guid(server.monitors().at(0).at("guid").as_string());
+    server.change(guid, "'period':'EVERY_HOUR'");
+    ASSERT_EQ(visitor.wanted(monitor(1)).size(), 1U);
+    visitor.must(visitor.wanted(monitor(1)));
+    EXPECT_TRUE(visitor.ready(monitor(1)));
+    const auto now = api::to_text(server.monitors());
+    EXPECT_EQ(now.find("trustedAccountId"), std::string::npos) << "nobody may write these: " << now;
+}
+
+TEST_F(AtNewRelic, WhoIsToldStaysWhileAMonitorOfTheSystemBeforeIsNotListed) {
+    const auto one = telling(monitor(1)), two = telling(monitor(2));
+    visitor.must(visitor.wanted(one));
+    server.set("{'index':'held'}");
+    visitor.must(visitor.wanted(two));
+    // the key was replaced, and the first goes
+    const auto second = open();
+    ocim::test::Visitor<Monitor> after{loop, *second, visitor.inputs()};
+    after.succeed(after.wanted(one, true));
+    EXPECT_EQ(server.monitors().size(), 1U);
+    for (const auto* list : {"workflows", "channels", "destinations", "policies", "conditions"})
+        EXPECT_EQ(server.count(list), 1U) << list << ": the second one's";
+    index_catches_up();
+    server.set("{'index':'at once'}");
+    after.must(after.wanted(monitor(3)));
+    EXPECT_EQ(server.count("workflows"), 1U);
+    after.must(after.wanted(two, true));
+    EXPECT_EQ(server.count("workflows"), 0U) << "it has gone with the last";
+}
+
+TEST_F(AtNewRelic, ABatchRemovesOnlyWhatItsOwnMonitorsLeft) {
+    // an unlisted monitor of somebody else may use it: for what only seems unused there are orphans
+    visitor.must(visitor.wanted(telling(monitor(1))));
+    server.remove(std::string(server.monitors().at(0).at("guid").as_string()));
+    visitor.must(visitor.wanted(monitor(2)));
+    EXPECT_EQ(server.count("workflows"), 1U);
+    EXPECT_EQ(Monitor::marked(visitor.see()).size(), 2U) << "it is told of";
+}
+
+TEST_F(AtNewRelic, ServicesOfOneAccountShareNothing) {
+    visitor.must(visitor.wanted(telling(monitor(1))));
+    const auto other = open("NRAK-key", "second");
+    ocim::test::Visitor<Monitor> second{loop, *other, inputs("NRAK-key", "http://127.0.0.1:1", "second")};
+    auto theirs = telling(monitor(2));
+    theirs.spec.service_ref.name = "second";
+    index_catches_up();
+    second.must(second.wanted(theirs));
+    EXPECT_EQ(server.count("workflows"), 2U) << "the same people, and another group";
+    second.must(second.wanted(theirs, true));
+    EXPECT_EQ(server.count("workflows"), 1U);
+    EXPECT_TRUE(visitor.ready(telling(monitor(1))));
+}
+
+TEST_F(AtNewRelic, AMarkMadeByHandOnAForeignMonitorBreaksNothing) {
+    const auto url = *monitor(1).spec.url;
+    const auto marked = server.make("https://a.example.org/");
+    const auto guid = server.make(url);
+    server.change(marked, "'tags':{'ocim-installation':['prod'],'ocim-uid':['x'],'ocim-object':['unmarked " + url +
+                              " " + guid + "']}");
+    EXPECT_EQ(visitor.see().size(), 1U);
+}
+
 TEST_F(AtNewRelic, ALookThatOverlapsChangesUndoesNothing) {
     const std::vector objects{telling(monitor(1)), telling(monitor(2)), telling(monitor(3))};
     const auto creation = visitor.wanted(objects);
@@ -271,6 +371,10 @@ TEST_F(AtNewRelic, PagesOfAnySizeAreFollowed) {
     server.fault("{'match':'entitySearch','kind':'status','status':502}");
     const auto seen = visitor.look();
     ASSERT_FALSE(seen) << "a part is not the whole";
+    for (const auto* list : {"policies", "nrqlConditions", "entities"}) {
+        server.set("{'stuck':'" + std::string(list) + "'}");
+        EXPECT_FALSE(visitor.look()) << list << ": a page that leads to itself is not the last";
+    }
     EXPECT_EQ(seen.error().error_class, ErrorClass::transient);
     EXPECT_FALSE(seen.error().outcome_unknown);
 }

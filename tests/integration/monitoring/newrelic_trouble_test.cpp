@@ -88,10 +88,42 @@ TEST_F(NewRelicTrouble, AMonitorThatWasMadeWithoutItsTagsIsTaggedOrGoes) {
     EXPECT_TRUE(visitor.ready(monitor(1)));
     EXPECT_EQ(server.monitors().size(), 1U);
     server.fault("{'match':'syntheticsCreate.*','kind':'result','type':'TAGGING_ERROR'}");
-    server.fault("{'match':'taggingAdd.*','kind':'result','type':'CONCURRENT_TASK_EXCEPTION'}");
+    server.fault("{'match':'taggingReplace.*','kind':'result','type':'CONCURRENT_TASK_EXCEPTION'}");
     EXPECT_EQ(errors(visitor.wanted(monitor(2))).size(), 1U);
     EXPECT_EQ(server.monitors().size(), 1U) << "one without a mark would be nobody's";
     visitor.must(visitor.wanted(monitor(2)));
+}
+
+TEST_F(NewRelicTrouble, AMarkSurvivesAnUpdateWhoseTagsFailed) {
+    const auto guid = server.make(*monitor(1).spec.url);
+    visitor.must(visitor.wanted(adopting(monitor(1))));
+    auto changed = adopting(monitor(1));
+    changed.spec.enabled = false;
+    changed.spec.body.emplace().contains = "well";  // another value in one of our tags
+    server.fault("{'match':'syntheticsUpdate.*','kind':'result','type':'TAGGING_ERROR'}");
+    visitor.must(visitor.wanted(changed));
+    index_catches_up();  // what is there counts, and not what we remember
+    EXPECT_TRUE(visitor.ready(changed)) << visitor.report(changed).verdict.message;
+    const auto now = api::to_text(server.monitors());
+    EXPECT_NE(now.find(R"("team":["web"])"), std::string::npos) << now;
+    EXPECT_NE(now.find(R"("ocim-uid":["uid-1"])"), std::string::npos) << now;
+    EXPECT_EQ(server.monitors().size(), 1U);
+}
+
+TEST_F(NewRelicTrouble, WhatFailsForOneIsNotItsNeighboursFault) {
+    const std::vector objects{monitor(1), monitor(2), monitor(3)};
+    for (const auto* type : {"UNKNOWN_ERROR", "BAD_REQUEST", "INTERNAL_SERVER_ERROR"}) {
+        server.fault("{'match':'syntheticsCreate.*','kind':'result','type':'" + std::string(type) + "'}");
+        EXPECT_EQ(errors(visitor.wanted(objects)).size(), 1U) << type;
+        EXPECT_EQ(server.monitors().size(), 2U) << type;
+        visitor.must(visitor.wanted(objects, true));
+    }
+    server.fault("{'match':'syntheticsCreate.*','kind':'errors','class':'TIMEOUT'}");
+    EXPECT_EQ(errors(visitor.wanted(objects)).size(), 1U);
+    visitor.must(visitor.wanted(objects, true));
+    server.fault("{'match':'syntheticsCreate.*','kind':'status','status':502}");
+    EXPECT_EQ(errors(visitor.wanted(objects)).size(), 3U) << "where nothing answers, nothing more is sent";
+    EXPECT_TRUE(server.monitors().empty());
 }
 
 TEST_F(NewRelicTrouble, ALostAnswerIsNotDoneTwice) {

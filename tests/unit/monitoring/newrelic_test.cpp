@@ -1,5 +1,7 @@
+#include "monitoring/newrelic.hpp"
 #include "monitoring/monitor.hpp"
 #include "monitoring/newrelic_alerts.hpp"
+#include "monitoring/newrelic_client.hpp"
 #include "monitoring/newrelic_entities.hpp"
 #include "monitoring/newrelic_monitor.hpp"
 
@@ -20,6 +22,7 @@ using State = runtime::Verdict::State;
 
 const Key key{"campus/lms"};
 const Mark ours{"lab", "campus/lms", "uid-1", false};
+const newrelic::Owner lab{"lab", "newrelic"};
 
 Object monitor() {
     Object out;
@@ -100,6 +103,15 @@ TEST(NewRelicMonitor, DiffTable) {
              auto thing = s[key];
              thing.mark.reset();
              s = {{newrelic::stranger_key("https://demo.example.org/", "G9"), thing}};
+         },
+         {}},
+        {"among those that watch the same the first is another installation's",
+         [](Object&, Snapshot& s) {
+             auto thing = s[key];
+             thing.mark->installation = "other";
+             s = {{newrelic::stranger_key("https://demo.example.org/", "G1"), thing}};
+             thing.mark.reset();
+             s.emplace(newrelic::stranger_key("https://demo.example.org/", "G9"), thing);
          },
          {}},
         {"and may be taken over",
@@ -199,26 +211,73 @@ TEST(NewRelicMonitor, AHostAloneHasAPath) {
         EXPECT_EQ(newrelic::canonical_url(same), same);
 }
 
+TEST(NewRelicMonitor, WhatIsMadeIsWaitedForAsLongAsTheIndexMayTake) {
+    crd::MonitoringService service;
+    service.spec.new_relic.emplace();
+    const auto settings = Monitor::settings(service);
+    EXPECT_TRUE(settings.creates_twice);
+    EXPECT_GE(settings.landing_max, newrelic::index_delay_max);
+    EXPECT_EQ(settings.in_flight, 1U) << "what is shared is made once";
+    EXPECT_LE(settings.actions_max, 50U) << "a batch is cut off after 90 s, and an action is some calls";
+}
+
+TEST(NewRelicErrors, WordsHaveTheirClass) {
+    const struct {
+        const char *word, *reason;
+        ErrorClass error_class;
+        bool unknown;
+    } cases[] = {
+        {"ENTITY_IN_USE", "something refers to it that was not seen", ErrorClass::conflict, false},
+        {"DUPLICATE", "a workflow of the name was not seen", ErrorClass::conflict, false},
+        {"LIMIT_REACHED", "the account is full", ErrorClass::invalid, false},
+        {"VALIDATION_ERROR", "what it was told is wrong", ErrorClass::invalid, false},
+        {"UNAUTHORIZED_ACCOUNT", "the user may not", ErrorClass::auth, false},
+        {"NOT_PERMITTED", "the user may not tag", ErrorClass::auth, false},
+        {"CONCURRENT_TASK_EXCEPTION", "somebody else tags it", ErrorClass::transient, false},
+        {"SOMETHING_NEW", "it may be anything", ErrorClass::transient, true},
+    };
+    for (const auto& c : cases) {
+        const auto error = newrelic::classified(c.word, "", true);
+        EXPECT_EQ(error.error_class, c.error_class) << c.reason;
+        EXPECT_EQ(error.outcome_unknown, c.unknown) << c.reason;
+    }
+}
+
+TEST(NewRelicTags, OthersStayAndNewRelicsOwnAreNotWritten) {
+    const auto entity = *api::parse_json(R"({"tagsWithMetadata":[
+        {"key":"accountId","values":[{"mutable":false,"value":"7"}]},
+        {"key":"team","values":[{"mutable":true,"value":"web"},{"mutable":false,"value":"given"}]},
+        {"key":"ocim-uid","values":[{"mutable":true,"value":"old"}]},
+        {"key":"ocim-retained","values":[{"mutable":true,"value":"true"}]}]})");
+    const auto theirs = newrelic::mutable_tags(entity.value);
+    EXPECT_EQ(theirs, (newrelic::Tags{{"team", {"web"}}, {"ocim-uid", {"old"}}, {"ocim-retained", {"true"}}}));
+    const newrelic::Tags own{{"ocim-uid", {"new"}}, {"team", {"none of ours"}}};
+    EXPECT_EQ(newrelic::joined(theirs, own), (newrelic::Tags{{"team", {"web"}}, {"ocim-uid", {"new"}}}));
+    EXPECT_EQ(newrelic::ours_of(own), (newrelic::Tags{{"ocim-uid", {"new"}}}));
+}
+
 TEST(NewRelicAlerts, AGroupsTimesAreWhatNewRelicTakes) {
     const struct {
         int period, after, window, duration;
     } cases[] = {{60, 1, 60, 60},           {60, 3, 60, 180},         {300, 3, 300, 900},      {1'800, 2, 900, 3'600},
                  {3'600, 100, 900, 86'400}, {86'400, 3, 900, 86'400}, {21'600, 5, 900, 86'400}};
     for (const auto& c : cases) {
-        const auto group = newrelic::make_group("lab", {"a@x.org"}, c.period, c.after);
+        const auto group = newrelic::make_group(lab, {"a@x.org"}, c.period, c.after);
         EXPECT_EQ(group.window_seconds, c.window) << c.period;
         EXPECT_EQ(group.duration_seconds, c.duration) << c.period;
         EXPECT_EQ(group.duration_seconds % group.window_seconds, 0) << c.period;
     }
-    const auto one = newrelic::make_group("lab", {"a@x.org", "b@x.org", "a@x.org"}, 300, 3);
-    EXPECT_EQ(one, newrelic::make_group("lab", {"b@x.org", "a@x.org"}, 300, 3));
-    EXPECT_EQ(one.id, newrelic::make_group("lab", {"B@x.org", "a@X.org"}, 300, 3).id);
-    EXPECT_NE(one.id, newrelic::make_group("other", {"b@x.org", "a@x.org"}, 300, 3).id);
-    EXPECT_NE(one.id, newrelic::make_group("lab", {"a@x.org"}, 300, 3).id);
+    const auto one = newrelic::make_group(lab, {"a@x.org", "b@x.org", "a@x.org"}, 300, 3);
+    EXPECT_EQ(one, newrelic::make_group(lab, {"b@x.org", "a@x.org"}, 300, 3));
+    EXPECT_EQ(one.id, newrelic::make_group(lab, {"B@x.org", "a@X.org"}, 300, 3).id);
+    EXPECT_NE(one.id, newrelic::make_group({"other", "newrelic"}, {"b@x.org", "a@x.org"}, 300, 3).id);
+    EXPECT_NE(one.id, newrelic::make_group({"lab", "second"}, {"b@x.org", "a@x.org"}, 300, 3).id)
+        << "of two services neither may remove what the other uses";
+    EXPECT_NE(one.id, newrelic::make_group(lab, {"a@x.org"}, 300, 3).id);
 }
 
 TEST(NewRelicAlerts, WhatIsWrongIsNotKept) {
-    const auto group = newrelic::make_group("lab", {"a@x.org"}, 300, 3);
+    const auto group = newrelic::make_group(lab, {"a@x.org"}, 300, 3);
     const auto query =
         "SELECT filter(count(*), WHERE result = 'FAILED') FROM SyntheticCheck WHERE monitorName LIKE '% [ocim " +
         group.id + "]' FACET monitorName";
@@ -234,13 +293,13 @@ TEST(NewRelicAlerts, WhatIsWrongIsNotKept) {
     } cases[] = {
         {"as declared", [](Parts&) {}, {"d", "c", "p", "n", "w"}},
         {"nothing", [](Parts& p) { p = {}; }, {}},
-        {"the workflow is off", [](Parts& p) { p.workflows[0].enabled = false; }, {"d", "c", "p", "n", ""}},
+        {"the workflow is off", [](Parts& p) { p.workflows[0].good = false; }, {"d", "c", "p", "n", ""}},
         {"the workflow is of another policy",
          [](Parts& p) { p.workflows[0].policies = {"q"}; },
          {"d", "c", "p", "n", ""}},
         {"the channel leads elsewhere", [](Parts& p) { p.channels[0].destination = "e"; }, {"d", "", "p", "n", ""}},
         {"another query", [](Parts& p) { p.conditions[0].query = "SELECT 1"; }, {"d", "c", "p", "", "w"}},
-        {"the condition is off", [](Parts& p) { p.conditions[0].enabled = false; }, {"d", "c", "p", "", "w"}},
+        {"the condition is off", [](Parts& p) { p.conditions[0].good = false; }, {"d", "c", "p", "", "w"}},
         {"other addresses", [](Parts& p) { p.destinations[0].emails = {"x@x.org"}; }, {"", "", "p", "", ""}},
         {"another duration", [](Parts& p) { p.conditions[0].duration_seconds = 600; }, {"", "", "p", "", ""}},
         {"another preference", [](Parts& p) { p.policies[0].preference = "PER_POLICY"; }, {"d", "c", "", "", ""}},
@@ -248,14 +307,14 @@ TEST(NewRelicAlerts, WhatIsWrongIsNotKept) {
     for (const auto& c : cases) {
         auto parts = good;
         c.change(parts);
-        const auto kept = newrelic::kept_of(parts, "lab", group.id);
+        const auto kept = newrelic::kept_of(parts, lab, group.id);
         EXPECT_EQ(kept, c.kept) << c.reason;
         EXPECT_EQ(newrelic::whole(parts, kept), c.kept == cases[0].kept) << c.reason;
     }
     auto doubled = good;
     doubled.workflows.push_back({"w2", {"p"}, {"c"}, true});
-    EXPECT_FALSE(newrelic::whole(doubled, newrelic::kept_of(doubled, "lab", group.id))) << "they would be told twice";
-    EXPECT_EQ(newrelic::kept_of(good, "other", group.id).condition, "") << "the id says whose it is";
+    EXPECT_FALSE(newrelic::whole(doubled, newrelic::kept_of(doubled, lab, group.id))) << "they would be told twice";
+    EXPECT_EQ(newrelic::kept_of(good, {"other", "newrelic"}, group.id).condition, "") << "the id says whose it is";
 }
 
 }  // namespace
