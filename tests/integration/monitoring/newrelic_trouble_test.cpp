@@ -197,6 +197,52 @@ TEST_F(NewRelicTrouble, AnAddressThatIsRefusedNamesItsField) {
     EXPECT_TRUE(server.monitors().empty()) << "nobody would be told";
 }
 
+class NewRelicReopened : public testing::Test {
+protected:
+    void put_monitor(const std::string& name) {
+        running.server.put(json(
+            "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Monitor','metadata':{'namespace':'campus','name':'" +
+            name + "'},'spec':{'serviceRef':{'name':'newrelic'},'url':'https://" + name +
+            ".example.org/','intervalSeconds':300}}"));
+    }
+    void put_key(const std::string& key) {
+        running.put_secret("ocim-system", "key", "apiKey", runtime::base64(key));
+        server.set("{'key':'" + key + "'}");
+    }
+    bool comes_to(const std::string& name, const std::string& standing) {
+        return running.until([&] { return running.stands("Monitor", "campus", name) == standing; });
+    }
+
+    ocim::test::RealLoop loop;
+    ocim::test::NewRelicService server;
+    ocim::test::Running running{loop, register_kinds};
+};
+
+TEST_F(NewRelicReopened, WhatIsNotListedYetIsNeitherMadeAgainNorGone) {
+    put_key("NRAK-key");
+    running.server.put(
+        json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'MonitoringService','metadata':{'name':'newrelic'},"
+             "'spec':{'newRelic':{'accountID':1234567,'locations':['US_EAST_1'],'url':'http://127.0.0.1:" +
+             std::to_string(server.port) + "/graphql'},'credentialsRef':{'name':'key'},'driftInterval':'1s'}}"));
+    server.set("{'index':'held'}");
+    put_monitor("stays");
+    put_monitor("goes");
+    running.start();
+    ASSERT_TRUE(comes_to("stays", "True Monitored")) << running.stands("Monitor", "campus", "stays");
+    ASSERT_TRUE(comes_to("goes", "True Monitored"));
+    put_key("NRAK-another");
+    ASSERT_TRUE(comes_to("stays", "False EarlierCallsMayLand")) << running.stands("Monitor", "campus", "stays");
+    running.server.remove("Monitor", "campus", "goes");
+    put_monitor("new");
+    ASSERT_TRUE(comes_to("new", "True Monitored")) << "of what is new nothing can be late";
+    EXPECT_EQ(server.monitors().size(), 3U) << "each once";
+    EXPECT_NE(running.stands("Monitor", "campus", "goes"), "gone");
+    server.set("{'index':'at once'}");
+    EXPECT_TRUE(running.until([&] { return server.monitors().size() == 2; })) << "it was removed when it was listed";
+    EXPECT_TRUE(comes_to("stays", "True Monitored"));
+    EXPECT_EQ(server.violations(), "[]");
+}
+
 class NewRelicFaults : public ocim::test::FaultTest {
 protected:
     NewRelicFaults() : FaultTest(register_kinds) {
