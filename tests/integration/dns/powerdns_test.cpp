@@ -231,9 +231,11 @@ TEST_P(RealPowerDns, FailuresHaveTheirClass) {
     EXPECT_EQ(class_of(*open(zone_object("example.net"))), ErrorClass::not_found);
     EXPECT_TRUE(loop.run(zone->probe()));
     server.service->stop();
+    front.shut();
     EXPECT_EQ(class_of(*zone), ErrorClass::unreachable);
     server.service->start();
     server.service->wait_for_port(server.api_port);
+    front.open();
     EXPECT_TRUE(loop.run(zone->observe())) << "it is found again without being opened anew";
 }
 
