@@ -13,13 +13,19 @@ namespace {
 
 namespace fs = std::filesystem;
 
+/// Without the white space at its end that editors leave.
+std::string trimmed(std::string text) {
+    while (!text.empty() && std::string_view(" \t\r\n").find(text.back()) != std::string_view::npos) text.pop_back();
+    return text;
+}
+
 class Reader {
 public:
     using ReadFile = std::function<Result<std::string>(const std::string& path)>;
     Reader(std::string path, api::Json document, const ReadFile& read_file)
         : path_(std::move(path)), document_(std::move(document)), read_file_(read_file) {}
 
-    Result<Kubeconfig> read() {
+    Result<client::Access> read() {
         const auto current = text(&document_, "current-context");
         if (current.empty()) return wrong("has no current-context");
         const auto* context = named("contexts", "context", current);
@@ -28,8 +34,10 @@ public:
         if (!cluster) return wrong("has no cluster \"" + text(context, "cluster") + "\"");
         const auto* user = named("users", "user", text(context, "user"));
         if (!user) return wrong("has no user \"" + text(context, "user") + "\"");
-        Kubeconfig out;
+        client::Access out;
+        if (auto refused = unsupported(*cluster, *user); !refused) return std::move(refused).error();
         out.server = text(cluster, "server");
+        out.server_name = text(cluster, "tls-server-name");
         while (out.server.ends_with('/')) out.server.pop_back();
         if (const auto space = text(context, "namespace"); !space.empty()) out.namespace_ = space;
         auto ca = content(cluster, "certificate-authority");
@@ -41,7 +49,11 @@ public:
         out.ca_certificate = *std::move(ca);
         out.certificate = *std::move(certificate);
         out.private_key = Secret(*std::move(key));
-        out.token = Secret(text(user, "token"));
+        auto token = token_of(user);
+        if (!token) return std::move(token).error();
+        out.token = *std::move(token);
+        if (!out.server.starts_with("https://") && !out.server.empty())
+            return wrong("names the server " + out.server + ", which is not https");
         if (out.server.empty() || out.ca_certificate.empty())
             return wrong("says no server with its certificate-authority-data");
         if (out.certificate.empty() && out.token.reveal().empty())
@@ -50,6 +62,33 @@ public:
     }
 
 private:
+    /// What would make us somebody else than is meant, or trust everybody, is refused and not passed over.
+    Result<void> unsupported(const api::Json& cluster, const api::Json& user) const {
+        static constexpr std::pair<const char*, const char*> of_users[] = {
+            {"exec", "make a token or a client certificate instead, such as by kubectl create token"},
+            {"auth-provider", "use a token or a client certificate"},
+            {"username", "use a token or a client certificate"},
+            {"as", "use the credentials of whom you want to be"},
+        };
+        for (const auto& [field, instead] : of_users)
+            if (api::find(user, {field}))
+                return wrong("has a user with " + std::string(field) + ", which is not supported: " + instead);
+        const auto* insecure = api::find(cluster, {"insecure-skip-tls-verify"});
+        if (insecure && insecure->is_bool() && insecure->get_bool())
+            return wrong("says insecure-skip-tls-verify, which is not supported: give certificate-authority-data");
+        if (!text(&cluster, "proxy-url").empty())
+            return wrong("has a cluster with proxy-url, which is not supported: reach the server directly");
+        return {};
+    }
+    /// tokenFile goes before token, as at kubectl.
+    Result<Secret> token_of(const api::Json* user) const {
+        const auto file = text(user, "tokenFile");
+        if (file.empty()) return Secret(text(user, "token"));
+        auto read = read_file_(beside(file));
+        if (!read) return std::move(read).error();
+        return Secret(trimmed(*read));
+    }
+    std::string beside(const std::string& file) const { return (fs::path(path_).parent_path() / file).string(); }
     Error wrong(const std::string& what) const { return {ErrorClass::invalid, path_ + " " + what}; }
 
     static std::string text(const api::Json* object, std::string_view field) {
@@ -71,7 +110,7 @@ private:
         }
         const auto file = text(object, field);
         if (file.empty()) return std::string();
-        return read_file_((fs::path(path_).parent_path() / file).string());
+        return read_file_(beside(file));
     }
 
     std::string path_;
@@ -91,19 +130,41 @@ std::string kubeconfig_path(const std::string& path) {
     return std::string(home ? home : "") + "/.kube/config";
 }
 
-Result<Kubeconfig> parse_kubeconfig(const std::string& path, std::string_view text,
-                                    const std::function<Result<std::string>(const std::string& path)>& read) {
+Result<client::Access> parse_kubeconfig(const std::string& path, std::string_view text,
+                                        const std::function<Result<std::string>(const std::string& path)>& read) {
     auto parsed = api::parse_yaml(text);
     if (!parsed) return std::move(parsed).error().within(path);
     return Reader(path, std::move(parsed->value), read).read();
 }
 
-Result<Kubeconfig> read_kubeconfig(const std::string& path) {
+Result<client::Access> read_kubeconfig(const std::string& path) {
     auto text = read_file(path);
     if (!text) return std::move(text).error();
     if (text->empty())
         return Error{ErrorClass::invalid, path + " is not there or empty; give --kubeconfig FILE or set KUBECONFIG"};
     return parse_kubeconfig(path, *text, read_file);
+}
+
+Result<client::Access> read_pod_access(const std::string& folder) {
+    const char* host = std::getenv("KUBERNETES_SERVICE_HOST");
+    const char* port = std::getenv("KUBERNETES_SERVICE_PORT");
+    if (!host || !*host || !port || !*port)
+        return Error{ErrorClass::invalid,
+                     "this is no pod of Kubernetes (KUBERNETES_SERVICE_HOST is not set); give --kubeconfig FILE"};
+    auto token = read_file(folder + "/token"), authority = read_file(folder + "/ca.crt");
+    for (const auto* one : {&token, &authority})
+        if (!*one) return Error(one->error());
+    client::Access out;
+    const bool v6 = std::string_view(host).find(':') != std::string_view::npos;
+    out.server = "https://" + (v6 ? "[" + std::string(host) + "]" : std::string(host)) + ":" + port;
+    out.token = Secret(trimmed(*std::move(token)));
+    out.ca_certificate = *std::move(authority);
+    if (out.token.empty() || out.ca_certificate.empty())
+        return Error{ErrorClass::invalid, folder +
+                                              " has no token or no ca.crt; let the pod have its service account's "
+                                              "(automountServiceAccountToken)"};
+    if (const auto own = read_file(folder + "/namespace"); own && !own->empty()) out.namespace_ = trimmed(*own);
+    return out;
 }
 
 }  // namespace ocim::cli

@@ -1,7 +1,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "base/secret.hpp"
+#include "client/remote.hpp"
 
 #include <functional>
 #include <string>
@@ -9,22 +9,18 @@
 
 namespace ocim::cli {
 
-/// What a kubeconfig's current context says.
-struct Kubeconfig {
-    std::string server;          ///< "https://127.0.0.1:7443"
-    std::string ca_certificate;  ///< PEM
-    std::string certificate;     ///< PEM; empty when a token says who we are
-    Secret private_key, token;
-    std::string namespace_ = "default";
-};
-
 /// `path`, else the first of $KUBECONFIG, else ~/.kube/config.
 std::string kubeconfig_path(const std::string& path);
 
-/// `path` is its file's name, and `read` gives the text of others. Errors (invalid) name the file and what it lacks.
-Result<Kubeconfig> parse_kubeconfig(const std::string& path, std::string_view text,
-                                    const std::function<Result<std::string>(const std::string& path)>& read);
-/// Keys may be in the file or beside it. Errors (invalid) name the file and what it lacks.
-Result<Kubeconfig> read_kubeconfig(const std::string& path);
+/// What its current context says. `path` is its file's name, and `read` gives the text of others. Errors (invalid) name
+/// the file and what it lacks, or has that is not supported.
+Result<client::Access> parse_kubeconfig(const std::string& path, std::string_view text,
+                                        const std::function<Result<std::string>(const std::string& path)>& read);
+/// Keys and tokens may be in the file or beside it. Errors (invalid) name the file and what it lacks.
+Result<client::Access> read_kubeconfig(const std::string& path);
+
+/// What Kubernetes gives to a program in a pod: KUBERNETES_SERVICE_HOST and _PORT, and the files below `folder`.
+/// Error: invalid, saying what is missing.
+Result<client::Access> read_pod_access(const std::string& folder = "/var/run/secrets/kubernetes.io/serviceaccount");
 
 }  // namespace ocim::cli

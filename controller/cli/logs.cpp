@@ -3,7 +3,7 @@
 #include "cli/cli.hpp"
 #include "cli/kubeconfig.hpp"
 #include "net/http_client.hpp"
-#include "net/http_stream.hpp"
+#include "net/https_client.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -84,7 +84,12 @@ Result<std::string> count(const Arguments& arguments, const char* flag, const ch
     return "&" + std::string(parameter) + "=" + text;
 }
 
-Result<net::StreamRequest> request(const Words& words, const Arguments& arguments) {
+struct Wanted {
+    client::Access access;
+    std::string target;  ///< of the request
+};
+
+Result<Wanted> wanted_log(const Words& words, const Arguments& arguments) {
     auto name = name_of(words.targets);
     if (!name) return std::move(name).error();
     const auto tail = count(arguments, "tail", "tailLines"), limit = count(arguments, "limit-bytes", "limitBytes");
@@ -93,42 +98,53 @@ Result<net::StreamRequest> request(const Words& words, const Arguments& argument
     auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")));
     if (!access) return std::move(access).error();
     const auto given = arguments.text("namespace");
-    net::StreamRequest out;
-    out.url = access->server + "/apis/ocim.opencraft.com/v1alpha1/namespaces/" +
-              net::percent_encode(given.empty() ? access->namespace_ : given) + "/appservers/" +
-              net::percent_encode(*name) + "/log?follow=" + (arguments.has("follow") ? "true" : "false") + *tail +
-              *limit;
-    out.ca_certificate = std::move(access->ca_certificate);
-    out.certificate = std::move(access->certificate);
-    out.private_key = std::move(access->private_key);
-    out.bearer_token = std::move(access->token);
+    Wanted out{*std::move(access), {}};
+    out.target = "/apis/ocim.opencraft.com/v1alpha1/namespaces/" +
+                 net::percent_encode(given.empty() ? out.access.namespace_ : given) + "/appservers/" +
+                 net::percent_encode(*name) + "/log?follow=" + (arguments.has("follow") ? "true" : "false") + *tail +
+                 *limit;
     return out;
 }
 
 /// The log on stdout; a refusal's own message as the error.
-Result<void> print(net::StreamRequest request) {
-    boost::asio::io_context loop{1};
-    const auto clock = make_system_clock(loop);
+awaitable<Result<void>> print(net::HttpsClient& server, net::HttpsRequest request) {
+    CO_TRY(const auto log, co_await server.open(std::move(request)));
+    const bool granted = log->status() == 200;
     std::string refusal;
-    const auto take = [&](unsigned status, std::string_view part) {
-        if (status == 200)
+    for (;;) {
+        CO_TRY(const auto part, co_await log->next());
+        if (part.empty()) break;
+        if (granted)
             std::cout << part << std::flush;
         else
             refusal += part;
-    };
-    std::optional<Result<unsigned>> done;
-    auto reading = net::read_stream(loop.get_executor(), *clock, std::move(request), take);
-    boost::asio::co_spawn(loop, std::move(reading), [&](std::exception_ptr thrown, Result<unsigned> ended) {
+    }
+    if (granted) co_return Result<void>{};
+    const auto status = api::parse_json(refusal);
+    const auto message = status ? std::string(api::find_text(status->value, {"message"})) : std::string();
+    co_return Error{ErrorClass::invalid,
+                    message.empty() ? "the server answered with status " + std::to_string(log->status()) : message};
+}
+
+Result<void> print(Wanted what) {
+    boost::asio::io_context loop{1};
+    const auto clock = make_system_clock(loop);
+    Metrics metrics;
+    const auto& access = what.access;
+    const net::TlsIdentity identity{access.ca_certificate, access.certificate, access.private_key, access.server_name};
+    auto server = net::make_https_client(loop.get_executor(), *clock, metrics, access.server, identity);
+    if (!server) return std::move(server).error();
+    net::HttpsRequest request;
+    request.target = std::move(what.target);
+    request.bearer_token = access.token;
+    std::optional<Result<void>> done;
+    auto printing = print(**server, std::move(request));
+    boost::asio::co_spawn(loop, std::move(printing), [&](std::exception_ptr thrown, Result<void> ended) {
         if (thrown) std::rethrow_exception(thrown);
         done = std::move(ended);
     });
     loop.run();
-    if (!*done) return std::move(*done).error();
-    if (**done == 200) return {};
-    const auto status = api::parse_json(refusal);
-    const auto message = status ? std::string(api::find_text(status->value, {"message"})) : std::string();
-    return Error{ErrorClass::invalid,
-                 message.empty() ? "the server answered with status " + std::to_string(**done) : message};
+    return *std::move(done);
 }
 
 }  // namespace
@@ -140,7 +156,7 @@ int logs(std::span<const std::string> given) {
         std::cout << help();
         return exit_ok;
     }
-    auto wanted = arguments ? request(words, *arguments) : Result<net::StreamRequest>(arguments.error());
+    auto wanted = arguments ? wanted_log(words, *arguments) : Result<Wanted>(arguments.error());
     if (!wanted) {
         complain(wanted.error().message);
         return exit_usage;

@@ -5,8 +5,10 @@
 #include "cli/cli.hpp"
 #include "cli/files.hpp"
 #include "cli/kubeconfig.hpp"
-#include "net/http_client.hpp"
-#include "net/http_stream.hpp"
+#include "crd/appservers.hpp"
+#include "crd/instanceclasses.hpp"
+#include "crd/instances.hpp"
+#include "crd/virtualmachines.hpp"
 #include "net/ssh.hpp"
 #include "openedx/activity.hpp"
 #include "runtime/base64.hpp"
@@ -33,9 +35,9 @@ constexpr Flag flags[] = {
     {"help", "", "Show this text."},
 };
 
-constexpr std::size_t at_a_time_max = 16;                   // connections by SSH, each a thread
-constexpr std::size_t reply_bytes_max = 256 * 1024 * 1024;  // of one list: some ten thousand objects
+constexpr std::size_t at_a_time_max = 16;  // connections by SSH, each a thread
 constexpr auto private_key = "ssh-privatekey";
+constexpr auto system_namespace = "ocim-system";
 
 std::string help() {
     return "Reports as CSV how much each active AppServer is used, which its machine is asked by SSH: unique visitors\n"
@@ -49,7 +51,7 @@ std::string help() {
 }
 
 struct Wanted {
-    Kubeconfig access;
+    client::Access access;
     std::string out, edx_root;
     Duration limit{};
 };
@@ -73,8 +75,8 @@ Result<Wanted> wanted(const Arguments& arguments) {
 /// The report's way from the API and the machines to its text. Everything it starts has ended when run() has.
 class Report {
 public:
-    Report(boost::asio::any_io_executor loop, Clock& clock, Wanted what)
-        : loop_(std::move(loop)), clock_(clock), wanted_(std::move(what)), tasks_(loop_) {}
+    Report(boost::asio::any_io_executor loop, Clock& clock, client::Client& client, Wanted what)
+        : loop_(std::move(loop)), clock_(clock), client_(&client), wanted_(std::move(what)), tasks_(loop_) {}
 
     /// The CSV; empty when there is nothing to report on.
     awaitable<Result<std::string>> run() {
@@ -86,10 +88,10 @@ public:
 private:
     awaitable<Result<std::string>> gather() {
         openedx::ListedObjects listed;
-        CO_TRY(listed.instances, co_await get("/apis/ocim.opencraft.com/v1alpha1/instances"));
-        CO_TRY(listed.classes, co_await get("/apis/ocim.opencraft.com/v1alpha1/instanceclasses"));
-        CO_TRY(listed.appservers, co_await get("/apis/ocim.opencraft.com/v1alpha1/appservers"));
-        CO_TRY(listed.machines, co_await get("/apis/ocim.opencraft.com/v1alpha1/virtualmachines"));
+        CO_TRY(listed.instances, co_await list(crd::Instance::kind));
+        CO_TRY(listed.classes, co_await list(crd::InstanceClass::kind));
+        CO_TRY(listed.appservers, co_await list(crd::AppServer::kind));
+        CO_TRY(listed.machines, co_await list(crd::VirtualMachine::kind));
         servers_ = openedx::active_servers(listed, clock_.wall());
         if (servers_.empty()) co_return std::string();
         for (const auto& server : servers_) { CO_CHECK(co_await learn_key(server.ssh_key_secret)); }
@@ -100,40 +102,23 @@ private:
         co_return openedx::activity_csv(servers_, activities_);
     }
 
-    awaitable<Result<api::Json>> get(std::string path) {
-        net::StreamRequest request;
-        request.url = wanted_.access.server + path;
-        request.ca_certificate = wanted_.access.ca_certificate;
-        request.certificate = wanted_.access.certificate;
-        request.private_key = wanted_.access.private_key;
-        request.bearer_token = wanted_.access.token;
-        std::string body;
-        bool too_long = false;
-        const auto take = [&](unsigned, std::string_view part) {
-            too_long = too_long || body.size() + part.size() > reply_bytes_max;
-            if (!too_long) body += part;
-        };
-        auto reading = net::read_stream(loop_, clock_, std::move(request), take);
-        CO_TRY(const auto status, co_await std::move(reading));
-        if (too_long) co_return Error{ErrorClass::transient, path + ": the answer is too long"};
-        auto parsed = api::parse_json(body);
-        if (status == 200 && parsed) co_return std::move(parsed->value);
-        const auto message = parsed ? std::string(api::find_text(parsed->value, {"message"})) : std::string();
-        co_return Error{ErrorClass::invalid,
-                        message.empty() ? "the server answered with status " + std::to_string(status) : message};
+    awaitable<Result<api::Json>> list(api::Kind kind) {
+        CO_TRY(auto listed, co_await client_->list(kind, ""));
+        api::Json out = api::json::object();
+        auto& items = (out.get_object()["items"] = api::json::array()).get_array();
+        for (auto& item : listed.items) items.push_back(std::move(item));
+        co_return out;
     }
 
     /// The key that opens machines; that there is none concerns those machines alone, not to be allowed all.
     awaitable<Result<void>> learn_key(std::string name) {
         if (name.empty() || keys_.contains(name)) co_return Result<void>();
         keys_[name];
-        auto listed = co_await get("/api/v1/namespaces/ocim-system/secrets?fieldSelector=metadata.name%3D" +
-                                   net::percent_encode(name));
-        if (!listed) co_return std::move(listed).error().within("the machines' SSH key");
-        const auto* items = api::find(*listed, {"items"});
-        if (items && items->is_array() && !items->get_array().empty())
-            if (auto key = runtime::from_base64(api::find_text(items->get_array().front(), {"data", private_key})))
-                keys_[name] = Secret(*std::move(key));
+        const auto found = co_await client_->get(api::secret_kind, system_namespace, name);
+        if (!found && found.error().error_class == ErrorClass::not_found) co_return Result<void>();
+        if (!found) co_return Error(found.error()).within("the machines' SSH key");
+        if (auto key = runtime::from_base64(api::find_text(*found, {"data", private_key})))
+            keys_[name] = Secret(*std::move(key));
         co_return Result<void>();
     }
 
@@ -174,6 +159,7 @@ private:
 
     boost::asio::any_io_executor loop_;
     Clock& clock_;
+    client::Client* client_;
     Wanted wanted_;
     std::vector<openedx::ActiveServer> servers_;
     std::vector<openedx::Activity> activities_;
@@ -185,7 +171,12 @@ private:
 Result<std::string> gather(Wanted what) {
     boost::asio::io_context loop{1};
     const auto clock = make_system_clock(loop);
-    Report report(loop.get_executor(), *clock, std::move(what));
+    Metrics metrics;
+    BlockingPool pool(loop.get_executor(), "blocking", 1, 16);
+    const auto client =
+        client::make_remote_client(loop.get_executor(), *clock, metrics, pool,
+                                   {[access = what.access] { return Result<client::Access>(access); }, "ocim-report"});
+    Report report(loop.get_executor(), *clock, *client, std::move(what));
     std::optional<Result<std::string>> done;
     boost::asio::co_spawn(loop, report.run(), [&](std::exception_ptr thrown, Result<std::string> ended) {
         if (thrown) std::rethrow_exception(thrown);

@@ -1,0 +1,284 @@
+#include "client/remote.hpp"
+
+#include "base/async.hpp"
+#include "base/limits.hpp"
+#include "client/session.hpp"
+
+#include <utility>
+
+namespace ocim::client {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto page_limit = "500";
+/// Kubernetes sends a bookmark about every minute: a watch that is silent for longer is dead.
+constexpr auto silence_max = 150s;
+/// One that ends sooner, with nothing in it, is a server in trouble and no end in order.
+constexpr auto watch_least = 1s;
+
+using Query = std::vector<std::pair<std::string_view, std::string>>;
+
+/// "/apis/ocim.opencraft.com/v1alpha1/namespaces/campus/instances/demo/status?…"
+std::string target(const Kind& kind, const std::string& namespace_, const std::string& name = {},
+                   const std::string& subresource = {}, const Query& query = {}) {
+    auto out = (kind.group.empty() ? "/api/" : "/apis/") + kind.api_version();
+    if (!namespace_.empty()) out += "/namespaces/" + net::percent_encode(namespace_);
+    out += "/" + std::string(kind.plural);
+    if (!name.empty()) out += "/" + net::percent_encode(name);
+    if (!subresource.empty()) out += "/" + subresource;
+    char separator = '?';
+    for (const auto& [key, value] : query) {
+        if (value.empty()) continue;
+        out += std::exchange(separator, '&') + std::string(key) + "=" + net::percent_encode(value);
+    }
+    return out;
+}
+
+Result<Json> json_of(const net::HttpReply& reply) {
+    auto parsed = api::parse_json(reply.body);
+    if (parsed) return std::move(parsed->value);
+    return Error{ErrorClass::transient, "the API server's answer is no JSON: " + parsed.error().message};
+}
+
+std::string text(const Json& object, std::initializer_list<std::string_view> path) {
+    return std::string(api::find_text(object, path));
+}
+
+/// Items of a list of Kubernetes' own kinds do not say what they are.
+void name_kind(Json& object, const Kind& kind) {
+    auto* fields = object.if_object();
+    if (!fields) return;
+    (*fields)["apiVersion"] = kind.api_version();
+    (*fields)["kind"] = kind.name;
+}
+
+/// A collection that is not there: the kind is not installed, or not any more.
+Error not_served(const Kind& kind) {
+    return Error{ErrorClass::transient, "the server does not serve " + std::string(kind.plural) + " of " +
+                                            kind.api_version() + ": install its CustomResourceDefinition"};
+}
+
+Result<Event> event_of(const Json& line, const Kind& kind) {
+    const auto type = api::find_text(line, {"type"});
+    const auto* object = api::find(line, {"object"});
+    if (!object) return Error{ErrorClass::transient, "the watch told of a change without its object"};
+    if (type == "ERROR") {
+        const auto status = read_status(*object);
+        if (!status) return Error{ErrorClass::transient, "the watch ended with an error that cannot be read"};
+        auto error = api::to_error(*status);
+        if (status->code == 410) error.error_class = ErrorClass::conflict;
+        return error;
+    }
+    Event out{Event::Type::modified, *object};
+    if (type == "ADDED")
+        out.type = Event::Type::added;
+    else if (type == "DELETED")
+        out.type = Event::Type::deleted;
+    else if (type == "BOOKMARK")
+        out.type = Event::Type::bookmark;
+    else if (type != "MODIFIED")
+        return Error{ErrorClass::transient, "the watch told of something that is no change"};
+    if (text(out.object, {"metadata", "resourceVersion"}).empty())
+        return Error{ErrorClass::transient, "the watch told of a change without its resourceVersion"};
+    if (out.type != Event::Type::bookmark) name_kind(out.object, kind);
+    return out;
+}
+
+class RemoteWatch final : public Watch {
+public:
+    RemoteWatch(std::shared_ptr<Session> session, Kind kind, std::string namespace_, std::string resource_version)
+        : session_(std::move(session)),
+          kind_(kind),
+          namespace_(std::move(namespace_)),
+          resource_version_(std::move(resource_version)) {}
+
+    awaitable<Result<void>> open() {
+        net::HttpsRequest request;
+        request.target =
+            target(kind_, namespace_, "", "",
+                   {{"watch", "true"}, {"allowWatchBookmarks", "true"}, {"resourceVersion", resource_version_}});
+        CO_TRY(stream_, co_await session_->open(std::move(request)));
+        heard_ = opened_ = session_->clock().now();
+        pending_.clear();
+        co_return Result<void>{};
+    }
+
+    awaitable<Result<std::vector<Event>>> next(Instant deadline) override {
+        auto& clock = session_->clock();
+        for (;;) {
+            if (!stream_) CO_CHECK(co_await open());
+            auto events = take_lines();
+            if (!events || !events->empty()) co_return settled(std::move(events));
+            const Instant until = std::min<Instant>(deadline, heard_ + silence_max);
+            const auto limit = std::max(std::chrono::duration_cast<Duration>(until - clock.now()), Duration(0));
+            auto reading = stream_->next();
+            auto part = co_await with_deadline(clock, limit, "a word of the watch", std::move(reading));
+            const auto now = clock.now();
+            if (part && !part->empty()) {
+                heard_ = now;
+                pending_ += *part;
+                continue;
+            }
+            stream_.reset();  // the next turn goes on behind what was heard last
+            if (!part && (now < deadline || now >= heard_ + silence_max)) co_return std::move(part).error();
+            if (now >= deadline) co_return std::vector<Event>{};
+            if (now - opened_ < watch_least) co_return Error(Error{ErrorClass::transient, "the watch ended at once"});
+        }
+    }
+
+private:
+    /// Whole lines of what came.
+    Result<std::vector<Event>> take_lines() {
+        std::vector<Event> out;
+        std::size_t begin = 0;
+        for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n', begin)) {
+            const auto line = std::string_view(pending_).substr(begin, end - begin);
+            begin = end + 1;
+            if (line.empty()) continue;
+            const auto parsed = api::parse_json(line);
+            if (!parsed) return Error{ErrorClass::transient, "the watch is no JSON: " + parsed.error().message};
+            auto event = event_of(parsed->value, kind_);
+            if (!event && !out.empty()) break;  // what came before it counts; the error comes again
+            if (!event) return std::move(event).error();
+            resource_version_ = text(event->object, {"metadata", "resourceVersion"});
+            out.push_back(*std::move(event));
+        }
+        pending_.erase(0, begin);
+        if (pending_.size() > limits::reply_bytes_max)
+            return Error{ErrorClass::transient, "the watch told of something without an end"};
+        return out;
+    }
+    Result<std::vector<Event>> settled(Result<std::vector<Event>> events) {
+        if (!events) stream_.reset();
+        return events;
+    }
+
+    std::shared_ptr<Session> session_;
+    Kind kind_;
+    std::string namespace_, resource_version_;
+    std::unique_ptr<net::HttpsStream> stream_;  // null: it ended, or nothing was heard until a deadline
+    std::string pending_;
+    Instant heard_{}, opened_{};
+};
+
+class RemoteClient final : public Client {
+public:
+    explicit RemoteClient(std::shared_ptr<Session> session) : session_(std::move(session)) {}
+
+    awaitable<Result<Json>> get(Kind kind, std::string namespace_, std::string name) override {
+        net::HttpsRequest request;
+        request.target = target(kind, namespace_, name);
+        CO_TRY(const auto reply, co_await session_->send(std::move(request)));
+        co_return json_of(reply);
+    }
+
+    awaitable<Result<List>> list(Kind kind, std::string namespace_) override {
+        auto paged = co_await list_by(kind, namespace_, page_limit);
+        if (!paged && paged.error().error_class == ErrorClass::not_found) co_return not_served(kind);
+        if (paged || paged.error().error_class != ErrorClass::conflict) co_return paged;
+        // the pages were too slow for the server's history: all of it at once
+        co_return co_await list_by(kind, std::move(namespace_), "");
+    }
+
+    awaitable<Result<std::unique_ptr<Watch>>> watch(Kind kind, std::string namespace_,
+                                                    std::string resource_version) override {
+        auto out = std::make_unique<RemoteWatch>(session_, kind, std::move(namespace_), std::move(resource_version));
+        CO_CHECK(co_await out->open());
+        co_return std::unique_ptr<Watch>(std::move(out));
+    }
+
+    awaitable<Result<Json>> create(Kind kind, Json object) override {
+        name_kind(object, kind);
+        net::HttpsRequest request;
+        request.method = "POST";
+        request.target = target(kind, text(object, {"metadata", "namespace"}), "", "", {{"fieldValidation", "Strict"}});
+        co_return co_await write(std::move(request), std::move(object));
+    }
+
+    awaitable<Result<Json>> update(Kind kind, Json object) override {
+        name_kind(object, kind);
+        net::HttpsRequest request;
+        request.method = "PUT";
+        request.target = target(kind, text(object, {"metadata", "namespace"}), text(object, {"metadata", "name"}), "",
+                                {{"fieldValidation", "Strict"}});
+        co_return co_await write(std::move(request), std::move(object));
+    }
+
+    awaitable<Result<Json>> apply(Kind kind, Json object, std::string field_manager, std::string subresource) override {
+        name_kind(object, kind);
+        net::HttpsRequest request;
+        request.method = "PATCH";
+        request.content_type = "application/apply-patch+yaml";
+        request.target =
+            target(kind, text(object, {"metadata", "namespace"}), text(object, {"metadata", "name"}), subresource,
+                   {{"fieldManager", field_manager}, {"force", "true"}, {"fieldValidation", "Strict"}});
+        co_return co_await write(std::move(request), std::move(object));
+    }
+
+    awaitable<Result<Json>> merge_patch(Kind kind, std::string namespace_, std::string name, Json patch,
+                                        std::string subresource) override {
+        net::HttpsRequest request;
+        request.method = "PATCH";
+        request.content_type = "application/merge-patch+json";
+        request.target = target(kind, namespace_, name, subresource, {{"fieldValidation", "Strict"}});
+        co_return co_await write(std::move(request), std::move(patch));
+    }
+
+    awaitable<Result<void>> remove(Kind kind, std::string namespace_, std::string name, std::string uid) override {
+        Json options = api::json::object{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}};
+        if (!uid.empty()) api::make_object(options, {"preconditions"})["uid"] = uid;
+        net::HttpsRequest request;
+        request.method = "DELETE";
+        request.target = target(kind, namespace_, name);
+        const auto removed = co_await write(std::move(request), std::move(options));
+        if (removed) co_return Result<void>{};
+        // gone already, or another object of that name stands there now: what was asked for is so
+        const auto why = removed.error().error_class;
+        if (why == ErrorClass::not_found || (!uid.empty() && why == ErrorClass::conflict)) co_return Result<void>{};
+        co_return removed.error();
+    }
+
+private:
+    awaitable<Result<List>> list_by(Kind kind, std::string namespace_, std::string limit) {
+        List out;
+        std::string token;
+        do {
+            net::HttpsRequest request;
+            request.target = target(kind, namespace_, "", "", {{"limit", limit}, {"continue", token}});
+            CO_TRY(const auto reply, co_await session_->send(std::move(request)));
+            CO_TRY(auto page, json_of(reply));
+            const auto* items = api::find(page, {"items"});
+            if (!items || !(items->is_array() || items->is_null()))
+                co_return Error(Error{ErrorClass::transient, "the API server's answer is no list"});
+            if (items->is_array())
+                for (const auto& item : items->get_array()) {
+                    out.items.push_back(item);
+                    name_kind(out.items.back(), kind);
+                }
+            out.resource_version = text(page, {"metadata", "resourceVersion"});
+            token = text(page, {"metadata", "continue"});
+        } while (!token.empty());
+        co_return out;
+    }
+
+    awaitable<Result<Json>> write(net::HttpsRequest request, Json body) {
+        CO_CHECK(session_->may_write());
+        request.body = api::to_text(body);
+        CO_TRY(const auto reply, co_await session_->send(std::move(request)));
+        co_return json_of(reply);
+    }
+
+    std::shared_ptr<Session> session_;  // shared with the watches
+};
+
+}  // namespace
+
+std::unique_ptr<Client> make_remote_client(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,
+                                           BlockingPool& blocking, RemoteSettings settings) {
+    return std::make_unique<RemoteClient>(
+        std::make_shared<Session>(std::move(loop), clock, metrics, blocking, std::move(settings)));
+}
+
+}  // namespace ocim::client
