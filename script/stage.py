@@ -20,6 +20,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OCIM = pathlib.Path(os.environ.get("OCIM", ROOT / "build" / "ocim"))
 KUBECTL = ROOT / ".deps" / "kubectl" / "kubectl"
+# The way to run: "standalone", or "operator" with the API server and the controllers in two processes.
+MODE = os.environ.get("OCIM_MODE", "standalone")
 
 
 class StageError(Exception):
@@ -143,19 +145,41 @@ class Stage:
     # --- Ocim
 
     def start_ocim(self, *flags):
-        self.start("ocim", [OCIM, "serve", "--data-dir", self.path("ocim"), "--listen", f"127.0.0.1:{self.port('api')}",
-                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", *flags])
-        self.wait_until_up("ocim", self.ocim_is_ready)
-        kubeconfig = self.path("kubeconfig")
-        kubeconfig.unlink(missing_ok=True)
-        kubeconfig.symlink_to("ocim/kubeconfig")
+        if MODE == "operator":
+            self.start_operator(*flags)
+        else:
+            self.start_serve("ocim", "metrics", *flags)
 
-    def ocim_is_ready(self):
+    def start_serve(self, name, metrics, *flags):
+        """`ocim serve` with its data in the folder of that name; `metrics`: what its port is called."""
+        self.start(name, [OCIM, "serve", "--data-dir", self.path(name), "--listen", f"127.0.0.1:{self.port('api')}",
+                          "--metrics-listen", f"127.0.0.1:{self.port(metrics)}", *flags])
+        self.wait_until_up(name, lambda: self.is_ready(metrics) and self.path(name, "kubeconfig").exists())
+        self.kubeconfig.unlink(missing_ok=True)
+        self.kubeconfig.symlink_to(f"{name}/kubeconfig")
+
+    def start_operator(self, *flags):
+        """The controllers, in a process "ocim", against the API server of a process "api", which outlives them. `flags`
+        are the controllers'."""
+        if "api" not in self.processes:
+            self.start_serve("api", "api_metrics", "--no-controllers")
+        self.start("ocim", [OCIM, "controller", "--data-dir", self.path("ocim"), "--kubeconfig", self.kubeconfig,
+                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", *flags])
+        self.wait_until_up("ocim", lambda: self.is_ready("metrics"))
+
+    @property
+    def kubeconfig(self):
+        return self.path("kubeconfig")
+
+    def is_ready(self, metrics):
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.port('metrics')}/readyz", timeout=2) as reply:
-                return reply.status == 200 and self.path("ocim", "kubeconfig").exists()
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port(metrics)}/readyz", timeout=2) as reply:
+                return reply.status == 200
         except OSError:
             return False
+
+    def ocim_is_ready(self):
+        return self.is_ready("metrics") and self.kubeconfig.exists()
 
     def port(self, name):
         """The same free port each time it is asked for."""
@@ -167,7 +191,7 @@ class Stage:
 
     def kubectl(self, *words, input=None, check=True, seconds=60):
         run = subprocess.run(
-            [str(KUBECTL), "--kubeconfig", str(self.path("ocim", "kubeconfig")), "--cache-dir", str(self.path("cache")),
+            [str(KUBECTL), "--kubeconfig", str(self.kubeconfig), "--cache-dir", str(self.path("cache")),
              *[str(w) for w in words]], input=input, capture_output=True, text=True, timeout=seconds)
         if check and run.returncode:
             raise StageError(f"kubectl {' '.join(map(str, words))}: {run.stderr.strip() or run.stdout.strip()}")

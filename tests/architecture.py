@@ -15,13 +15,13 @@ MAY_INCLUDE = {
     "registry": {"store", "schema", "api", "base"},
     "net": {"base"},
     "apiserver": {"registry", "schema", "net", "api", "base"},
-    "client": {"registry", "net", "api", "base"},  # registry in local.cpp, net in remote.cpp
+    "client": {"registry", "net", "api", "base"},  # registry in local.cpp, net in remote.cpp and its session
     "runtime": {"client", "api", "base"},
     "reconcilers": {"runtime", "client", "net", "api", "base", "crd"},
     "cli": {"*"},
 }
 SHARED_AREAS = {"keystone", "hosts"}  # without kinds: what several areas say to the same outside system
-ONLY_IN = {("client", "registry"): {"local.cpp"}, ("client", "net"): {"remote.cpp"}}
+ONLY_IN = {("client", "registry"): {"local.cpp"}, ("client", "net"): {"remote.cpp", "session.hpp"}}
 
 
 def room_of(path, root):

@@ -16,6 +16,7 @@ struct Command {
 };
 
 constexpr std::array commands{
+    Command{"controller", "Run the controllers against a Kubernetes API server.", controller},
     Command{"kubeconfig", "Make a kubeconfig for a colleague.", kubeconfig_for},
     Command{"logs", "Print the log of an AppServer's playbook.", logs},
     Command{"report", "How much each site is used, as CSV.", report},

@@ -19,6 +19,7 @@ void complain(std::string_view message);
 
 // --- the sub-commands, each in a file of its name
 
+int controller(std::span<const std::string> words);
 int logs(std::span<const std::string> words);
 int report(std::span<const std::string> words);
 /// "ocim kubeconfig": access for a colleague.

@@ -4,18 +4,16 @@
 #include "apiserver/webhooks.hpp"
 #include "cli/access.hpp"
 #include "cli/certificates.hpp"
+#include "cli/controllers.hpp"
 #include "cli/files.hpp"
-#include "cli/github_hooks.hpp"
 #include "cli/revoked.hpp"
+#include "cli/signals.hpp"
 #include "cli/subresources.hpp"
 #include "cli/token_keys.hpp"
 #include "client/client.hpp"
 #include "crd/schemas.hpp"
-#include "openedx/keepsakes.hpp"
-#include "reconcilers/register.hpp"
 #include "registry/registry.hpp"
 #include "runtime/installation.hpp"
-#include "runtime/manager.hpp"
 #include "store/store.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -24,7 +22,6 @@
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <csignal>
 #include <iostream>
 
 namespace ocim::cli {
@@ -76,9 +73,7 @@ struct Program::State {
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<client::Client> client;
     std::unique_ptr<openedx::RunLogs> logs;
-    std::unique_ptr<openedx::Keepsakes> keepsakes;
-    github::Hooks hooks;                        ///< longer than the manager
-    std::unique_ptr<runtime::Manager> manager;  ///< null without controllers
+    std::unique_ptr<Controllers> controllers;  ///< null without them
 
     Access access;
     std::unique_ptr<apiserver::Authorizer> authorizer;
@@ -93,19 +88,6 @@ struct Program::State {
     /// Why /readyz says no, or empty.
     std::string not_ready = "starting";
 };
-
-namespace {
-
-/// Writing to a peer that has gone is an error where it happens, not the end of the program. A handler, not SIG_IGN:
-/// programs that we start do not inherit it.
-void survive_broken_pipes() {
-    struct sigaction action{};
-    action.sa_handler = [](int) {};
-    action.sa_flags = SA_RESTART;
-    ::sigaction(SIGPIPE, &action, nullptr);
-}
-
-}  // namespace
 
 Program::Program(Settings settings) : state_(std::make_unique<State>(std::move(settings))) {}
 Program::~Program() = default;
@@ -201,12 +183,7 @@ awaitable<Result<void>> Program::State::start() {
     // before anybody can write: what the controllers refuse must be refused from the first request on
     if (settings.controllers) make_controllers();
     CO_CHECK(listen());
-    if (manager) {
-        CO_CHECK(co_await manager->start());
-        tasks.spawn("run-logs", logs->keep());
-        keepsakes = std::make_unique<openedx::Keepsakes>(*client, *clock, pool, settings.data_directory);
-        tasks.spawn("keepsakes", keepsakes->keep());
-    }
+    if (controllers) CO_CHECK(co_await controllers->start());
     not_ready.clear();
     CO_CHECK(announce());
     co_return Result<void>();
@@ -240,12 +217,12 @@ awaitable<Result<void>> Program::State::name_installation() {
 void Program::State::make_controllers() {
     runtime::Manager::Settings chosen;
     chosen.data_directory = settings.data_directory;
-    manager = std::make_unique<runtime::Manager>(loop.get_executor(), *client, *clock, *random, metrics, pool, chosen);
-    reconcilers::register_all(*manager, hooks);
-    webhooks.add("/github", github_route(hooks, *client, *clock));
-    for (const auto& kind : manager->kinds())
+    controllers =
+        std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs, chosen);
+    webhooks.add("/github", controllers->github_route());
+    for (const auto& kind : controllers->manager().kinds())
         registry->set_admission(kind.group, kind.plural, [this, kind](const api::Json& object, const api::Json* old) {
-            return manager->admit(kind, object, old);
+            return controllers->manager().admit(kind, object, old);
         });
 }
 
@@ -322,7 +299,7 @@ Result<void> Program::State::announce() {
 awaitable<void> Program::State::stop() {
     not_ready = "shutting down";
     if (api) api->drain();
-    if (manager) co_await manager->stop();
+    if (controllers) co_await controllers->stop();
     const auto deadline = clock->now() + drain_limit;
     if (api_listener) co_await api_listener->stop(deadline);
     if (metrics_listener) co_await metrics_listener->stop(deadline);

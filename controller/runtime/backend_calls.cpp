@@ -239,6 +239,12 @@ void Backend::tell_orphans(const Orphans::Found& found) {
 
 awaitable<void> Backend::fly(std::vector<Batch::Item> items) {
     Flight flight(*this, std::move(items));
+    if (const auto& may_act = engine_.settings.may_act; may_act && !may_act()) {
+        --acting_;
+        flight.close({ErrorClass::transient, "this process does not lead any more: nothing is sent"});
+        wake_.notify();
+        co_return;
+    }
     auto work = world_->act(flight.actions(), flight);
     const auto ended =
         co_await bounded<void>(engine_.clock, engine_.settings.act_limit, "a batch of actions", std::move(work));

@@ -3,6 +3,7 @@
 #include "client/client.hpp"
 #include "runtime/kinds.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -30,6 +31,9 @@ public:
         Duration observe_limit{60'000}, act_limit{90'000};
         /// At stop: what actions in flight may still take.
         Duration stop_limit{30'000};
+        /// Asked before each write to a backend; false: nothing is sent, and the batch fails as transient. Empty:
+        /// always.
+        std::function<bool()> may_act{};
         /// Visits of one kind at a time; a visit waits for our own API only, never for a backend.
         std::size_t visits_max = 64;
     };

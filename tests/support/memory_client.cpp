@@ -174,8 +174,8 @@ public:
     awaitable<Result<Json>> create(api::Kind, Json object) override {
         const auto place = place_of(object);
         if (auto error = refused("create", object)) co_return *error;
-        if (server_.objects_.contains(place)) co_return Error{ErrorClass::conflict, "it exists already"};
         co_await pause();
+        if (server_.objects_.contains(place)) co_return Error{ErrorClass::conflict, "it exists already"};
         co_return written(place, std::move(object), nullptr);
     }
     awaitable<Result<Json>> update(api::Kind, Json object) override {
@@ -185,6 +185,9 @@ public:
         const auto found = server_.objects_.find(place);
         if (found == server_.objects_.end()) co_return not_found(place);
         const auto before = found->second;
+        const auto wanted = text_at(object, {"metadata", "resourceVersion"});
+        if (!wanted.empty() && wanted != text_at(before, {"metadata", "resourceVersion"}))
+            co_return Error{ErrorClass::conflict, "the object has been modified"};
         co_return written(place, std::move(object), &before);
     }
     awaitable<Result<Json>> apply(api::Kind, Json object, std::string field_manager, std::string subresource) override {

@@ -1,0 +1,94 @@
+#include "base/random.hpp"
+#include "cli/arguments.hpp"
+#include "cli/cli.hpp"
+#include "cli/kubeconfig.hpp"
+#include "cli/operator.hpp"
+
+#include <sys/stat.h>
+#include <unistd.h>
+#include <climits>
+#include <iostream>
+
+namespace ocim::cli {
+
+namespace {
+
+constexpr Flag flags[] = {
+    {"data-dir", "DIR",
+     "Logs of runs, until they are in their ConfigMaps. Made when it is not there; what is lost with it is fetched "
+     "again.",
+     "", true},
+    {"kubeconfig", "FILE", "Access to the API server; that of the pod that this runs in unless given."},
+    {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
+    {"webhook-listen", "ADDRESS:PORT", "Where signed webhooks are taken, without TLS: for a load balancer in front."},
+    {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
+    {"help", "", "Show this text."},
+};
+
+std::string help() {
+    return "Run the controllers against a Kubernetes API server, 1.20 or later, that has the definitions of our "
+           "kinds.\n"
+           "\n"
+           "Of several that run, one leads, and another takes over within 15 seconds of its death, at once when it\n"
+           "ends in order. It stores nothing but logs. SIGTERM or SIGINT ends it in order.\n"
+           "\n"
+           "Usage: ocim controller --data-dir DIR [--kubeconfig FILE] [FLAGS]\n"
+           "\n"
+           "Flags:\n" +
+           describe(flags);
+}
+
+/// Of this process among all that ever run: a pod's name is used again.
+std::string identity(Random& random) {
+    char host[HOST_NAME_MAX + 1] = {};
+    ::gethostname(host, sizeof host - 1);
+    return std::string(host) + "_" + random.uuid();
+}
+
+Result<Operator::Settings> settings(const Arguments& arguments) {
+    Operator::Settings out;
+    out.data_directory = arguments.text("data-dir");
+    while (out.data_directory.size() > 1 && out.data_directory.ends_with('/')) out.data_directory.pop_back();
+    const auto given = arguments.text("kubeconfig");
+    out.access = [given] { return given.empty() ? read_pod_access() : read_kubeconfig(given); };
+    if (const auto access = out.access(); !access) return access.error();
+    auto metrics = parse_address("metrics-listen", arguments.text("metrics-listen"));
+    if (!metrics) return std::move(metrics).error();
+    out.metrics_listen = *std::move(metrics);
+    if (arguments.has("webhook-listen")) {
+        auto webhooks = parse_address("webhook-listen", arguments.text("webhook-listen"));
+        if (!webhooks) return std::move(webhooks).error();
+        out.webhook_listen = *std::move(webhooks);
+    }
+    const auto format = arguments.text("log-format");
+    if (format != "text" && format != "json")
+        return Error{ErrorClass::invalid, "--log-format " + format + ": give text or json"};
+    out.log_format = format == "json" ? log::Format::json : log::Format::text;
+    out.identity = identity(*make_system_random());
+    return out;
+}
+
+}  // namespace
+
+int controller(std::span<const std::string> words) {
+    for (const auto& word : words)
+        if (word == "--help" || word == "-h") {
+            std::cout << help();
+            return exit_ok;
+        }
+    const auto arguments = Arguments::parse("controller", words, flags);
+    auto wanted = arguments ? settings(*arguments) : Result<Operator::Settings>(arguments.error());
+    if (!wanted) {
+        complain(wanted.error().message);
+        return exit_usage;
+    }
+    ::umask(077);
+    log::configure(wanted->log_format, log::Level::info);
+    Operator operating(*std::move(wanted));
+    const auto ran = operating.run();
+    if (ran) return exit_ok;
+    complain(ran.error().message);
+    return exit_failed;
+}
+
+}  // namespace ocim::cli

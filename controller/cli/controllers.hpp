@@ -1,0 +1,37 @@
+#pragma once
+
+#include "apiserver/webhooks.hpp"
+#include "client/client.hpp"
+#include "github/hooks.hpp"
+#include "openedx/keepsakes.hpp"
+#include "openedx/run_logs.hpp"
+#include "runtime/manager.hpp"
+
+#include <boost/asio/any_io_executor.hpp>
+
+namespace ocim::cli {
+
+/// Every kind's controller, with what they need around them: the same in each way to run. Lives on the loop thread.
+class Controllers {
+public:
+    /// All must outlive it.
+    Controllers(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random,
+                Metrics& metrics, BlockingPool& blocking, openedx::RunLogs& logs, runtime::Manager::Settings settings);
+
+    runtime::Manager& manager() { return manager_; }
+    /// What wakes the feeds of GitHub.
+    apiserver::Webhooks::Route github_route();
+    awaitable<Result<void>> start();
+    awaitable<void> stop();
+
+private:
+    client::Client& client_;
+    Clock& clock_;
+    openedx::RunLogs& logs_;
+    github::Hooks hooks_;  // longer than the manager
+    runtime::Manager manager_;
+    openedx::Keepsakes keepsakes_;
+    TaskGroup tasks_;
+};
+
+}  // namespace ocim::cli

@@ -1,0 +1,159 @@
+#include "runtime/lease.hpp"
+
+#include "support/memory_client.hpp"
+#include "support/test_loop.hpp"
+
+#include <gtest/gtest.h>
+#include <optional>
+
+/// Who of two processes leads, whatever their server does.
+namespace ocim::runtime {
+namespace {
+
+using namespace std::chrono_literals;
+
+/// One process: its lease, and what it learnt.
+class Process {
+public:
+    Process(test::TestLoop& loop, test::MemoryServer& server, std::string name)
+        : client_(server.client()),
+          lease(*client_, loop.clock(), {.identity = std::move(name)}),
+          tasks_(loop.executor()),
+          loop_(loop) {
+        tasks_.spawn("lease", hold());
+    }
+    /// Without a word, as by kill -9.
+    void die() {
+        loop_.run(tasks_.stop());
+        dead = true;
+    }
+    void end() {
+        loop_.run(tasks_.stop());
+        loop_.run(lease.release());
+    }
+    bool acts() const { return !dead && lease.may_act(); }
+
+private:
+    std::unique_ptr<client::Client> client_;
+
+public:
+    Lease lease;
+    std::vector<std::string> told;
+    std::optional<std::string> lost;
+    bool dead = false;
+
+private:
+    awaitable<void> hold() {
+        std::function<void(const std::string&)> tell = [this](const std::string& holder) { told.push_back(holder); };
+        co_await lease.acquire(std::move(tell));
+        lost = co_await lease.keep();
+    }
+    TaskGroup tasks_;
+    test::TestLoop& loop_;
+};
+
+class LeaseTest : public testing::Test {
+protected:
+    /// Never more than one, looked at every 50 ms.
+    void advance(Duration time, std::initializer_list<Process*> processes) {
+        for (Duration passed{0}; passed < time; passed += 50ms) {
+            loop_.advance(50ms);
+            int acting = 0;
+            for (const auto* process : processes) acting += process->acts() ? 1 : 0;
+            ASSERT_LE(acting, 1) << "two lead after " << passed.count() << " ms";
+        }
+    }
+    void refuse(Error error) {
+        server_.refuse = [error](const std::string&, const api::Json&) -> std::optional<Error> { return error; };
+    }
+    std::string holder() const {
+        const auto* lease = server_.get("Lease", "ocim-system", "ocim-controller");
+        return lease ? std::string(api::find_text(*lease, {"spec", "holderIdentity"})) : "none";
+    }
+
+    test::TestLoop loop_;
+    test::MemoryServer server_{loop_.clock()};
+};
+
+TEST_F(LeaseTest, TheFirstLeadsAndTheSecondWaits) {
+    Process first(loop_, server_, "first");
+    advance(3s, {&first});
+    EXPECT_TRUE(first.acts());
+    Process second(loop_, server_, "second");
+    advance(2min, {&first, &second});
+    EXPECT_TRUE(first.acts());
+    EXPECT_FALSE(second.acts());
+    EXPECT_EQ(second.told, std::vector<std::string>{"first"}) << "it says once who leads";
+    first.die();
+    second.die();
+}
+
+TEST_F(LeaseTest, AnotherTakesItWhenItsHolderDied) {
+    Process first(loop_, server_, "first"), second(loop_, server_, "second");
+    advance(5s, {&first, &second});
+    ASSERT_TRUE(first.acts());
+    first.die();
+    advance(14s, {&first, &second});
+    EXPECT_FALSE(second.acts()) << "the dead one may only be slow";
+    advance(4s, {&first, &second});
+    EXPECT_TRUE(second.acts());
+    EXPECT_EQ(holder(), "second");
+    const auto* lease = server_.get("Lease", "ocim-system", "ocim-controller");
+    EXPECT_EQ(lease->at("spec").at("leaseTransitions").as_int64(), 1);
+    second.die();
+}
+
+TEST_F(LeaseTest, WhoCannotRenewItStopsBeforeAnotherMayTakeIt) {
+    Process first(loop_, server_, "first");
+    advance(3s, {&first});
+    ASSERT_TRUE(first.acts());
+    refuse({ErrorClass::unreachable, "no connection"});
+    advance(7s, {&first});
+    EXPECT_TRUE(first.acts()) << "a server may be away for a while";
+    advance(3s, {&first});
+    EXPECT_FALSE(first.acts());
+    ASSERT_TRUE(first.lost);
+    EXPECT_EQ(*first.lost, "no connection");
+    first.die();
+}
+
+TEST_F(LeaseTest, WhoComesBackFromAStandstillDoesNotAct) {
+    Process first(loop_, server_, "first");
+    advance(3s, {&first});
+    // others see that nobody renews it, and take it
+    server_.merge("Lease", "ocim-system", "ocim-controller", R"({"spec":{"holderIdentity":"second"}})");
+    advance(3s, {&first});
+    EXPECT_FALSE(first.acts());
+    ASSERT_TRUE(first.lost);
+    EXPECT_EQ(*first.lost, "it was taken by second");
+    first.die();
+    EXPECT_EQ(holder(), "second") << "and it is not given up in another's name";
+}
+
+TEST_F(LeaseTest, WhoEndsInOrderLetsAnotherLeadAtOnce) {
+    Process first(loop_, server_, "first"), second(loop_, server_, "second");
+    advance(5s, {&first, &second});
+    ASSERT_TRUE(first.acts());
+    first.end();
+    EXPECT_FALSE(first.acts());
+    EXPECT_EQ(holder(), "");
+    advance(3s, {&first, &second});
+    EXPECT_TRUE(second.acts());
+    second.die();
+}
+
+TEST_F(LeaseTest, ARenewalWhoseAnswerIsLostDoesNotLoseIt) {
+    Process first(loop_, server_, "first");
+    advance(3s, {&first});
+    int writes = 0;
+    server_.refuse = [&](const std::string&, const api::Json&) -> std::optional<Error> {
+        return ++writes % 2 ? std::optional(Error{ErrorClass::conflict, "the object has been modified"}) : std::nullopt;
+    };
+    advance(1min, {&first});
+    EXPECT_TRUE(first.acts());
+    EXPECT_FALSE(first.lost);
+    first.die();
+}
+
+}  // namespace
+}  // namespace ocim::runtime
