@@ -20,7 +20,6 @@ sys.path.insert(0, str(ROOT / "tests" / "e2e"))
 from support import KUBECTL, PROGRAM, wait_until  # noqa: E402
 
 SUITES = {"debian:12-slim": "bookworm"}
-MIRROR = "http://deb.debian.org/debian"
 # what is shown of the image: its only places that can be written
 START = """
 set -e
@@ -31,6 +30,13 @@ root=$1 user=$3 volumes=$4; shift 4
 for volume in $volumes; do mount --bind "${volume%%:*}" "$root${volume#*:}"; done
 exec chroot --userspec="$user" --groups= "$root" /usr/bin/setpriv --no-new-privs "$@"
 """
+
+
+def mirror(suite):
+    """Where this machine takes that suite from."""
+    told = subprocess.run(["apt-get", "indextargets", "--format", "$(REPO_URI)", f"Codename: {suite}"], check=True,
+                          capture_output=True, text=True).stdout.split()
+    return told[0]
 
 
 class Image:
@@ -50,7 +56,7 @@ class Image:
         subprocess.run(["cp", "-a", f"{self.root}/var/lib/ocim", self.data], check=True)
 
     def start_from(self, rest):
-        self.call("debootstrap", "--variant=minbase", SUITES[rest], self.root, MIRROR)
+        self.call("debootstrap", "--variant=minbase", SUITES[rest], self.root, mirror(SUITES[rest]))
 
     def run(self, rest):
         self.call("chroot", self.root, "/bin/sh", "-ec", rest)
