@@ -129,19 +129,20 @@ public:
     }
 
 private:
+    Result<Event> read_line(std::string_view line) const {
+        const auto parsed = api::parse_json(line);
+        if (!parsed) return Error{ErrorClass::transient, "the watch is no JSON: " + parsed.error().message};
+        return event_of(parsed->value, kind_);
+    }
     /// Whole lines of what came.
     Result<std::vector<Event>> take_lines() {
         std::vector<Event> out;
         std::size_t begin = 0;
         for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n', begin)) {
-            const auto line = std::string_view(pending_).substr(begin, end - begin);
-            begin = end + 1;
-            if (line.empty()) continue;
-            const auto parsed = api::parse_json(line);
-            if (!parsed) return Error{ErrorClass::transient, "the watch is no JSON: " + parsed.error().message};
-            auto event = event_of(parsed->value, kind_);
-            if (!event && !out.empty()) break;  // what came before it counts; the error comes again
+            auto event = read_line(std::string_view(pending_).substr(begin, end - begin));
+            if (!event && !out.empty()) break;  // what came before it counts; it is read again
             if (!event) return std::move(event).error();
+            begin = end + 1;
             resource_version_ = text(event->object, {"metadata", "resourceVersion"});
             out.push_back(*std::move(event));
         }
