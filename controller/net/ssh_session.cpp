@@ -159,10 +159,8 @@ private:
 void SshSession::close() {
     ready_ = false;
     if (session_ == nullptr) return;
-    // libssh leaves a socket that it was given open, unless it met an error on it.
-    const int fd = ssh_get_fd(session_);
+    // The socket goes with it. Closing it here too would close what another thread has opened under its number since.
     ssh_free(std::exchange(session_, nullptr));
-    if (fd >= 0) ::close(fd);
 }
 
 std::string SshSession::reason() const { return ssh_get_error(session_); }

@@ -7,6 +7,24 @@
 #include "support/test_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <cerrno>
+#include <filesystem>
+
+namespace {
+std::atomic<int> closed_twice = 0;
+}  // namespace
+
+/// In place of the C library's, for us and for libssh: who closes a number twice closes what another thread may have
+/// opened under it in between.
+extern "C" int close(int fd) {
+    const auto done = static_cast<int>(::syscall(SYS_close, fd));
+    if (done != 0 && errno == EBADF && fd >= 0) ++closed_twice;
+    return done;
+}
 
 namespace ocim::net {
 namespace {
@@ -19,6 +37,7 @@ constexpr Duration patience{120'000};  // a busy machine is no failure
 class Ssh : public ::testing::Test {
 protected:
     void SetUp() override { loop_.set_limit(Duration(200'000)); }
+    void TearDown() override { EXPECT_EQ(closed_twice.exchange(0), 0) << "what was closed before was closed again"; }
     SshSettings settings() {
         return {.host = "127.0.0.1",
                 .port = sshd_.port(),
@@ -42,6 +61,12 @@ protected:
     test::TempDir directory_;
     test::RealLoop loop_;
 };
+
+/// Of this process.
+std::ptrdiff_t open_files() {
+    const std::filesystem::directory_iterator files("/proc/self/fd");
+    return std::distance(begin(files), end(files));
+}
 
 std::string every_byte() {
     std::string out;
@@ -162,6 +187,18 @@ TEST_F(Ssh, ASilentHostIsUnreachableInTime) {
     EXPECT_EQ(failure(how), (Error{ErrorClass::unreachable,
                                    "127.0.0.1:" + std::to_string(deaf.port()) + ": no SSH connection in time"}));
     EXPECT_LT(loop_.clock().now() - begin, 20s);
+}
+
+TEST_F(Ssh, NoConnectionIsLeftOpen) {
+    const test::RawListener deaf;
+    auto silent = settings(), stranger = settings();
+    silent.port = deaf.port();
+    silent.connect_timeout = Duration(100);
+    stranger.user = "nobody-here";
+    (void)failure(silent);  // whatever is opened once and for all
+    const auto before = open_files();
+    for (const auto& how : {silent, stranger, settings()}) (void)failure(how);
+    EXPECT_EQ(open_files(), before);
 }
 
 TEST_F(Ssh, EndsACommandAtItsLimitHereAndThere) {
