@@ -14,6 +14,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.request
 
@@ -77,6 +78,16 @@ def free_subnet():
     raise StageError("no network of 10.213.0.0/16 is free on this host")
 
 
+class Process(subprocess.Popen):
+    """Knows whether it was told to end."""
+    told = False
+
+    def send_signal(self, sig):
+        if self.poll() is None and sig in (signal.SIGTERM, signal.SIGKILL):
+            self.told = True
+        super().send_signal(sig)
+
+
 class Stage:
     """Everything below `directory`. `detached` processes outlive this one (the demo); others die with it."""
 
@@ -97,7 +108,7 @@ class Stage:
 
     def start(self, name, command, environment=None):
         log = open(self.path("log", f"{name}.log"), "ab")
-        process = subprocess.Popen(
+        process = Process(
             [str(word) for word in command], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             cwd=self.directory, env={**os.environ, **(environment or {})})
         log.close()
@@ -113,6 +124,8 @@ class Stage:
     def stop(self, name, sig=signal.SIGTERM, seconds=30):
         """Ends a process and everything in its session."""
         process = self.processes.pop(name)
+        if process.poll() is not None and not process.told:
+            print(self.last_words(name, process.returncode), file=sys.stderr, flush=True)
         if process.poll() is None:
             process.send_signal(sig)
             try:
@@ -128,6 +141,19 @@ class Stage:
         self.path("pids", name).unlink(missing_ok=True)
         return code
 
+    def kill(self, name):
+        """As when the power goes."""
+        self.processes[name].send_signal(signal.SIGKILL)
+        self.bury(name)
+
+    def bury(self, name):
+        """Once it was killed on purpose: one that ended in another way is a failure."""
+        process = self.processes[name]
+        code = process.wait(30)
+        if code != -signal.SIGKILL or not process.told:
+            raise StageError(self.last_words(name, code))
+        del self.processes[name]
+
     def wait_until_up(self, name, condition, seconds=120):
         def up():
             if self.processes[name].poll() is not None:
@@ -138,9 +164,14 @@ class Stage:
         except StageError as error:
             raise StageError(f"{error}\n{self.end_of_log(name)}") from None
 
-    def end_of_log(self, name):
+    def last_words(self, name, code):
+        """Of a process that nobody here has stopped: its log goes with the stage."""
+        how = f"exit status {code}" if code >= 0 else signal.Signals(-code).name
+        return f"{name} had ended by itself, with {how}; the end of {self.end_of_log(name, 60)}"
+
+    def end_of_log(self, name, lines=15):
         path = self.path("log", f"{name}.log")
-        return f"{path}:\n" + "\n".join(path.read_text(errors="replace").splitlines()[-15:]) if path.exists() else ""
+        return f"{path}:\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
     # --- Ocim
 

@@ -6,7 +6,6 @@ OCIM_SCALE=full kills 50 times instead of 10. OCIM_SEED repeats a run's moments.
 """
 import os
 import random
-import signal
 import time
 import unittest
 
@@ -24,8 +23,7 @@ class Crash(Scenario):
         cls.random = random.Random(cls.seed)
 
     def kill_and_restart(self):
-        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
-        self.stage.processes.pop("ocim").wait()
+        self.stage.kill("ocim")
         self.stage.start_ocim()
 
     def kill_while(self, is_done, kills):

@@ -119,8 +119,7 @@ class Drift(Scenario):
     def test_07_monitors_are_there_again_after_a_crash(self):
         """The prober lives in Ocim: nobody else reaches it, but nothing of it outlives the process."""
         before = self.stage.get("monitor", "demo-lms", "-n", "campus")["status"]
-        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
-        self.stage.processes.pop("ocim").wait()
+        self.stage.kill("ocim")
         self.stage.start_ocim()
         wait_for("it is asked again", lambda: self.stage.get("monitor", "demo-lms", "-n", "campus")["status"].get(
             "lastProbe", "") > before.get("lastProbe", ""), 120)

@@ -2,7 +2,6 @@
 """The log of an AppServer's playbook: while it runs, when it has ended, when it has failed, and gone with it."""
 import json
 import os
-import signal
 import subprocess
 import unittest
 
@@ -101,8 +100,7 @@ class Logs(Scenario):
         self.stage.apply(self.instance("again", configuration={"extraVars": {"DEMO_SECONDS": 8}}))
         wait_for("it runs", lambda: (self.stage.get("provisioningrun", "again-1-1", "-n", "campus") or {}).get(
             "status", {}).get("phase") == "Running", READY)
-        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
-        self.stage.processes.pop("ocim").wait()
+        self.stage.kill("ocim")
         self.stage.start_ocim()
         code, out, errors = self.printed("appserver/again-1", "-f")
         self.assertEqual((code, errors), (0, ""))

@@ -3,7 +3,6 @@
 import http.server
 import json
 import pathlib
-import signal
 import threading
 import unittest
 
@@ -41,8 +40,7 @@ class Mail(Scenario):
         return [m for m in found if word in m["headers"]["Subject"]]
 
     def restart(self):
-        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
-        self.stage.processes.pop("ocim").wait()
+        self.stage.kill("ocim")
         self.stage.start_ocim()
 
     def test_01_a_failed_run_is_told_once_with_its_log(self):

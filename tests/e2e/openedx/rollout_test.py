@@ -5,7 +5,6 @@ OCIM_SCALE=full makes ten rollouts instead of three. One of them is broken on pu
 """
 import json
 import os
-import signal
 import time
 import unittest
 
@@ -34,8 +33,7 @@ class Rollout(RolloutScenario):
             self.wait_stage("Verifying", "Activating")
         else:
             wait_for("there is a candidate", lambda: self.instance_status().get("candidateAppServers"), READY)
-        self.stage.processes["ocim"].send_signal(signal.SIGKILL)
-        self.stage.processes.pop("ocim").wait()
+        self.stage.kill("ocim")
         self.stage.start_ocim()
 
     def break_it(self, visitors):
