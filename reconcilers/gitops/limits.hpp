@@ -1,0 +1,24 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+
+/// What one repository may ask of us. Somebody else writes it: at a bound nothing of the commit is applied, and the
+/// status says which bound it was.
+namespace ocim::gitops::limits {
+
+using namespace std::chrono_literals;
+
+inline constexpr std::size_t received_bytes_max = 256 * 1024 * 1024;  // of one fetch, on the wire
+inline constexpr std::size_t files_max = 5'000;                       // manifests below the path
+inline constexpr std::size_t folders_depth_max = 32;                  // bounds our stack
+inline constexpr std::size_t entries_max = 100'000;                   // whatever else lies there
+inline constexpr std::size_t file_bytes_max = 3 * 1024 * 1024;        // as a request to the API may have
+inline constexpr std::size_t files_bytes_max = 32 * 1024 * 1024;      // together: some 10,000 Instances
+inline constexpr std::size_t manifests_max = 2'000;                   // the inventory must fit into one status
+inline constexpr std::size_t faults_max = 1'000;                      // more than anybody reads
+inline constexpr std::size_t shown_max = 20;                          // in the status
+inline constexpr auto fetch_max = 45s;                                // one fetch; an observation may take 60 s
+inline constexpr auto retry_after = 15s;                              // a server that does not answer
+
+}  // namespace ocim::gitops::limits

@@ -1,0 +1,271 @@
+#include "gitops/source.hpp"
+
+#include "gitops/plan.hpp"
+
+#include <gtest/gtest.h>
+
+namespace ocim::gitops {
+namespace {
+
+using runtime::Verdict;
+using Texts = std::vector<std::string>;
+
+constexpr auto api_version = "ocim.opencraft.com/v1alpha1";
+
+/// A GitSource, and what was seen of its repository and of the API.
+class Deciding : public testing::Test {
+protected:
+    Deciding() {
+        source.metadata.name = "fleet";
+        source.metadata.namespace_ = "campus";
+        source.spec.repository = "ssh://git@git.example.com/fleet.git";
+        fetched({"c1", "main at c1", "", ""});
+    }
+    static ObjectId id(const std::string& name, const std::string& kind = "Instance") {
+        return {"ocim.opencraft.com", kind, "campus", name};
+    }
+    void fetched(Fetched what) { seen[ObjectId{}].fetched = std::move(what); }
+    /// The commit has it, and it is not there yet.
+    Thing& wanted(const std::string& name, const std::string& kind = "Instance") {
+        auto& thing = seen[id(name, kind)];
+        thing.api_version = api_version;
+        thing.wanted = Manifest{api_version, id(name, kind), {}, name + ".yaml", 1};
+        thing.differs = true;
+        return thing;
+    }
+    /// It is in the API, as we applied it, and healthy.
+    Thing& there(const std::string& name, const std::string& kind = "Instance") {
+        auto& thing = seen[id(name, kind)];
+        thing.api_version = api_version;
+        thing.exists = thing.ours = true;
+        thing.differs = false;
+        thing.uid = "uid-" + name;
+        return thing;
+    }
+    void gone(const std::string& name) { seen[id(name)] = Thing{.api_version = api_version}; }
+    void noted(const Texts& names, const std::string& kind = "Instance") {
+        for (const auto& name : names) source.status.inventory.push_back({api_version, kind, "campus", name});
+    }
+    Texts actions() const {
+        Texts out;
+        for (const auto& action : Sources::diff(source, inputs, seen)) out.push_back(Sources::describe(action));
+        return out;
+    }
+    runtime::Report<crd::GitSource> report() const { return Sources::report(source, inputs, seen); }
+    Texts inventory() const {
+        Texts out;
+        for (const auto& entry : report().status.inventory) out.push_back(entry.name);
+        return out;
+    }
+    std::string reason() const { return report().verdict.reason; }
+
+    crd::GitSource source;
+    runtime::Inputs inputs;
+    Snapshot seen;
+};
+
+TEST_F(Deciding, NothingIsAppliedBeforeItIsInTheStoredInventory) {
+    wanted("a");
+    EXPECT_EQ(actions(), Texts{});
+    const auto said = report();
+    EXPECT_EQ(inventory(), Texts{"a"});
+    EXPECT_TRUE(said.look_again);
+    source.status = said.status;
+    EXPECT_EQ(actions(), Texts{"apply Instance campus/a of a.yaml"});
+    EXPECT_FALSE(report().status.applied_commit) << "it is not applied yet";
+}
+
+TEST_F(Deciding, WhatIsAppliedGoesInOrderAndDeletionsComeLast) {
+    noted({"a", "old"});
+    noted({"cloud"}, "Cloud");
+    wanted("a");
+    wanted("cloud", "Cloud");
+    there("old");
+    EXPECT_EQ(actions(), (Texts{"apply Cloud campus/cloud of cloud.yaml", "apply Instance campus/a of a.yaml"}));
+    there("a");
+    there("cloud", "Cloud");
+    EXPECT_EQ(actions(), Texts{"delete Instance campus/old"});
+    EXPECT_EQ(inventory(), (Texts{"cloud", "a", "old"})) << "it is forgotten when it is seen to be gone";
+    gone("old");
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(inventory(), (Texts{"cloud", "a"}));
+    EXPECT_EQ(report().status.applied_commit, "c1");
+    EXPECT_EQ(reason(), "Applied");
+    EXPECT_EQ(report().verdict.state, Verdict::State::ready);
+}
+
+TEST_F(Deciding, ARenamedFileDeletesNothing) {
+    noted({"a"});
+    wanted("a").wanted->file = "moved/elsewhere.yaml";
+    there("a");
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(inventory(), Texts{"a"});
+}
+
+TEST_F(Deciding, OneFaultAndNothingOfTheCommitIsAppliedOrPruned) {
+    noted({"a", "old"});
+    wanted("a");
+    there("old");
+    fetched({"c1",
+             "main at c1",
+             "",
+             "",
+             false,
+             {{"b.yaml", 2, "Instance campus/b", "spec.foo", "unknown field; take it out"}}});
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(inventory(), (Texts{"a", "old"}));
+    const auto said = report();
+    EXPECT_EQ(said.verdict.state, Verdict::State::stalled);
+    EXPECT_EQ(said.verdict.reason, "ManifestsRefused");
+    EXPECT_EQ(said.verdict.message,
+              "Nothing of main at c1 is applied: b.yaml, document 2, Instance campus/b, spec.foo: unknown "
+              "field; take it out");
+    ASSERT_EQ(said.status.faults.size(), 1U);
+    EXPECT_EQ(said.status.faults[0].document, 2);
+    EXPECT_FALSE(said.status.applied_commit);
+}
+
+TEST_F(Deciding, ARepositoryThatWasNotFetchedSaysNothingAboutWhatIsThere) {
+    noted({"a"});
+    there("a");
+    struct {
+        const char* why;
+        Fetched fetched;
+    } const cases[] = {{"never", {"", "", "", ""}},
+                       {"it cannot be reached", {"", "", "FetchFailed", "nobody answers", true}},
+                       {"the branch is not there", {"", "", "BranchNotFound", "no branch main"}}};
+    for (const auto& c : cases) {
+        fetched(c.fetched);
+        EXPECT_EQ(actions(), Texts{}) << c.why;
+        EXPECT_EQ(inventory(), Texts{"a"}) << c.why;
+        EXPECT_EQ(report().verdict.state, Verdict::State::progressing) << c.why;
+        EXPECT_EQ(report().look_again.has_value(), c.fetched.soon) << c.why;
+    }
+    seen.clear();
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(inventory(), Texts{"a"}) << "what was not looked at may be there";
+}
+
+TEST_F(Deciding, TheLastCommitIsKeptUpWhileTheRepositoryCannotBeReached) {
+    noted({"a"});
+    wanted("a");
+    fetched({"c1", "main at c1", "FetchFailed", "nobody answers", true});
+    EXPECT_EQ(actions(), Texts{"apply Instance campus/a of a.yaml"});
+    there("a");
+    EXPECT_EQ(reason(), "FetchFailed");
+}
+
+TEST_F(Deciding, MoreDeletionsThanAllowedWaitForAConfirmation) {
+    noted({"a", "b", "c"});
+    for (const auto* name : {"a", "b", "c"}) there(name);
+    source.spec.max_deletions_per_commit = 2;
+    EXPECT_EQ(actions(), Texts{});
+    const auto said = report();
+    EXPECT_EQ(said.verdict.state, Verdict::State::stalled);
+    EXPECT_EQ(said.verdict.reason, "DeletionsNeedConfirmation");
+    EXPECT_NE(said.verdict.message.find(
+                  "kubectl -n campus annotate gitsource fleet --overwrite ocim.opencraft.com/confirm-deletions=c1"),
+              std::string::npos)
+        << said.verdict.message;
+    EXPECT_EQ(said.status.pending_deletions.size(), 3U);
+    source.metadata.annotations[std::string(confirm_annotation)] = "c0";
+    EXPECT_EQ(actions(), Texts{}) << "another commit was confirmed";
+    source.metadata.annotations[std::string(confirm_annotation)] = "c1";
+    EXPECT_EQ(actions().size(), 3U);
+    source.metadata.annotations.clear();
+    source.spec.max_deletions_per_commit = 3;
+    EXPECT_EQ(actions().size(), 3U);
+}
+
+TEST_F(Deciding, DeletionsThatAreHeldUpDoNotHoldUpTheRest) {
+    noted({"a", "b", "new"});
+    there("a");
+    there("b");
+    wanted("new");
+    source.spec.max_deletions_per_commit = 0;
+    EXPECT_EQ(actions(), Texts{"apply Instance campus/new of new.yaml"});
+}
+
+TEST_F(Deciding, WhatIsNotToBePrunedStays) {
+    noted({"a"});
+    auto& thing = there("a");
+    struct {
+        const char* why;
+        std::function<void()> set, back;
+        bool stays_noted;
+    } const cases[] = {
+        {"it says so", [&] { thing.kept = true; }, [&] { thing.kept = false; }, true},
+        {"the source says so", [&] { source.spec.prune = false; }, [&] { source.spec.prune = true; }, true},
+        {"somebody else took it over", [&] { thing.ours = false; }, [&] { thing.ours = true; }, false},
+        {"it could not be looked at", [&] { thing.unknown = "forbidden"; }, [&] { thing.unknown = ""; }, true},
+        {"nothing is done", [&] { source.spec.suspend = true; }, [&] { source.spec.suspend = false; }, true},
+        {"it is going already", [&] { thing.health.state = Health::State::terminating; },
+         [&] { thing.health.state = Health::State::current; }, true},
+    };
+    for (const auto& c : cases) {
+        EXPECT_EQ(actions().size(), 1U) << "before: " << c.why;
+        c.set();
+        EXPECT_EQ(actions(), Texts{}) << c.why;
+        EXPECT_EQ(inventory().size(), c.stays_noted ? 1U : 0U) << c.why;
+        c.back();
+    }
+}
+
+TEST_F(Deciding, WhatNobodyLookedAtInThisRunIsLookedAtByWhoeverDeletesIt) {
+    noted({"a"});
+    ASSERT_EQ(Sources::diff(source, inputs, seen).size(), 1U);
+    EXPECT_EQ(Sources::diff(source, inputs, seen)[0].uid, "");
+    EXPECT_EQ(inventory(), Texts{"a"});
+}
+
+TEST_F(Deciding, WhatNeedsAnotherOfTheSameCommitWaitsAndNothingIsPrunedMeanwhile) {
+    noted({"crd", "w", "old"});
+    wanted("crd", "Cloud");
+    noted({"crd"}, "Cloud");
+    auto& widget = wanted("w");
+    widget.deferred = true;
+    there("old");
+    EXPECT_EQ(actions(), Texts{"apply Cloud campus/crd of crd.yaml"});
+    there("crd", "Cloud");
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(reason(), "WaitingForKinds");
+    EXPECT_FALSE(report().status.applied_commit);
+}
+
+TEST_F(Deciding, IsReadyWhenWhatItAppliedIs) {
+    noted({"a", "fleet"});
+    wanted("a");
+    there("a").health = {Health::State::in_progress, "Progressing: booting"};
+    EXPECT_EQ(reason(), "HealthCheckPending");
+    EXPECT_EQ(report().status.unhealthy, Texts{"Instance campus/a: Progressing: booting"});
+    EXPECT_TRUE(report().look_again);
+    EXPECT_EQ(report().status.applied_commit, "c1");
+    there("a").health.state = Health::State::failed;
+    EXPECT_EQ(reason(), "HealthCheckFailed");
+    there("a").health = {};
+    wanted("fleet", "GitSource");
+    there("fleet", "GitSource").health.state = Health::State::in_progress;
+    noted({"fleet"}, "GitSource");
+    EXPECT_EQ(reason(), "Applied") << "it does not wait for itself";
+}
+
+TEST_F(Deciding, DeletionTakesEverythingInReverseOrderOrNothing) {
+    noted({"a"});
+    noted({"cloud"}, "Cloud");
+    wanted("a");
+    there("a");
+    there("cloud", "Cloud");
+    source.spec.max_deletions_per_commit = 0;
+    Texts removed;
+    for (const auto& action : Sources::remove(source, "", seen)) removed.push_back(Sources::describe(action));
+    EXPECT_EQ(removed, (Texts{"delete Instance campus/a", "delete Cloud campus/cloud"}));
+    there("a").health.state = Health::State::terminating;
+    EXPECT_EQ(Sources::remove(source, "", seen).size(), 1U);
+    EXPECT_TRUE(Sources::going(source, "", seen));
+    source.spec.prune = false;
+    EXPECT_TRUE(Sources::remove(source, "", seen).empty());
+    EXPECT_FALSE(Sources::going(source, "", seen));
+}
+
+}  // namespace
+}  // namespace ocim::gitops
