@@ -10,6 +10,12 @@ std::string spelled(const Flag& flag) {
     return "--" + std::string(flag.name) + (flag.value.empty() ? "" : " " + std::string(flag.value));
 }
 
+/// "-n, --namespace NAMESPACE"; room for a letter where another flag has one.
+std::string listed(const Flag& flag, bool letters) {
+    const std::string letter = flag.letter ? std::string{'-', flag.letter, ',', ' '} : letters ? "    " : "";
+    return letter + spelled(flag);
+}
+
 /// How many letters must be put in, left out or changed.
 std::size_t distance(std::string_view a, std::string_view b) {
     std::vector<std::size_t> row(b.size() + 1);
@@ -35,38 +41,80 @@ Error unknown(std::string_view command, std::string_view name, std::span<const F
 
 }  // namespace
 
+struct Arguments::Reading {
+    std::string_view command;
+    std::span<const std::string> words;
+    Operands operands;
+    std::size_t at = 0;
+
+    Error error(const std::string& what) const {
+        return {ErrorClass::invalid, what + " See \"ocim " + std::string(command) + " --help\"."};
+    }
+};
+
 Result<Arguments> Arguments::parse(std::string_view command, std::span<const std::string> words,
-                                   std::span<const Flag> flags) {
+                                   std::span<const Flag> flags, Operands operands) {
     Arguments out;
     out.flags_ = flags;
-    const auto see = " See \"ocim " + std::string(command) + " --help\".";
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        const std::string_view word = words[i];
-        if (!word.starts_with("--"))
-            return Error{ErrorClass::invalid, "unexpected argument \"" + std::string(word) + "\"." + see};
-        const auto equals = word.find('=');
-        const auto name = word.substr(2, equals == word.npos ? word.npos : equals - 2);
-        const auto flag = std::ranges::find(flags, name, &Flag::name);
-        if (flag == flags.end()) return unknown(command, name, flags);
-        std::string value;
-        if (equals != word.npos) {
-            if (flag->value.empty())
-                return Error{ErrorClass::invalid, "--" + std::string(name) + " takes no value." + see};
-            value = word.substr(equals + 1);
-        } else if (!flag->value.empty()) {
-            if (++i == words.size())
-                return Error{ErrorClass::invalid, "--" + std::string(name) + " needs a value." + see};
-            value = words[i];
-        }
-        auto& given = out.values_[flag->name];
-        given.push_back(std::move(value));
-        if (given.size() > 1 && !flag->repeated)
-            return Error{ErrorClass::invalid, "--" + std::string(name) + " is given twice." + see};
-    }
+    Reading reading{command, words, operands};
+    for (; reading.at < words.size(); ++reading.at)
+        if (auto read = out.read_word(reading); !read) return std::move(read).error();
     for (const auto& flag : flags)
-        if (flag.required && out.text(flag.name).empty())
-            return Error{ErrorClass::invalid, spelled(flag) + " is required." + see};
+        if (flag.required && out.text(flag.name).empty()) return reading.error(spelled(flag) + " is required.");
     return out;
+}
+
+Result<void> Arguments::read_word(Reading& reading) {
+    const std::string_view word = reading.words[reading.at];
+    const bool taken = reading.operands == Operands::taken;
+    if (taken && word == "--") {
+        while (++reading.at < reading.words.size()) operands_.push_back(reading.words[reading.at]);
+        return {};
+    }
+    if (word.starts_with("-") && !word.starts_with("--") && word.size() > 1)
+        return read_letters(reading, word.substr(1));
+    if (!word.starts_with("--")) {
+        if (!taken) return reading.error("unexpected argument \"" + std::string(word) + "\".");
+        operands_.emplace_back(word);
+        return {};
+    }
+    const auto equals = word.find('=');
+    const auto name = word.substr(2, equals == word.npos ? word.npos : equals - 2);
+    const auto flag = std::ranges::find(flags_, name, &Flag::name);
+    if (flag == flags_.end()) return unknown(reading.command, name, flags_);
+    if (equals != word.npos) {
+        if (!flag->value.empty()) return give(reading, *flag, std::string(word.substr(equals + 1)));
+        if (word.substr(equals) == "=true") return give(reading, *flag, "");
+        return reading.error("--" + std::string(name) + " takes no value.");
+    }
+    if (flag->value.empty()) return give(reading, *flag, "");
+    if (++reading.at == reading.words.size()) return reading.error("--" + std::string(name) + " needs a value.");
+    return give(reading, *flag, reading.words[reading.at]);
+}
+
+Result<void> Arguments::read_letters(Reading& reading, std::string_view letters) {
+    for (; !letters.empty(); letters.remove_prefix(1)) {
+        const auto flag = letters.front() ? std::ranges::find(flags_, letters.front(), &Flag::letter) : flags_.end();
+        if (flag == flags_.end()) return reading.error("unknown flag -" + std::string(1, letters.front()) + ".");
+        if (flag->value.empty()) {
+            if (auto given = give(reading, *flag, ""); !given) return given;
+            continue;
+        }
+        letters.remove_prefix(1);
+        if (letters.starts_with("=")) letters.remove_prefix(1);
+        if (!letters.empty()) return give(reading, *flag, std::string(letters));
+        if (++reading.at == reading.words.size())
+            return reading.error("-" + std::string(1, flag->letter) + " needs a value.");
+        return give(reading, *flag, reading.words[reading.at]);
+    }
+    return {};
+}
+
+Result<void> Arguments::give(const Reading& reading, const Flag& flag, std::string value) {
+    auto& given = values_[flag.name];
+    given.push_back(std::move(value));
+    if (given.size() > 1 && !flag.repeated) return reading.error("--" + std::string(flag.name) + " is given twice.");
+    return {};
 }
 
 std::string Arguments::text(std::string_view flag) const {
@@ -81,11 +129,12 @@ std::vector<std::string> Arguments::all(std::string_view flag) const {
 }
 
 std::string describe(std::span<const Flag> flags) {
+    const bool letters = std::ranges::any_of(flags, [](const Flag& flag) { return flag.letter != 0; });
     std::size_t width = 0;
-    for (const auto& flag : flags) width = std::max(width, spelled(flag).size());
+    for (const auto& flag : flags) width = std::max(width, listed(flag, letters).size());
     std::string out;
     for (const auto& flag : flags) {
-        const auto name = spelled(flag);
+        const auto name = listed(flag, letters);
         out += "  " + name + std::string(width - name.size() + 2, ' ') + std::string(flag.help);
         if (flag.required) out += " (required)";
         if (!flag.fallback.empty()) out += " (default " + std::string(flag.fallback) + ")";

@@ -1,5 +1,6 @@
 #include "cli/cli.hpp"
 
+#include "cli/command.hpp"
 #include "compute/machine_process.hpp"
 
 #include <algorithm>
@@ -10,44 +11,46 @@ namespace ocim::cli {
 
 namespace {
 
-struct Command {
-    std::string_view name, summary;
-    int (*run)(std::span<const std::string>);
+constexpr std::array all_commands{
+    &apply_command,   &controller_command, &delete_command,  &get_command,    &kubeconfig_command,
+    &logs_command,    &orphans_command,    &pause_command,   &report_command, &resume_command,
+    &secrets_command, &serve_command,      &version_command, &wait_command,
 };
 
-constexpr std::array commands{
-    Command{"controller", "Run the controllers against a Kubernetes API server.", controller},
-    Command{"kubeconfig", "Make a kubeconfig for a colleague.", kubeconfig_for},
-    Command{"logs", "Print the log of an AppServer's playbook.", logs},
-    Command{"report", "How much each site is used, as CSV.", report},
-    Command{"secrets", "New keys for what encrypts Secrets and signs tokens.", secrets},
-    Command{"serve", "Run the API server and the controllers in this process.", serve},
-    Command{"version", "Print the version of this program.", version},
-};
+bool asks_for_help(std::string_view word) { return word == "--help" || word == "-h"; }
 
-std::string help() {
-    std::string out =
-        "ocim hosts Open edX: instances are declared in YAML, and ocim makes the world match.\n"
-        "\n"
-        "Usage: ocim COMMAND [FLAGS]\n"
-        "\n"
-        "Commands:\n";
-    for (const auto& command : commands)
-        out += "  " + std::string(command.name) + std::string(12 - command.name.size(), ' ') +
-               std::string(command.summary) + "\n";
-    return out +
-           "\n"
-           "\"ocim COMMAND --help\" tells more about one. To begin:\n"
-           "  ocim serve --data-dir ~/.ocim\n"
-           "  export KUBECONFIG=~/.ocim/kubeconfig\n"
-           "  kubectl api-resources --categories=ocim\n";
+int run(const Command& command, std::span<const std::string> words) {
+    // asking for help is always allowed, whatever else is missing
+    if (std::ranges::any_of(words, asks_for_help)) {
+        std::cout << help(command);
+        return exit_ok;
+    }
+    const auto arguments = Arguments::parse(command.name, words, command.flags, command.operands);
+    if (arguments) return command.run(*arguments);
+    complain(arguments.error().message);
+    return command.usage_exit;
 }
 
-bool asks_for_help(std::string_view word) { return word == "help" || word == "--help" || word == "-h"; }
+int show_help(std::span<const std::string> words) {
+    const auto* command = words.empty() ? nullptr : find_command(words.front());
+    if (!words.empty() && !command) {
+        complain("unknown command \"" + words.front() + "\". See \"ocim --help\".");
+        return exit_usage;
+    }
+    std::cout << (command ? help(*command) : help());
+    return exit_ok;
+}
 
 }  // namespace
 
 void complain(std::string_view message) { std::cerr << "ocim: " << message << std::endl; }
+
+std::span<const Command* const> commands() { return all_commands; }
+
+const Command* find_command(std::string_view name) {
+    const auto found = std::ranges::find(all_commands, name, [](const Command* one) { return one->name; });
+    return found == all_commands.end() ? nullptr : *found;
+}
 
 int run(std::span<const std::string> words) {
     if (words.empty()) {
@@ -55,19 +58,13 @@ int run(std::span<const std::string> words) {
         return exit_usage;
     }
     const std::string_view first = words.front();
-    if (asks_for_help(first)) {
-        std::cout << help();
-        return exit_ok;
-    }
+    if (first == "help" || asks_for_help(first)) return show_help(words.subspan(1));
     // the processes of local machines: a part of this program, not for people, so not among the commands
     if (first == "machine") return compute::machine_main({words.begin() + 1, words.end()});
-    const std::string_view name = first == "--version" ? "version" : first;
-    const auto command = std::ranges::find(commands, name, &Command::name);
-    if (command == commands.end()) {
-        complain("unknown command \"" + std::string(first) + "\". See \"ocim --help\".");
-        return exit_usage;
-    }
-    return command->run(words.subspan(1));
+    const auto* command = find_command(first == "--version" ? "version" : first);
+    if (command) return run(*command, words.subspan(1));
+    complain("unknown command \"" + std::string(first) + "\". See \"ocim --help\".");
+    return exit_usage;
 }
 
 }  // namespace ocim::cli

@@ -17,15 +17,4 @@ int run(std::span<const std::string> words);
 /// "ocim: " and the message, on stderr.
 void complain(std::string_view message);
 
-// --- the sub-commands, each in a file of its name
-
-int controller(std::span<const std::string> words);
-int logs(std::span<const std::string> words);
-int report(std::span<const std::string> words);
-/// "ocim kubeconfig": access for a colleague.
-int kubeconfig_for(std::span<const std::string> words);
-int secrets(std::span<const std::string> words);
-int serve(std::span<const std::string> words);
-int version(std::span<const std::string> words);
-
 }  // namespace ocim::cli

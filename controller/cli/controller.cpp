@@ -1,6 +1,6 @@
 #include "base/random.hpp"
-#include "cli/arguments.hpp"
 #include "cli/cli.hpp"
+#include "cli/command.hpp"
 #include "cli/kubeconfig.hpp"
 #include "cli/operator.hpp"
 
@@ -22,21 +22,8 @@ constexpr Flag flags[] = {
     {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
     {"webhook-listen", "ADDRESS:PORT", "Where signed webhooks are taken, without TLS: for a load balancer in front."},
     {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
-    {"help", "", "Show this text."},
+    help_flag,
 };
-
-std::string help() {
-    return "Run the controllers against a Kubernetes API server, 1.20 or later, that has the definitions of our "
-           "kinds.\n"
-           "\n"
-           "Of several that run, one leads, and another takes over within 15 seconds of its death, at once when it\n"
-           "ends in order. It stores nothing but logs. SIGTERM or SIGINT ends it in order.\n"
-           "\n"
-           "Usage: ocim controller --data-dir DIR [--kubeconfig FILE] [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(flags);
-}
 
 /// Of this process among all that ever run: a pod's name is used again.
 std::string identity(Random& random) {
@@ -68,16 +55,8 @@ Result<Operator::Settings> settings(const Arguments& arguments) {
     return out;
 }
 
-}  // namespace
-
-int controller(std::span<const std::string> words) {
-    for (const auto& word : words)
-        if (word == "--help" || word == "-h") {
-            std::cout << help();
-            return exit_ok;
-        }
-    const auto arguments = Arguments::parse("controller", words, flags);
-    auto wanted = arguments ? settings(*arguments) : Result<Operator::Settings>(arguments.error());
+int controller(const Arguments& arguments) {
+    auto wanted = settings(arguments);
     if (!wanted) {
         complain(wanted.error().message);
         return exit_usage;
@@ -90,5 +69,27 @@ int controller(std::span<const std::string> words) {
     complain(ran.error().message);
     return exit_failed;
 }
+
+constexpr Example examples[] = {
+    {"Against a cluster that kubectl reaches",
+     "ocim controller --data-dir /var/lib/ocim/work --kubeconfig ~/.kube/config"},
+};
+
+}  // namespace
+
+constinit const Command controller_command{
+    .name = "controller",
+    .summary = "Run the controllers against a Kubernetes API server.",
+    .synopsis = "--data-dir DIR [--kubeconfig FILE] [FLAGS]",
+    .description =
+        "The server is version 1.20 or later, and has the definitions of our kinds. Of several that run, one leads, "
+        "and\n"
+        "another takes over within 15 seconds of its death, at once when it ends in order. It stores nothing but "
+        "logs.\n"
+        "SIGTERM or SIGINT ends it in order.",
+    .flags = flags,
+    .examples = examples,
+    .run = controller,
+};
 
 }  // namespace ocim::cli

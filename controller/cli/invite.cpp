@@ -1,7 +1,7 @@
 #include "base/clock.hpp"
 #include "cli/access.hpp"
-#include "cli/arguments.hpp"
 #include "cli/cli.hpp"
+#include "cli/command.hpp"
 #include "cli/files.hpp"
 #include "cli/kubeconfig.hpp"
 #include "cli/revoked.hpp"
@@ -29,22 +29,8 @@ constexpr Flag flags[] = {
     {"namespace", "NAMESPACE", "The namespace that kubectl looks into.", "default"},
     {"output", "FILE", "Write it there, with mode 0600, instead of to stdout."},
     {"revoke", "", "Make none: take back every certificate that the user has been given until now."},
-    {"help", "", "Show this text."},
+    help_flag,
 };
-
-std::string help() {
-    return "Make a kubeconfig for a colleague, with a client certificate of its own.\n"
-           "\n"
-           "What the user may do is said by roles: kubectl create rolebinding NAME --clusterrole=ocim-viewer "
-           "--user=NAME\n"
-           "\n"
-           "With --revoke the user is shut out within a second, whatever roles say; a certificate made later is good.\n"
-           "\n"
-           "Usage: ocim kubeconfig --user NAME [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(flags);
-}
 
 /// "720h", "30d", "90m".
 Result<std::chrono::seconds> duration(const std::string& text) {
@@ -104,36 +90,24 @@ Result<std::string> make(const Arguments& arguments) {
     return kubeconfig({server, ca->certificate, request.common_name, arguments.text("namespace")}, *pair);
 }
 
-}  // namespace
-
-int kubeconfig_for(std::span<const std::string> words) {
-    for (const auto& word : words)
-        if (word == "--help" || word == "-h") {
-            std::cout << help();
-            return exit_ok;
-        }
-    const auto arguments = Arguments::parse("kubeconfig", words, flags);
-    if (!arguments) {
-        complain(arguments.error().message);
-        return exit_usage;
-    }
+int kubeconfig_for(const Arguments& arguments) {
     ::umask(077);
-    if (arguments->has("revoke")) {
-        const auto taken = take_back(*arguments);
+    if (arguments.has("revoke")) {
+        const auto taken = take_back(arguments);
         if (taken) {
-            std::cout << "Certificates of " << arguments->text("user")
+            std::cout << "Certificates of " << arguments.text("user")
                       << " from before now are refused; a running server knows it within a second." << std::endl;
             return exit_ok;
         }
         complain(taken.error().message);
         return taken.error().error_class == ErrorClass::invalid ? exit_usage : exit_failed;
     }
-    const auto made = make(*arguments);
+    const auto made = make(arguments);
     if (!made) {
         complain(made.error().message);
         return made.error().error_class == ErrorClass::invalid ? exit_usage : exit_failed;
     }
-    const auto file = arguments->text("output");
+    const auto file = arguments.text("output");
     if (file.empty()) {
         std::cout << *made;
         return exit_ok;
@@ -144,5 +118,26 @@ int kubeconfig_for(std::span<const std::string> words) {
     }
     return exit_ok;
 }
+
+constexpr Example examples[] = {
+    {"For a colleague who may look at everything",
+     "ocim kubeconfig --user ada --group viewers --data-dir /var/lib/ocim --output ada.kubeconfig"},
+    {"Shut out", "ocim kubeconfig --user ada --revoke --data-dir /var/lib/ocim"},
+};
+
+}  // namespace
+
+constinit const Command kubeconfig_command{
+    .name = "kubeconfig",
+    .summary = "Make a kubeconfig for a colleague, with a client certificate of its own.",
+    .synopsis = "--user NAME [FLAGS]",
+    .description =
+        "What the user may do is said by roles: kubectl create rolebinding NAME --clusterrole=ocim-viewer --user=NAME\n"
+        "\n"
+        "With --revoke the user is shut out within a second, whatever roles say; a certificate made later is good.",
+    .flags = flags,
+    .examples = examples,
+    .run = kubeconfig_for,
+};
 
 }  // namespace ocim::cli

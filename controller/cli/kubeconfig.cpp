@@ -25,8 +25,8 @@ public:
     Reader(std::string path, api::Json document, const ReadFile& read_file)
         : path_(std::move(path)), document_(std::move(document)), read_file_(read_file) {}
 
-    Result<client::Access> read() {
-        const auto current = text(&document_, "current-context");
+    Result<client::Access> read(const std::string& wanted) {
+        const auto current = wanted.empty() ? text(&document_, "current-context") : wanted;
         if (current.empty()) return wrong("has no current-context");
         const auto* context = named("contexts", "context", current);
         if (!context) return wrong("has no context \"" + current + "\"");
@@ -131,18 +131,19 @@ std::string kubeconfig_path(const std::string& path) {
 }
 
 Result<client::Access> parse_kubeconfig(const std::string& path, std::string_view text,
-                                        const std::function<Result<std::string>(const std::string& path)>& read) {
+                                        const std::function<Result<std::string>(const std::string& path)>& read,
+                                        const std::string& context) {
     auto parsed = api::parse_yaml(text);
     if (!parsed) return std::move(parsed).error().within(path);
-    return Reader(path, std::move(parsed->value), read).read();
+    return Reader(path, std::move(parsed->value), read).read(context);
 }
 
-Result<client::Access> read_kubeconfig(const std::string& path) {
+Result<client::Access> read_kubeconfig(const std::string& path, const std::string& context) {
     auto text = read_file(path);
     if (!text) return std::move(text).error();
     if (text->empty())
         return Error{ErrorClass::invalid, path + " is not there or empty; give --kubeconfig FILE or set KUBECONFIG"};
-    return parse_kubeconfig(path, *text, read_file);
+    return parse_kubeconfig(path, *text, read_file, context);
 }
 
 Result<client::Access> read_pod_access(const std::string& folder) {

@@ -1,6 +1,6 @@
 #include "api/json.hpp"
-#include "cli/arguments.hpp"
 #include "cli/cli.hpp"
+#include "cli/command.hpp"
 #include "cli/kubeconfig.hpp"
 #include "net/http_client.hpp"
 #include "net/https_client.hpp"
@@ -20,46 +20,22 @@ namespace ocim::cli {
 namespace {
 
 constexpr Flag flags[] = {
-    {"namespace", "NAMESPACE", "Where the AppServer is; the kubeconfig's namespace unless said otherwise. Also -n."},
-    {"follow", "", "Go on until the playbook has ended, also when it has not begun. Also -f."},
+    namespace_flag,
+    {.name = "follow",
+     .value = "",
+     .help = "Go on until the playbook has ended, also when it has not begun.",
+     .letter = 'f'},
     {"tail", "LINES", "Only so many lines of the end, and what follows."},
     {"limit-bytes", "BYTES", "At most so much."},
-    {"kubeconfig", "FILE", "Access to the server; $KUBECONFIG, else ~/.kube/config, unless said otherwise."},
-    {"help", "", "Show this text."},
+    kubeconfig_flag,
+    context_flag,
+    help_flag,
 };
 
-std::string help() {
-    return "Print the log of an AppServer's playbook; known secrets are masked.\n"
-           "\n"
-           "Usage: ocim logs appserver/NAME [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(flags);
-}
-
-/// What is asked for, and the flags with their long names.
-struct Words {
-    std::vector<std::string> targets, flags;
+constexpr Example examples[] = {
+    {"As it is deployed", "ocim logs appserver/demo-1 -f"},
+    {"The end of what went wrong", "ocim logs appserver/demo-1 -n school --tail 50"},
 };
-
-Words sort_words(std::span<const std::string> words) {
-    Words out;
-    for (std::size_t i = 0; i < words.size(); ++i) {
-        auto word = words[i];
-        if (word == "-n") word = "--namespace";
-        if (word == "-f") word = "--follow";
-        if (word == "-h") word = "--help";
-        if (!word.starts_with("-")) {
-            out.targets.push_back(std::move(word));
-            continue;
-        }
-        const auto* flag = std::ranges::find_if(
-            flags, [&](const Flag& f) { return word == "--" + std::string(f.name) && !f.value.empty(); });
-        out.flags.push_back(std::move(word));
-        if (flag != std::end(flags) && i + 1 < words.size()) out.flags.push_back(words[++i]);
-    }
-    return out;
-}
 
 /// "appserver/demo-1" -> "demo-1".
 Result<std::string> name_of(const std::vector<std::string>& targets) {
@@ -89,13 +65,13 @@ struct Wanted {
     std::string target;  ///< of the request
 };
 
-Result<Wanted> wanted_log(const Words& words, const Arguments& arguments) {
-    auto name = name_of(words.targets);
+Result<Wanted> wanted_log(const Arguments& arguments) {
+    auto name = name_of(arguments.operands());
     if (!name) return std::move(name).error();
     const auto tail = count(arguments, "tail", "tailLines"), limit = count(arguments, "limit-bytes", "limitBytes");
     if (!tail) return tail.error();
     if (!limit) return limit.error();
-    auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")));
+    auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")), arguments.text("context"));
     if (!access) return std::move(access).error();
     const auto given = arguments.text("namespace");
     Wanted out{*std::move(access), {}};
@@ -147,16 +123,8 @@ Result<void> print(Wanted what) {
     return *std::move(done);
 }
 
-}  // namespace
-
-int logs(std::span<const std::string> given) {
-    const auto words = sort_words(given);
-    const auto arguments = Arguments::parse("logs", words.flags, flags);
-    if (arguments && arguments->has("help")) {
-        std::cout << help();
-        return exit_ok;
-    }
-    auto wanted = arguments ? wanted_log(words, *arguments) : Result<Wanted>(arguments.error());
+int logs(const Arguments& arguments) {
+    auto wanted = wanted_log(arguments);
     if (!wanted) {
         complain(wanted.error().message);
         return exit_usage;
@@ -166,5 +134,19 @@ int logs(std::span<const std::string> given) {
     complain(printed.error().message);
     return exit_failed;
 }
+
+}  // namespace
+
+constinit const Command logs_command{
+    .name = "logs",
+    .summary = "Print the log of an AppServer's playbook.",
+    .synopsis = "appserver/NAME [FLAGS]",
+    .description = "Known secrets are masked.",
+    .flags = flags,
+    .examples = examples,
+    .run = logs,
+    .operands = Operands::taken,
+    .completes = Completes::objects,
+};
 
 }  // namespace ocim::cli

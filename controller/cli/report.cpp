@@ -1,8 +1,8 @@
 #include "api/json.hpp"
 #include "base/async.hpp"
 #include "base/utf8.hpp"
-#include "cli/arguments.hpp"
 #include "cli/cli.hpp"
+#include "cli/command.hpp"
 #include "cli/files.hpp"
 #include "cli/kubeconfig.hpp"
 #include "crd/appservers.hpp"
@@ -31,24 +31,16 @@ constexpr Flag flags[] = {
     {"out", "FILE", "Where the report goes; to stdout unless said otherwise."},
     {"timeout", "SECONDS", "How long one server may take before it counts as unreachable.", "120"},
     {"edx-root", "DIR", "Where Open edX is installed on the servers.", "/edx"},
-    {"kubeconfig", "FILE", "Access to the server; $KUBECONFIG, else ~/.kube/config, unless said otherwise."},
-    {"help", "", "Show this text."},
+    kubeconfig_flag,
+    context_flag,
+    help_flag,
 };
+
+constexpr std::string_view reports[] = {"activity"};
 
 constexpr std::size_t at_a_time_max = 16;  // connections by SSH, each a thread
 constexpr auto private_key = "ssh-privatekey";
 constexpr auto system_namespace = "ocim-system";
-
-std::string help() {
-    return "Reports as CSV how much each active AppServer is used, which its machine is asked by SSH: unique visitors\n"
-           "in its logs, users, courses. What cannot be told is \"N/A\". Whoever asks must be allowed to read the\n"
-           "machines' SSH keys, as ocim-admin is.\n"
-           "\n"
-           "Usage: ocim report activity [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(flags);
-}
 
 struct Wanted {
     client::Access access;
@@ -58,7 +50,7 @@ struct Wanted {
 
 Result<Wanted> wanted(const Arguments& arguments) {
     Wanted out;
-    auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")));
+    auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")), arguments.text("context"));
     if (!access) return std::move(access).error();
     out.access = *std::move(access);
     out.out = arguments.text("out");
@@ -195,21 +187,12 @@ Result<void> check_writable(const std::string& path) {
     return {};
 }
 
-}  // namespace
-
-int report(std::span<const std::string> words) {
-    const bool asks =
-        std::ranges::find(words, "--help") != words.end() || std::ranges::find(words, "-h") != words.end();
-    if (asks) {
-        std::cout << help();
-        return exit_ok;
-    }
-    if (words.empty() || words.front() != "activity") {
+int report(const Arguments& arguments) {
+    if (arguments.operands() != std::vector<std::string>{"activity"}) {
         complain("say which report: ocim report activity. See \"ocim report --help\".");
         return exit_usage;
     }
-    const auto arguments = Arguments::parse("report activity", words.subspan(1), flags);
-    auto what = arguments ? wanted(*arguments) : Result<Wanted>(arguments.error());
+    auto what = wanted(arguments);
     if (!what) {
         complain(what.error().message);
         return exit_usage;
@@ -238,5 +221,27 @@ int report(std::span<const std::string> words) {
     }
     return exit_ok;
 }
+
+constexpr Example examples[] = {
+    {"How much each site is used, into a file", "ocim report activity --out activity.csv"},
+};
+
+}  // namespace
+
+constinit const Command report_command{
+    .name = "report",
+    .summary = "How much each site is used, as CSV.",
+    .synopsis = "activity [FLAGS]",
+    .description =
+        "Reports as CSV how much each active AppServer is used, which its machine is asked by SSH: unique visitors in\n"
+        "its logs, users, courses. What cannot be told is \"N/A\". Whoever asks must be allowed to read the machines'\n"
+        "SSH keys, as ocim-admin is.",
+    .flags = flags,
+    .examples = examples,
+    .run = report,
+    .operands = Operands::taken,
+    .completes = Completes::words,
+    .words = reports,
+};
 
 }  // namespace ocim::cli

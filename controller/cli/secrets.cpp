@@ -1,5 +1,5 @@
-#include "cli/arguments.hpp"
 #include "cli/cli.hpp"
+#include "cli/command.hpp"
 #include "cli/encryption.hpp"
 #include "cli/files.hpp"
 #include "cli/token_keys.hpp"
@@ -17,41 +17,16 @@ namespace {
 
 constexpr Flag flags[] = {
     {"data-dir", "DIR", "The directory of the installation.", "", true},
-    {"encryption-key-file", "FILE", "The file with the keys, if it is not DIR/encryption-keys."},
-    {"encryption-passphrase-file", "FILE", "What the keys in it are protected with, if they are."},
-    {"help", "", "Show this text."},
+    {"encryption-key-file", "FILE", "For rotate-key: the file with the keys, if it is not DIR/encryption-keys."},
+    {"encryption-passphrase-file", "FILE", "For rotate-key: what the keys in it are protected with, if they are."},
+    {"end-old-tokens", "", "For rotate-token-key: forget the old keys at once; every token from before is worthless."},
+    help_flag,
 };
 
-constexpr Flag token_flags[] = {
-    {"data-dir", "DIR", "The directory of the installation.", "", true},
-    {"end-old-tokens", "", "Forget the old keys at once: every token from before is worthless."},
-    {"help", "", "Show this text."},
-};
+constexpr std::string_view ways[] = {"rotate-key", "rotate-token-key"};
 
 constexpr auto server_limit = std::chrono::minutes(5);
 constexpr auto look_interval = Duration(200);
-
-std::string help() {
-    return "Encrypt every Secret with a new key, and forget the old one.\n"
-           "\n"
-           "The server may run meanwhile: it takes up the new key from the file within a second. The old key stays in\n"
-           "the file until nothing needs it, so this can be broken off at any instant, and run again.\n"
-           "\n"
-           "Usage: ocim secrets rotate-key --data-dir DIR [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(flags) +
-           "\n"
-           "Sign tokens of ServiceAccounts with a new key.\n"
-           "\n"
-           "The server may run meanwhile. What the old key signed is good until it runs out, and the key is forgotten\n"
-           "when the last of that has.\n"
-           "\n"
-           "Usage: ocim secrets rotate-token-key --data-dir DIR [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(token_flags);
-}
 
 /// Puts a new key in front, unless a rotation is under way already.
 Result<store::KeyRing> begin_rotation(const KeyFile& file) {
@@ -99,16 +74,11 @@ awaitable<Result<void>> rotate(boost::asio::any_io_executor loop, Clock& clock, 
     co_return Result<void>();
 }
 
-int rotate_tokens(std::span<const std::string> words) {
-    const auto arguments = Arguments::parse("secrets rotate-token-key", words, token_flags);
-    if (!arguments) {
-        complain(arguments.error().message);
-        return exit_usage;
-    }
+int rotate_tokens(const Arguments& arguments) {
     ::umask(077);
     boost::asio::io_context loop{1};
-    const auto old = arguments->has("end-old-tokens") ? OldTokens::end : OldTokens::last;
-    const auto key = rotate_token_key(arguments->text("data-dir"), old, make_system_clock(loop)->wall());
+    const auto old = arguments.has("end-old-tokens") ? OldTokens::end : OldTokens::last;
+    const auto key = rotate_token_key(arguments.text("data-dir"), old, make_system_clock(loop)->wall());
     if (!key) {
         complain(key.error().message);
         return exit_failed;
@@ -119,28 +89,11 @@ int rotate_tokens(std::span<const std::string> words) {
     return exit_ok;
 }
 
-}  // namespace
-
-int secrets(std::span<const std::string> words) {
-    for (const auto& word : words)
-        if (word == "--help" || word == "-h") {
-            std::cout << help();
-            return exit_ok;
-        }
-    if (!words.empty() && words.front() == "rotate-token-key") return rotate_tokens(words.subspan(1));
-    if (words.empty() || words.front() != "rotate-key") {
-        complain("say what to do: ocim secrets rotate-key or rotate-token-key. See \"ocim secrets --help\".");
-        return exit_usage;
-    }
-    const auto arguments = Arguments::parse("secrets", words.subspan(1), flags);
-    if (!arguments) {
-        complain(arguments.error().message);
-        return exit_usage;
-    }
+int rotate_keys(const Arguments& arguments) {
     ::umask(077);
-    const auto directory = arguments->text("data-dir");
+    const auto directory = arguments.text("data-dir");
     const auto file =
-        KeyFile::of(directory, arguments->text("encryption-key-file"), arguments->text("encryption-passphrase-file"));
+        KeyFile::of(directory, arguments.text("encryption-key-file"), arguments.text("encryption-passphrase-file"));
     boost::asio::io_context loop{1};
     const auto clock = make_system_clock(loop);
     Result<void> result;
@@ -154,5 +107,50 @@ int secrets(std::span<const std::string> words) {
     complain(result.error().message);
     return exit_failed;
 }
+
+int secrets(const Arguments& arguments) {
+    const auto& words = arguments.operands();
+    const auto way = words.size() == 1 ? words.front() : "";
+    if (way != "rotate-key" && way != "rotate-token-key") {
+        complain("say what to do: ocim secrets rotate-key or rotate-token-key. See \"ocim secrets --help\".");
+        return exit_usage;
+    }
+    const bool tokens = way == "rotate-token-key";
+    for (const auto* flag : {"encryption-key-file", "encryption-passphrase-file", "end-old-tokens"})
+        if (arguments.has(flag) && (flag == std::string_view("end-old-tokens")) != tokens) {
+            complain("--" + std::string(flag) + " is not for " + way + ". See \"ocim secrets --help\".");
+            return exit_usage;
+        }
+    return tokens ? rotate_tokens(arguments) : rotate_keys(arguments);
+}
+
+constexpr Example examples[] = {
+    {"Once a year", "ocim secrets rotate-key --data-dir /var/lib/ocim"},
+    {"After a token was lost", "ocim secrets rotate-token-key --end-old-tokens --data-dir /var/lib/ocim"},
+};
+
+}  // namespace
+
+constinit const Command secrets_command{
+    .name = "secrets",
+    .summary = "New keys for what encrypts Secrets and signs tokens.",
+    .synopsis = "rotate-key --data-dir DIR [FLAGS]\nrotate-token-key --data-dir DIR [FLAGS]",
+    .description =
+        "rotate-key encrypts every Secret with a new key, and forgets the old one. The server may run meanwhile: it "
+        "takes\n"
+        "up the new key from the file within a second. The old key stays in the file until nothing needs it, so this "
+        "can\n"
+        "be broken off at any instant, and run again.\n"
+        "\n"
+        "rotate-token-key signs tokens of ServiceAccounts with a new key. The server may run meanwhile. What the old "
+        "key\n"
+        "signed is good until it runs out, and the key is forgotten when the last of that has.",
+    .flags = flags,
+    .examples = examples,
+    .run = secrets,
+    .operands = Operands::taken,
+    .completes = Completes::words,
+    .words = ways,
+};
 
 }  // namespace ocim::cli

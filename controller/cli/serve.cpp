@@ -1,7 +1,7 @@
 #include "cli/access.hpp"
 #include "cli/address.hpp"
-#include "cli/arguments.hpp"
 #include "cli/cli.hpp"
+#include "cli/command.hpp"
 #include "cli/files.hpp"
 #include "cli/program.hpp"
 #include "runtime/installation.hpp"
@@ -34,20 +34,14 @@ constexpr Flag flags[] = {
      "when a lost data directory is replaced."},
     {"no-controllers", "", "Only serve the API; nothing in the world is touched."},
     {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
-    {"help", "", "Show this text."},
+    help_flag,
 };
 
-std::string help() {
-    return "Run the API server and the controllers in this process.\n"
-           "\n"
-           "Everything is kept in one directory, which one process at a time can use. When the server is ready, the\n"
-           "file \"kubeconfig\" in it gives an administrator access. SIGTERM or SIGINT ends it in order.\n"
-           "\n"
-           "Usage: ocim serve --data-dir DIR [FLAGS]\n"
-           "\n"
-           "Flags:\n" +
-           describe(flags);
-}
+constexpr Example examples[] = {
+    {"On a laptop", "ocim serve --data-dir ~/.ocim"},
+    {"For others, by a name of their network",
+     "ocim serve --data-dir /var/lib/ocim --listen 0.0.0.0:7443 --tls-san ocim.example.org"},
+};
 
 Result<Program::Settings> settings(const Arguments& arguments) {
     Program::Settings out;
@@ -82,17 +76,8 @@ Result<Program::Settings> settings(const Arguments& arguments) {
     return out;
 }
 
-}  // namespace
-
-int serve(std::span<const std::string> words) {
-    // asking for help is always allowed, whatever else is missing
-    for (const auto& word : words)
-        if (word == "--help" || word == "-h") {
-            std::cout << help();
-            return exit_ok;
-        }
-    const auto arguments = Arguments::parse("serve", words, flags);
-    auto wanted = arguments ? settings(*arguments) : Result<Program::Settings>(arguments.error());
+int serve(const Arguments& arguments) {
+    auto wanted = settings(arguments);
     if (!wanted) {
         complain(wanted.error().message);
         return exit_usage;
@@ -105,5 +90,19 @@ int serve(std::span<const std::string> words) {
     complain(ran.error().message);
     return exit_failed;
 }
+
+}  // namespace
+
+constinit const Command serve_command{
+    .name = "serve",
+    .summary = "Run the API server and the controllers in this process.",
+    .synopsis = "--data-dir DIR [FLAGS]",
+    .description =
+        "Everything is kept in one directory, which one process at a time can use. When the server is ready, the\n"
+        "file \"kubeconfig\" in it gives an administrator access. SIGTERM or SIGINT ends it in order.",
+    .flags = flags,
+    .examples = examples,
+    .run = serve,
+};
 
 }  // namespace ocim::cli

@@ -41,6 +41,50 @@ TEST(Arguments, Table) {
     for (const auto& c : cases) EXPECT_EQ(said(c.words), c.expected) << c.reason;
 }
 
+constexpr Flag lettered[] = {
+    {.name = "namespace", .value = "NAMESPACE", .help = "Where.", .letter = 'n'},
+    {.name = "all", .value = "", .help = "All.", .letter = 'A'},
+    {.name = "watch", .value = "", .help = "Go on.", .letter = 'w'},
+    {.name = "filename", .value = "FILE", .help = "A file.", .repeated = true, .letter = 'f'},
+    {"quiet", "", "Say nothing."},
+};
+
+std::string read(std::vector<std::string> words) {
+    const auto read = Arguments::parse("get", words, lettered, Operands::taken);
+    if (!read) return read.error().message;
+    std::string out = read->text("namespace");
+    for (const auto* flag : {"all", "watch", "quiet"})
+        if (read->has(flag)) out += std::string("|") + flag;
+    for (const auto& file : read->all("filename")) out += "|" + file;
+    for (const auto& word : read->operands()) out += " " + word;
+    return out;
+}
+
+TEST(Arguments, TakeLettersAndOperandsInAnyOrder) {
+    const struct {
+        const char* reason;
+        std::vector<std::string> words;
+        const char* expected;
+    } cases[] = {
+        {"operands before and after", {"dns", "-n", "school", "www"}, "school dns www"},
+        {"a value beside its letter", {"-nschool"}, "school"},
+        {"or behind a sign", {"-n=school"}, "school"},
+        {"letters together", {"-Aw"}, "|all|watch"},
+        {"the last with a value", {"-An", "school"}, "school|all"},
+        {"several times", {"-f", "a", "-fb", "--filename=c"}, "|a|b|c"},
+        {"a switch may say that it is on", {"--all=true"}, "|all"},
+        {"all after two dashes", {"--", "-A", "--watch"}, " -A --watch"},
+        {"a dash alone is a word", {"-f", "-", "-"}, "|- -"},
+        {"unknown", {"-x"}, "unknown flag -x. See \"ocim get --help\"."},
+        {"no value", {"-n"}, "-n needs a value. See \"ocim get --help\"."},
+        {"twice", {"-na", "--namespace", "b"}, "--namespace is given twice. See \"ocim get --help\"."},
+    };
+    for (const auto& c : cases) EXPECT_EQ(read(c.words), c.expected) << c.reason;
+    EXPECT_EQ(describe(std::span(lettered).first(2)),
+              "  -n, --namespace NAMESPACE  Where.\n"
+              "  -A, --all                  All.\n");
+}
+
 TEST(Arguments, AreDescribed) {
     EXPECT_EQ(describe(flags),
               "  --data-dir DIR    Where things are kept. (required)\n"
