@@ -39,16 +39,20 @@ def flags_by_command():
 
 
 def is_ocim(word):
-    return word == "ocim" or word.endswith("build/ocim")
+    return word.rpartition("/")[2] == "ocim"
 
 
 def commands_in(text):
     """The words of each command of a line or more that calls `ocim`, without what comes before it."""
-    for line in text.replace("\\\n", " ").splitlines():
+    lines = text.replace("\\\n", " ").splitlines()
+    if any(line.startswith("$ ") for line in lines):  # the others are what it prints
+        lines = [line for line in lines if line.startswith("$ ")]
+    for line in lines:
         try:
-            words = shlex.split(line.removeprefix("$ "), comments=True)
+            line = re.sub(r"^(\$ |ExecStart=)", "", line)
+            words = shlex.split(line, comments=True)
         except ValueError:
-            words = line.removeprefix("$ ").split()
+            words = line.split()
         command = []
         for word in [*words, ";"]:
             if word.rstrip(";") in ("", "|", "&&", "||", "&"):
@@ -64,15 +68,16 @@ def commands_in(text):
 def texts(page):
     """Where commands stand: blocks of shell, and what is in the type of programs between words."""
     text = page.read_text()
-    return [block for language, block in blocks(text) if language in ("", "sh", "bash", "console")] + spans(text)
+    return [block for language, block in blocks(text) if language in ("", "sh", "bash", "console", "ini")] + spans(text)
 
 
 class Names(unittest.TestCase):
     maxDiff = None
 
     def test_commands_are_found_in_a_text(self):
-        self.assertEqual(list(commands_in("$ A=b sudo build/ocim serve --x \\\n  --y  # --z\ncd ocim && ocim logs a | wc; ocim-x q\n")),
+        self.assertEqual(list(commands_in("A=b sudo build/ocim serve --x \\\n  --y  # --z\ncd ocim && ocim logs a | wc; ocim-x q\n")),
                          [["serve", "--x", "--y"], ["logs", "a"]])
+        self.assertEqual(list(commands_in("$ ocim serve\nocim says this\n")), [["serve"]])
 
     def test_every_command_and_flag_of_ocim_exists(self):
         known, seen, wrong = flags_by_command(), 0, []
