@@ -1,3 +1,4 @@
+# What may take long starts first, so that nothing is waited for alone at the end: a test's COST is its time-out.
 include(GoogleTest)
 
 # A test at its full scale, which is not for every day.
@@ -12,7 +13,7 @@ endfunction()
 # server and then this one. SCALED: what the filter selects has a small figure, and is one more CTest test NAME_full,
 # labelled long, at its full one.
 function(ocim_test NAME)
-  cmake_parse_arguments(T "SERIAL;WHOLE" "LEVEL;AREA;TIMEOUT;SCALED" "SOURCES;ROOMS;LIBRARIES;UNDER" ${ARGN})
+  cmake_parse_arguments(T "WHOLE" "LEVEL;AREA;TIMEOUT;SCALED" "SOURCES;ROOMS;LIBRARIES;UNDER" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
@@ -31,10 +32,7 @@ function(ocim_test NAME)
     add_test(NAME ${T_AREA}.${NAME}_full COMMAND ${NAME} "--gtest_filter=${T_SCALED}")
     ocim_full_scale(${T_AREA}.${NAME}_full "${labels}")
   endif()
-  set(properties TIMEOUT ${T_TIMEOUT})
-  if(T_SERIAL)
-    list(APPEND properties RUN_SERIAL TRUE)
-  endif()
+  set(properties TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT})
   if(T_WHOLE)
     add_test(NAME ${T_AREA}.${NAME} COMMAND ${T_UNDER} $<TARGET_FILE:${NAME}>)
     set_tests_properties(${T_AREA}.${NAME} PROPERTIES ${properties} LABELS "${labels}")
@@ -51,10 +49,10 @@ endif()
   set_property(DIRECTORY APPEND PROPERTY TEST_INCLUDE_FILES "${script}")
 endfunction()
 
-# ocim_script_test(NAME LEVEL level AREA area COMMAND program arg... [TIMEOUT s] [SCALED] [SERIAL])
+# ocim_script_test(NAME LEVEL level AREA area COMMAND program arg... [TIMEOUT s] [SCALED])
 # One CTest test that is a script; it passes when the script exits 0. SCALED as above.
 function(ocim_script_test NAME)
-  cmake_parse_arguments(T "SCALED;SERIAL" "LEVEL;AREA;TIMEOUT" "COMMAND" ${ARGN})
+  cmake_parse_arguments(T "SCALED" "LEVEL;AREA;TIMEOUT" "COMMAND" ${ARGN})
   if(NOT T_TIMEOUT)
     set(T_TIMEOUT 120)
   endif()
@@ -66,9 +64,6 @@ function(ocim_script_test NAME)
     set_property(TEST ${T_AREA}.${NAME}_full APPEND PROPERTY ENVIRONMENT "OCIM=${CMAKE_BINARY_DIR}/ocim")
     set_tests_properties(${T_AREA}.${NAME}_full PROPERTIES RUN_SERIAL TRUE)
   endif()
-  set_tests_properties(${T_AREA}.${NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} LABELS "${labels}"
+  set_tests_properties(${T_AREA}.${NAME} PROPERTIES TIMEOUT ${T_TIMEOUT} COST ${T_TIMEOUT} LABELS "${labels}"
     ENVIRONMENT "OCIM=${CMAKE_BINARY_DIR}/ocim")
-  if(T_SERIAL)
-    set_tests_properties(${T_AREA}.${NAME} PROPERTIES RUN_SERIAL TRUE)
-  endif()
 endfunction()
