@@ -1,6 +1,5 @@
 #include "register.hpp"
 
-#include "compute/register.hpp"
 #include "database/register.hpp"
 #include "dns/register.hpp"
 #include "github/register.hpp"
@@ -15,8 +14,8 @@
 namespace ocim::reconcilers {
 
 // One line an area: area::register_kinds(manager), declared in area/register.hpp.
-void register_all(runtime::Manager& manager, github::Hooks& hooks) {
-    compute::register_kinds(manager);
+void register_all(runtime::Manager& manager, github::Hooks& hooks, compute::LocalMachines local) {
+    compute::register_kinds(manager, local);
     database::register_kinds(manager);
     dns::register_kinds(manager);
     github::register_kinds(manager, hooks);

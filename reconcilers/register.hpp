@@ -1,8 +1,6 @@
 #pragma once
 
-namespace ocim::runtime {
-class Manager;
-}
+#include "compute/register.hpp"
 
 namespace ocim::github {
 class Hooks;
@@ -11,6 +9,6 @@ class Hooks;
 namespace ocim::reconcilers {
 
 /// Registers every kind of every area. The manager must not have been started. `hooks` must outlive it.
-void register_all(runtime::Manager& manager, github::Hooks& hooks);
+void register_all(runtime::Manager& manager, github::Hooks& hooks, compute::LocalMachines local);
 
 }  // namespace ocim::reconcilers

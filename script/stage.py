@@ -195,7 +195,7 @@ class Stage:
         if "api" not in self.processes:
             self.start_serve("api", "api_metrics", "--no-controllers")
         self.start("ocim", [OCIM, "controller", "--data-dir", self.path("ocim"), "--kubeconfig", self.kubeconfig,
-                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", *flags])
+                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", "--local-machines", *flags])
         self.wait_until_up("ocim", lambda: self.is_ready("metrics"))
 
     @property

@@ -21,6 +21,9 @@ constexpr Flag flags[] = {
     {"kubeconfig", "FILE", "Access to the API server; that of the pod that this runs in unless given."},
     {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
     {"webhook-listen", "ADDRESS:PORT", "Where signed webhooks are taken, without TLS: for a load balancer in front."},
+    {"local-machines", "",
+     "Let a Cloud with spec.local make machines on this host, as ocim serve does. Every controller must be on this one "
+     "host, with the same data."},
     {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
     help_flag,
 };
@@ -50,6 +53,7 @@ Result<Operator::Settings> settings(const Arguments& arguments) {
     const auto format = arguments.text("log-format");
     if (format != "text" && format != "json")
         return Error{ErrorClass::invalid, "--log-format " + format + ": give text or json"};
+    if (arguments.has("local-machines")) out.local_machines = compute::LocalMachines::offered;
     out.log_format = format == "json" ? log::Format::json : log::Format::text;
     out.identity = identity(*make_system_random());
     return out;

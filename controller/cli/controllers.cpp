@@ -1,22 +1,20 @@
 #include "cli/controllers.hpp"
 
 #include "cli/github_hooks.hpp"
-#include "reconcilers/register.hpp"
 
 #include <utility>
 
 namespace ocim::cli {
 
 Controllers::Controllers(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random,
-                         Metrics& metrics, BlockingPool& blocking, openedx::RunLogs& logs,
-                         runtime::Manager::Settings settings)
+                         Metrics& metrics, BlockingPool& blocking, openedx::RunLogs& logs, Settings settings)
     : client_(client),
       clock_(clock),
       logs_(logs),
-      manager_(loop, client, clock, random, metrics, blocking, settings),
-      keepsakes_(client, clock, blocking, settings.data_directory),
+      manager_(loop, client, clock, random, metrics, blocking, settings.manager),
+      keepsakes_(client, clock, blocking, settings.manager.data_directory),
       tasks_(loop) {
-    reconcilers::register_all(manager_, hooks_);
+    reconcilers::register_all(manager_, hooks_, settings.local_machines);
 }
 
 apiserver::Webhooks::Route Controllers::github_route() { return cli::github_route(hooks_, client_, clock_); }

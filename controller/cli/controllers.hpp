@@ -5,6 +5,7 @@
 #include "github/hooks.hpp"
 #include "openedx/keepsakes.hpp"
 #include "openedx/run_logs.hpp"
+#include "reconcilers/register.hpp"
 #include "runtime/manager.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
@@ -14,9 +15,13 @@ namespace ocim::cli {
 /// Every kind's controller, with what they need around them: the same in each way to run. Lives on the loop thread.
 class Controllers {
 public:
+    struct Settings {
+        runtime::Manager::Settings manager;
+        compute::LocalMachines local_machines = compute::LocalMachines::offered;
+    };
     /// All must outlive it.
     Controllers(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random,
-                Metrics& metrics, BlockingPool& blocking, openedx::RunLogs& logs, runtime::Manager::Settings settings);
+                Metrics& metrics, BlockingPool& blocking, openedx::RunLogs& logs, Settings settings);
 
     runtime::Manager& manager() { return manager_; }
     /// What wakes the feeds of GitHub.

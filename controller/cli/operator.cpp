@@ -215,9 +215,10 @@ awaitable<Result<void>> Operator::State::serve_until_signal() {
 
 awaitable<Result<void>> Operator::State::lead() {
     logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);
-    runtime::Manager::Settings chosen;
-    chosen.data_directory = settings.data_directory;
-    chosen.may_act = [this] { return lease.may_act(); };
+    Controllers::Settings chosen;
+    chosen.manager.data_directory = settings.data_directory;
+    chosen.local_machines = settings.local_machines;
+    chosen.manager.may_act = [this] { return lease.may_act(); };
     controllers = std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs,
                                                 std::move(chosen));
     webhooks.add("/github", controllers->github_route());

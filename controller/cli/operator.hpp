@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "cli/address.hpp"
 #include "client/remote.hpp"
+#include "compute/register.hpp"
 
 #include <memory>
 #include <optional>
@@ -20,6 +21,7 @@ public:
         Address metrics_listen;
         std::optional<Address> webhook_listen;
         std::string identity;  ///< of this process among those that may lead
+        compute::LocalMachines local_machines = compute::LocalMachines::refused;
         log::Format log_format = log::Format::text;
     };
     explicit Operator(Settings settings);

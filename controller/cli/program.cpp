@@ -215,8 +215,8 @@ awaitable<Result<void>> Program::State::name_installation() {
 }
 
 void Program::State::make_controllers() {
-    runtime::Manager::Settings chosen;
-    chosen.data_directory = settings.data_directory;
+    Controllers::Settings chosen;
+    chosen.manager.data_directory = settings.data_directory;
     controllers =
         std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs, chosen);
     webhooks.add("/github", controllers->github_route());

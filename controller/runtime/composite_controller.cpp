@@ -151,6 +151,7 @@ std::optional<Verdict> CompositeController::before_compose(const Json& object, c
     if (is_deleting(object)) return lacking && lacking->unread ? std::optional(lacking->verdict) : std::nullopt;
     if (auto claimed = lost_claim(object, facts)) return claimed;
     if (lacking) return lacking->verdict;
+    if (!composite_.attends() && !has_finalizer(object, finalizer_)) return unfit(object, inputs);
     return std::nullopt;
 }
 

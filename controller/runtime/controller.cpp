@@ -163,6 +163,17 @@ std::optional<Verdict> Controller::lost_claim(const Json& object, const ObjectFa
                        ", which is older. Choose another, or delete that one."};
 }
 
+std::optional<Verdict> Controller::unfit(const Json& object, Inputs& inputs) const {
+    const auto key = ObjectKey::of(object);
+    inputs.set_holders(engine_.claims.others(kind_id(kind_), key));
+    const auto causes = adapter_.admit(object, nullptr, inputs);
+    inputs.set_holders({});
+    if (causes.empty()) return std::nullopt;
+    const auto& first = causes.front();
+    return Verdict{Verdict::State::stalled, "InvalidSpec",
+                   (first.field.empty() ? "" : first.field + ": ") + first.message};
+}
+
 void Controller::note(const Json& object, bool warning, std::string reason, std::string action, std::string text) {
     engine_.events.record(object, name_, {warning, std::move(reason), std::move(action), std::move(text)});
 }

@@ -55,6 +55,9 @@ protected:
     /// Fills `inputs` with what the object needs, and with what only these name.
     std::optional<Lacking> look_up(const Json& object, const ObjectFacts& facts, Inputs& inputs);
     std::optional<Verdict> lost_claim(const Json& object, const ObjectFacts& facts) const;
+    /// What would have been refused when the object was written, had anybody been there to refuse it: a cluster's API
+    /// server does not ask us, and ours cannot tell before what the object needs is there.
+    std::optional<Verdict> unfit(const Json& object, Inputs& inputs) const;
     void note(const Json& object, bool warning, std::string reason, std::string action, std::string text);
 
     Engine& engine_;

@@ -1,6 +1,7 @@
 #include "runtime/index.hpp"
 
 #include <tuple>
+#include <utility>
 
 namespace ocim::runtime {
 
@@ -119,6 +120,14 @@ std::optional<ClaimIndex::Lost> ClaimIndex::lost(const Claimant& who, const std:
 const ClaimIndex::Claimant* ClaimIndex::holder(const std::string& claim) const {
     const auto found = claimants_.find(claim);
     return found == claimants_.end() ? nullptr : &*found->second.begin();
+}
+
+Inputs::Holders ClaimIndex::others(std::string kind_id, ObjectKey key) const {
+    return [this, kind_id = std::move(kind_id), key = std::move(key)](const std::string& claim) {
+        const auto* first = holder(claim);
+        if (!first || (first->kind_id == kind_id && first->key == key)) return std::optional<std::string>();
+        return std::optional(held_by(*first, key.namespace_));
+    };
 }
 
 std::string held_by(const ClaimIndex::Claimant& holder, const std::string& namespace_) {

@@ -50,6 +50,8 @@ public:
     /// The first claim of `who` that an older object holds.
     std::optional<Lost> lost(const Claimant& who, const std::vector<Claim>& claims) const;
     const Claimant* holder(const std::string& claim) const;
+    /// Who but that object holds a claim, in words for whoever may see that object. Must not outlive this.
+    Inputs::Holders others(std::string kind_id, ObjectKey key) const;
 
 private:
     struct Older {

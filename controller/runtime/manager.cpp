@@ -126,11 +126,7 @@ std::vector<api::Cause> Manager::admit(const api::Kind& kind, const Json& object
                           claim.field});
     }
     Inputs inputs;
-    inputs.set_holders([&](const std::string& claim) -> std::optional<std::string> {
-        const auto* holder = state.engine.claims.holder(claim);
-        if (!holder || (holder->kind_id == kind_id(kind) && holder->key == key)) return std::nullopt;
-        return held_by(*holder, key.namespace_);
-    });
+    inputs.set_holders(state.engine.claims.others(kind_id(kind), key));
     (void)resolve(state.engine, facts->needs, inputs);  // what is missing is for the conditions to say
     for (auto& cause : controller->adapter().admit(object, old, inputs)) causes.push_back(std::move(cause));
     return causes;

@@ -396,4 +396,13 @@ Result<std::unique_ptr<System>> Machines::open(const Backend& backend, const run
     return backend.spec.openstack ? open_openstack(backend, inputs, services) : open_local(backend, services);
 }
 
+Result<std::unique_ptr<System>> Machines::open_elsewhere(const Backend& backend, const runtime::Inputs& inputs,
+                                                         const runtime::Services& services) {
+    if (backend.spec.openstack) return open_openstack(backend, inputs, services);
+    return Error{
+        ErrorClass::invalid,
+        "Unsupported: spec.local is for ocim serve on one host, as the machines are on the host of the program; "
+        "declare spec.openstack, or start every ocim controller on that host with --local-machines"};
+}
+
 }  // namespace ocim::compute

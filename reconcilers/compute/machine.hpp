@@ -30,6 +30,9 @@ struct Machines {
     static std::vector<runtime::Reference> backend_needs(const Backend& backend);
     static Result<std::unique_ptr<System>> open(const Backend& backend, const runtime::Inputs& inputs,
                                                 const runtime::Services& services);
+    /// The same where this host makes no machines. Error: invalid for a Cloud that asks for some.
+    static Result<std::unique_ptr<System>> open_elsewhere(const Backend& backend, const runtime::Inputs& inputs,
+                                                          const runtime::Services& services);
 };
 
 /// What the machine of `object` is called in its cloud: "<name>-<start of the uid>", a host name of 63 at most.

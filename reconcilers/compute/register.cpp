@@ -6,8 +6,9 @@
 
 namespace ocim::compute {
 
-void register_kinds(runtime::Manager& manager) {
-    runtime::add_external<Machines>(manager);
+void register_kinds(runtime::Manager& manager, LocalMachines local) {
+    runtime::add_external<Machines>(manager,
+                                    local == LocalMachines::offered ? Machines::open : Machines::open_elsewhere);
     runtime::add_external<Groups>(manager);
 }
 

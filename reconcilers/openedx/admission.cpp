@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <set>
 
-/// What is refused before it is stored. Whatever slips through (there is no admission in operator mode) loses its
-/// claim, and says so in its conditions.
+/// What is refused before it is stored. What slips through is not taken on, and says so in its conditions: in operator
+/// mode nobody asks us before.
 namespace ocim::openedx {
 namespace {
 

@@ -286,6 +286,10 @@ struct LibraryKind {
         return {{api::config_map_kind, library.metadata.namespace_, library.spec.needs}};
     }
     static std::vector<runtime::Claim> claims(const Library&) { return {}; }
+    static std::vector<api::Cause> admit(const Library& library, const Library*, const runtime::Inputs&) {
+        if (library.spec.titles != std::vector<std::string>{"banned"}) return {};
+        return {{"FieldValueInvalid", "nobody may read that", "spec.titles[0]"}};
+    }
     static runtime::Composition<Library> compose(const Library& library, const runtime::Children& children,
                                                  const runtime::Inputs&) {
         runtime::Composition<Library> out;

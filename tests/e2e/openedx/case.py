@@ -10,7 +10,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "script"))
-from stage import Stage, StageError, free_port, wait_for  # noqa: E402
+from stage import MODE, Stage, StageError, free_port, wait_for  # noqa: E402
 
 READY = 300  # ten times and more what it takes
 DRIFT = 60   # the backends of the scenarios look every 2 s
@@ -21,11 +21,12 @@ class Scenario(unittest.TestCase):
 
     maxDiff = None
     drift_interval = "2s"
+    stage_class = Stage
 
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="ocim-e2e-")
-        cls.stage = Stage(pathlib.Path(cls.folder.name) / "stage")
+        cls.stage = cls.stage_class(pathlib.Path(cls.folder.name) / "stage")
         try:
             cls.stage.raise_curtain()
             for kind in ("cloud", "dnszone", "loadbalancer", "databaseserver", "rabbitmqserver", "monitoringservice"):
@@ -58,6 +59,19 @@ class Scenario(unittest.TestCase):
     def instance(cls, name="demo", **spec):
         return {"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "Instance",
                 "metadata": {"name": name, "namespace": "campus"}, "spec": {"className": "demo", "subdomain": name, **spec}}
+
+    def refusal(self, item):
+        """Why an object is not had: what kubectl is told, or its own condition where the API server does not ask us."""
+        run = self.stage.kubectl("apply", "-f", "-", input=json.dumps(item), check=False)
+        if run.returncode:
+            return run.stderr
+        self.assertEqual(MODE, "operator", "it was let in")
+        kind, name, namespace = item["kind"].lower(), item["metadata"]["name"], item["metadata"]["namespace"]
+        wait_for(f"{kind} {name} is refused",
+                 lambda: self.condition(kind, name, "Stalled", namespace=namespace)["status"] == "True", 60)
+        message = self.condition(kind, name, namespace=namespace)["message"]
+        self.stage.kubectl("delete", kind, name, "-n", namespace, "--timeout=60s")
+        return message
 
     # --- looking
 

@@ -50,10 +50,9 @@ class Life(Scenario):
         taken = self.instance("other", subdomain="demo")
         reserved = self.instance("other", subdomain="www")
         for item, words in ((taken, ["spec.subdomain", "demo"]), (reserved, ["spec.subdomain", "reserved"])):
-            run = self.stage.kubectl("apply", "-f", "-", input=__import__("json").dumps(item), check=False)
-            self.assertNotEqual(run.returncode, 0)
+            why = self.refusal(item)
             for word in words:
-                self.assertIn(word, run.stderr)
+                self.assertIn(word, why)
         self.assertIsNone(self.stage.get("instance", "other", "-n", "campus"))
 
     def test_04_control_characters_are_refused_by_name(self):

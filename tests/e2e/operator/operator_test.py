@@ -192,7 +192,18 @@ class OperatorMode(unittest.TestCase):
         self.declare(r20="192.0.2.123")
         self.wait_settled()
 
-    def test_07_the_help_says_how(self):
+    def test_07_machines_are_made_on_no_host_of_a_controller_that_was_not_told_to(self):
+        self.wait_leader()
+        self.stage.apply({"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "Cloud", "metadata": {"name": "here"},
+                          "spec": {"local": {"subnet": "10.213.255.0/24"}}})
+
+        def said():
+            found = self.stage.get("cloud", "here").get("status", {}).get("conditions", [])
+            return next((c["message"] for c in found if c["type"] == "Stalled" and c["status"] == "True"), "")
+        self.assertRegex(wait_for("the Cloud says so", said, 60), "^Unsupported: spec.local .*--local-machines$")
+        self.stage.kubectl("delete", "cloud", "here", "--timeout=60s")
+
+    def test_08_the_help_says_how(self):
         run = subprocess.run([OCIM, "controller"], capture_output=True, text=True, timeout=60)
         self.assertEqual(run.returncode, 2)
         self.assertIn("--data-dir", run.stderr)

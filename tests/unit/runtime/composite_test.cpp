@@ -40,6 +40,24 @@ TEST_F(CompositeTest, MakesItsChildrenAndThenNothingMoves) {
     EXPECT_EQ(server_.writes(), writes);
 }
 
+TEST_F(CompositeTest, WhatNobodyRefusedWhenItWasWrittenIsNotTakenOn) {
+    shelf();
+    library("{'shelf':'oak','titles':['banned']}");
+    start();
+    wait(5s);
+    EXPECT_EQ(stands(town()), "False Stalled InvalidSpec");
+    EXPECT_EQ(api::find_text(*runtime::condition(*town(), "Ready"), {"message"}),
+              "spec.titles[0]: nobody may read that");
+    EXPECT_FALSE(api::find(*town(), {"metadata", "finalizers"}));
+    EXPECT_EQ(key(), "none");
+    change("{'spec':{'titles':['dune']}}");
+    wait(5s);
+    EXPECT_EQ(stands(town()), "True Complete");
+    change("{'spec':{'titles':['banned']}}");
+    wait(5s);
+    EXPECT_EQ(stands("town-banned"), "True Shelved") << "what was taken on is its own composition's business";
+}
+
 TEST_F(CompositeTest, ItsMetricsAreThereBeforeTheFirstObject) {
     start();
     EXPECT_NE(metrics_->text().find("# TYPE ocim_library_ready gauge\n"), std::string::npos);
