@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,12 @@ struct MarkedThing {
     bool sweepable = true;
 };
 
+/// For whom a look has shown something new.
+struct News {
+    bool everybody = false;
+    std::set<ObjectKey> only{};  ///< else for these alone
+};
+
 /// Takes the result of each action, once each.
 class ActionResults {
 public:
@@ -74,8 +81,8 @@ public:
     virtual void close() = 0;
     virtual bool is_open() const = 0;
 
-    /// One bulk read, folded in. True when it changed what we know.
-    virtual awaitable<Result<bool>> observe() = 0;
+    /// One bulk read, folded in, and whom what it changed concerns.
+    virtual awaitable<Result<News>> observe() = 0;
     /// Every result is folded in before it is handed on.
     virtual awaitable<Result<void>> act(std::vector<PlannedAction> actions, ActionResults& results) = 0;
     virtual awaitable<Result<void>> probe() = 0;
@@ -94,6 +101,8 @@ public:
     virtual std::vector<SecretEdit> renewals(const Json& object, const Inputs& inputs) = 0;
     /// Something of an object that is being deleted goes by itself: when to look again.
     virtual std::optional<Duration> going(const Json& object, const std::string& installation) = 0;
+    /// What is seen shows that nothing which an earlier run of this program asked for is still to come.
+    virtual bool settled(const Json& object, const std::string& installation) = 0;
     virtual Result<Reported> report(const Json& object, const Inputs& inputs) = 0;
     /// Of whose places it needs one; nothing when it needs none, or no more.
     virtual std::optional<Turn> turn(const Json& object, const Inputs& inputs) = 0;

@@ -116,7 +116,7 @@ private:
 
     awaitable<void> probe();
     awaitable<void> observe();
-    void observed(const Result<bool>& result, Instant began);
+    void observed(const Result<News>& result, Instant began);
     void look_for_orphans(Instant now);
     void tell_orphans(const Orphans::Found& found);
     awaitable<void> fly(std::vector<Batch::Item> items);

@@ -158,7 +158,7 @@ awaitable<void> Backend::observe() {
     const auto began = engine_.clock.now();
     auto work = world_->observe();
     const auto result =
-        co_await bounded<bool>(engine_.clock, engine_.settings.observe_limit, "an observation", std::move(work));
+        co_await bounded<News>(engine_.clock, engine_.settings.observe_limit, "an observation", std::move(work));
     observing_ = false;
     actions_first_ = true;
     call_ended(Breaker::Call::observe, result ? Result<void>() : Result<void>(result.error()));
@@ -167,7 +167,7 @@ awaitable<void> Backend::observe() {
     wake_.notify();
 }
 
-void Backend::observed(const Result<bool>& result, Instant began) {
+void Backend::observed(const Result<News>& result, Instant began) {
     const auto now = engine_.clock.now();
     if (!result) {
         const auto& error = result.error();
@@ -191,7 +191,8 @@ void Backend::observed(const Result<bool>& result, Instant began) {
     for (auto& [object, member] : objects_) {
         const bool waited = member.awaits && *member.awaits < seen_from;
         if (waited) member.awaits.reset();
-        if (waited || *result) user_.wake(object, waited ? Priority::high : Priority::low);
+        if (waited || result->everybody || result->only.contains(object))
+            user_.wake(object, waited ? Priority::high : Priority::low);
     }
 }
 

@@ -52,10 +52,13 @@ public:
     }
     bool is_open() const override { return system_ != nullptr; }
 
-    awaitable<Result<bool>> observe() override {
+    awaitable<Result<News>> observe() override {
         const auto began = seen_.tick();
         CO_TRY(auto found, co_await system_->observe());
-        co_return seen_.observed(std::move(found), began);
+        const bool first = !seen_.known();
+        (void)seen_.observed(std::move(found), began);
+        if (first) co_return News(News{true});
+        co_return news();
     }
     awaitable<Result<void>> act(std::vector<PlannedAction> planned, ActionResults& results) override {
         std::vector<Action> actions;
@@ -96,6 +99,16 @@ public:
             if (decoded) return A::going(*decoded, installation, seen_.things());
         }
         return std::nullopt;
+    }
+    /// Optional of a kind: static bool settled(const Object&, const std::string& installation, const std::map<Key,
+    /// Thing>& seen): what is seen is what an earlier run said that it had made, so no creation of that run is still to
+    /// come.
+    bool settled(const Json& object, const std::string& installation) override {
+        if constexpr (requires(const typename A::Object& o) { A::settled(o, installation, seen_.things()); }) {
+            const auto decoded = api::decode_object<typename A::Object>(object);
+            return decoded && A::settled(*decoded, installation, seen_.things());
+        }
+        return false;
     }
     Result<Reported> report(const Json& object, const Inputs& inputs) override {
         auto decoded = api::decode_object<typename A::Object>(object);
@@ -154,6 +167,18 @@ private:
         ActionResults& results_;
     };
 
+    /// Optional of a kind: static std::optional<std::string> concerns(const Key&, const std::map<Key, Thing>& seen):
+    /// whom alone ("namespace/name") a change of what is under a key can concern; nothing: it may be anybody.
+    News news() const {
+        News out;
+        for (const auto& key : seen_.news()) {
+            std::optional<std::string> whom;
+            if constexpr (requires { A::concerns(key, seen_.things()); }) whom = A::concerns(key, seen_.things());
+            if (!whom) return {true};
+            out.only.insert(ObjectKey::parse(*whom));
+        }
+        return out;
+    }
     std::vector<PlannedAction> planned(std::vector<Action> actions) {
         std::vector<PlannedAction> out;
         for (auto& action : actions) {

@@ -203,6 +203,9 @@ std::optional<ExternalController::Decision> ExternalController::judge_waiting(Ca
     }
     if (world.known() && (!tracked.looks || world.observation_began() > *tracked.looks)) {
         tracked.looks.reset();
+        const bool lands_nothing_of_ours = tracked.lands_until == Instant{};
+        if (tracked.from_before && lands_nothing_of_ours && world.settled(at.object, engine_.installation))
+            tracked.from_before = tracked.may_land = false;
         return std::nullopt;
     }
     at.backend.await_observation(at.key, tracked.looks.value_or(0), now + engine_.settings.batch_wait);

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <vector>
 
 namespace ocim::runtime {
 
@@ -40,13 +41,17 @@ public:
             ++it;
         }
         const bool first = !known_;
-        const bool changed = first || found != things_;
-        if (changed && !first) note_changes(found);
+        news_.clear();
+        if (!first) news_ = differences(things_, found);
+        for (const auto& key : news_) changed_[key] = moment_;
+        const bool changed = first || !news_.empty();
         if (changed) things_ = std::move(found);
         known_ = true;
         began_ = began;
         return changed;
     }
+    /// What the last observation has shown to be something else, unless it was the first.
+    const std::vector<Key>& news() const { return news_; }
 
     /// The moment at which the newest complete observation began; 0 before the first.
     std::uint64_t began() const { return began_; }
@@ -78,16 +83,29 @@ private:
         else
             things_.erase(held);
     }
-    void note_changes(const Map& found) {
-        for (const auto& [key, thing] : things_)
-            if (const auto it = found.find(key); it == found.end() || !(it->second == thing)) changed_[key] = moment_;
-        for (const auto& [key, thing] : found)
-            if (!things_.contains(key)) changed_[key] = moment_;
+    /// Both are in the same order: one walk.
+    static std::vector<Key> differences(const Map& before, const Map& after) {
+        std::vector<Key> out;
+        auto old = before.begin();
+        auto now = after.begin();
+        while (old != before.end() || now != after.end()) {
+            if (now == after.end() || (old != before.end() && old->first < now->first)) {
+                out.push_back((old++)->first);
+            } else if (old == before.end() || now->first < old->first) {
+                out.push_back((now++)->first);
+            } else {
+                if (!(old->second == now->second)) out.push_back(now->first);
+                ++old;
+                ++now;
+            }
+        }
+        return out;
     }
 
     Map things_;
     std::map<Key, std::uint64_t> acted_;    // when the last action on a key ended
     std::map<Key, std::uint64_t> changed_;  // when what is there last became something else
+    std::vector<Key> news_;
     std::uint64_t moment_ = 0, began_ = 0, folded_ = 0;
     bool known_ = false;
 };

@@ -94,6 +94,23 @@ TEST(Seen, SaysWhetherAnObservationToldAnythingNew) {
     EXPECT_FALSE(seen.observed({{"a", "1"}}, seen.tick()));
 }
 
+TEST(Seen, TellsWhichKeysAnObservationHasShownToBeSomethingElse) {
+    Text seen;
+    using Keys = std::vector<std::string>;
+    seen.observed({{"b", "1"}, {"d", "1"}, {"e", "1"}}, seen.tick());
+    EXPECT_EQ(seen.news(), Keys{}) << "of the first look nobody can say what is new";
+    seen.observed({{"a", "1"}, {"b", "2"}, {"e", "1"}, {"f", "1"}}, seen.tick());
+    EXPECT_EQ(seen.news(), (Keys{"a", "b", "d", "f"}));
+    seen.observed({{"a", "1"}, {"b", "2"}, {"e", "1"}, {"f", "1"}}, seen.tick());
+    EXPECT_EQ(seen.news(), Keys{});
+    seen.observed({}, seen.tick());
+    EXPECT_EQ(seen.news(), (Keys{"a", "b", "e", "f"}));
+    const auto began = seen.tick();
+    seen.fold("a", "2");
+    seen.observed({}, began);
+    EXPECT_EQ(seen.news(), Keys{}) << "what an own action has done since the look began is no news";
+}
+
 TEST(Seen, AKeysMomentOfChangeMovesOnlyWithItsContent) {
     Text seen;
     seen.observed({{"a", "1"}, {"b", "1"}}, seen.tick());
