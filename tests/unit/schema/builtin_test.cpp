@@ -103,6 +103,44 @@ TEST(OurKinds, ALoadBalancerStaysWithItsFragmentOfTheTool) {
     FAIL() << "there is no LoadBalancer";
 }
 
+TEST(OurKinds, ALoadBalancerStaysInItsDirectory) {
+    std::optional<Schema> schema;
+    for (const auto text : crd::schemas()) {
+        const auto crd = json::parse(text);
+        if (crd.at_pointer("/spec/names/kind") == "LoadBalancer")
+            schema = compiled(crd.at_pointer("/spec/versions/0/schema/openAPIV3Schema"));
+    }
+    ASSERT_TRUE(schema);
+    const std::string one = "directory: /etc/haproxy/ocim, local: {}";
+    const std::string two = "directory: /d, hosts: [{name: a, local: {}}, {name: b, local: {}, directory: /b}]";
+    const struct {
+        const char* reason;
+        std::string before, after, field;
+    } rows[] = {
+        {"nothing is new", one, one, ""},
+        {"another directory", one, "directory: /etc/haproxy/else, local: {}", "spec.haproxy.directory"},
+        {"nothing is new on two hosts", two, two, ""},
+        {"another one of a host", two,
+         "directory: /d, hosts: [{name: a, local: {}}, {name: b, local: {}, directory: /c}]", "spec.haproxy.hosts[1]"},
+        {"one of its own", two,
+         "directory: /d, hosts: [{name: a, local: {}, directory: /a}, {name: b, local: {}, directory: /b}]",
+         "spec.haproxy.hosts[0]"},
+        {"none of its own", two, "directory: /d, hosts: [{name: a, local: {}}, {name: b, local: {}}]",
+         "spec.haproxy.hosts[1]"},
+        {"a host goes and another comes", two, "directory: /d, hosts: [{name: c, local: {}, directory: /c}]", ""},
+    };
+    for (const auto& row : rows) {
+        const auto old = yaml("{spec: {domain: lb.example.com, haproxy: {" + row.before + "}}}");
+        std::string fields;
+        for (const auto& cause :
+             schema->validate(yaml("{spec: {domain: lb.example.com, haproxy: {" + row.after + "}}}"), &old)) {
+            fields += cause.field;
+            EXPECT_NE(cause.message.find("would stay behind"), std::string::npos) << cause.message;
+        }
+        EXPECT_EQ(fields, row.field) << row.reason;
+    }
+}
+
 /// What was made at the former place would stay behind.
 TEST(OurKinds, AMonitoringServiceStaysWhereItIs) {
     std::optional<Schema> schema;
