@@ -191,12 +191,25 @@ class Stage:
 
     def start_operator(self, *flags):
         """The controllers, in a process "ocim", against the API server of a process "api", which outlives them. `flags`
-        are the controllers'."""
+        are the controllers'. They may do what an installation in a cluster lets them."""
         if "api" not in self.processes:
             self.start_serve("api", "api_metrics", "--no-controllers")
-        self.start("ocim", [OCIM, "controller", "--data-dir", self.path("ocim"), "--kubeconfig", self.kubeconfig,
+            self.make_controller_account()
+        self.start("ocim", [OCIM, "controller", "--data-dir", self.path("ocim"), "--kubeconfig", self.controller_kubeconfig,
                             "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", "--local-machines", *flags])
         self.wait_until_up("ocim", lambda: self.is_ready("metrics"))
+
+    def make_controller_account(self):
+        """The account of manifests/install/operator.yaml with its rights, and a kubeconfig with a token of it."""
+        import yaml  # Debian's python3-yaml
+        self.apply(*(m for m in yaml.safe_load_all((ROOT / "manifests/install/operator.yaml").read_text())
+                     if m["kind"] in ("Namespace", "ServiceAccount") or "rbac" in m["apiVersion"]))
+        self.controller_token = self.kubectl("create", "token", "ocim", "-n", "ocim-system", "--duration=24h").stdout.strip()
+        document = yaml.safe_load(self.kubeconfig.read_text())
+        document["users"][0]["user"] = {"token": self.controller_token}
+        self.controller_kubeconfig = self.path("controller-kubeconfig")
+        self.controller_kubeconfig.touch(mode=0o600)
+        self.controller_kubeconfig.write_text(yaml.safe_dump(document))
 
     @property
     def kubeconfig(self):

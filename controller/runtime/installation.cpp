@@ -59,12 +59,16 @@ awaitable<Result<std::string>> learn_installation(client::Client& client, Random
     auto found = co_await client.get(api::config_map_kind, in, name);
     if (!found) {
         if (found.error().error_class != ErrorClass::not_found) co_return std::move(found).error();
-        auto home = namespace_object();
-        const auto made_home = co_await client.create(api::namespace_kind, std::move(home));
-        if (!made_or_there(made_home)) co_return Error(made_home.error()).within("namespace ocim-system");
         const auto id = wanted.empty() ? random.text(10, "abcdefghijklmnopqrstuvwxyz0123456789") : wanted;
         auto fresh = installation_object(id);
-        const auto made = co_await client.create(api::config_map_kind, std::move(fresh));
+        auto made = co_await client.create(api::config_map_kind, std::move(fresh));
+        if (!made && made.error().error_class == ErrorClass::not_found) {  // its namespace is not there
+            auto home = namespace_object();
+            const auto made_home = co_await client.create(api::namespace_kind, std::move(home));
+            if (!made_or_there(made_home)) co_return Error(made_home.error()).within("namespace ocim-system");
+            fresh = installation_object(id);
+            made = co_await client.create(api::config_map_kind, std::move(fresh));
+        }
         if (!made_or_there(made)) co_return Error(made.error()).within("ConfigMap ocim-installation");
         found = co_await client.get(api::config_map_kind, in, name);  // another replica may have been first
         if (!found) co_return std::move(found).error();

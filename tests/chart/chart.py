@@ -37,6 +37,13 @@ def find(manifests, kind, name=None):
     return found[0]
 
 
+def workload(manifests):
+    """What has the pods."""
+    found = [m for m in manifests if m["kind"] in ("StatefulSet", "Deployment")]
+    assert len(found) == 1, found
+    return found[0]
+
+
 def rules():
     return [rule for group in yaml.safe_load(ALERTS.read_text())["groups"] for rule in group["rules"]]
 

@@ -10,14 +10,18 @@ import unittest
 import yaml
 
 from chart import (ALERTS, CHART, DASHBOARD, ESSENTIAL, HELM_3, HELM_4, HELMS, NOT_LINKED, ROOT, VALUES, find, helm, image_instructions,
-                   image_packages, libraries_of, panels, render)
+                   image_packages, libraries_of, panels, render, workload)
 
 PROGRAM = os.environ.get("OCIM") or str(ROOT / "build" / "ocim")
 FULL = ROOT / "tests" / "chart" / "values" / "full.yaml"
+OPERATOR = ROOT / "tests" / "chart" / "values" / "operator.yaml"
 
 # what is given, and what the refusal names
 MISTAKES = [
-    ("mode=operator", "mode"),
+    ("mode=cluster", "mode"),
+    ("mode=operator,webhooks.enabled=true", "replicas"),
+    ("controller.replicas=0", "replicas"),
+    ("controller.extraArgs[0]=local-machines", "extraArgs"),
     ("image.tagg=1", "tagg"),
     ("serve.address=127.0.0.1", "serve"),
     ("serve.tokenAuth.secretName=Not_A_Name", "secretName"),
@@ -83,10 +87,12 @@ class Chart(unittest.TestCase):
         compare(yaml.safe_load((CHART / "values.yaml").read_text()), schema, "values")
 
     def test_every_flag_is_one_of_the_program(self):
-        known = subprocess.run([PROGRAM, "serve", "--help"], capture_output=True, text=True, timeout=60, check=True).stdout
         for values in VALUES:
-            arguments = find(render("--values", values), "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["args"]
-            self.assertEqual(arguments[0], "serve")
+            found = workload(render("--values", values))
+            arguments = found["spec"]["template"]["spec"]["containers"][0]["args"]
+            self.assertEqual(arguments[0], {"StatefulSet": "serve", "Deployment": "controller"}[found["kind"]])
+            known = subprocess.run([PROGRAM, arguments[0], "--help"], capture_output=True, text=True, timeout=60,
+                                   check=True).stdout
             for argument in arguments[1:]:
                 self.assertIn("  " + argument.split("=")[0] + " ", known, values.name)
 
@@ -102,13 +108,14 @@ class Chart(unittest.TestCase):
 
     def test_the_pod_holds_the_restricted_standard(self):
         for values in VALUES:
-            pod = find(render("--values", values), "StatefulSet")["spec"]["template"]["spec"]
+            found = workload(render("--values", values))
+            pod = found["spec"]["template"]["spec"]
             container = pod["containers"][0]
             self.assertTrue(pod["securityContext"]["runAsNonRoot"])
             self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
             self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
                                                             "capabilities": {"drop": ["ALL"]}})
-            self.assertFalse(pod["automountServiceAccountToken"])
+            self.assertEqual(pod["automountServiceAccountToken"], found["kind"] == "Deployment")
 
     def test_selectors_and_ports_meet(self):
         manifests = render("--values", FULL)
@@ -129,6 +136,46 @@ class Chart(unittest.TestCase):
                  if monitor["selector"]["matchLabels"].items() <= s["metadata"]["labels"].items()]
         self.assertEqual(found, [metered])
         self.assertEqual(find(services, "Service", metered)["metadata"]["labels"][monitor["jobLabel"]], "ocim")
+
+    def test_operator_mode(self):
+        manifests = render("--values", OPERATOR)
+        self.assertEqual({m["kind"] for m in manifests},
+                         {"ClusterRole", "ClusterRoleBinding", "Deployment", "Ingress", "NetworkPolicy", "PodDisruptionBudget",
+                          "Role", "RoleBinding", "Service", "ServiceAccount"})
+        deployment = find(manifests, "Deployment")
+        pod = deployment["spec"]["template"]
+        labels, ports = pod["metadata"]["labels"].items(), {p["name"] for p in pod["spec"]["containers"][0]["ports"]}
+        self.assertLessEqual(deployment["spec"]["selector"]["matchLabels"].items(), labels)
+        self.assertLessEqual(find(manifests, "NetworkPolicy")["spec"]["podSelector"]["matchLabels"].items(), labels)
+        self.assertLessEqual(find(manifests, "PodDisruptionBudget")["spec"]["selector"]["matchLabels"].items(), labels)
+        self.assertEqual({p["port"] for rule in find(manifests, "NetworkPolicy")["spec"]["ingress"] for p in rule["ports"]}, ports)
+        for service in (m for m in manifests if m["kind"] == "Service"):
+            self.assertLessEqual(service["spec"]["selector"].items(), labels)
+            self.assertLessEqual({p["targetPort"] for p in service["spec"]["ports"]}, ports)
+        account = {"kind": "ServiceAccount", "name": pod["spec"]["serviceAccountName"], "namespace": "ocim-system"}
+        for binding, role in ("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role"):
+            bound = find(manifests, binding)
+            self.assertEqual(bound["subjects"], [account])
+            self.assertEqual((bound["roleRef"]["kind"], bound["roleRef"]["name"]), (role, find(manifests, role)["metadata"]["name"]))
+
+    def test_several_controllers_are_not_drained_at_once(self):
+        for replicas, budgets in ("1", 0), ("2", 1), ("3", 1):
+            manifests = render("--set", f"mode=operator,controller.replicas={replicas}")
+            self.assertEqual(find(manifests, "Deployment")["spec"]["replicas"], int(replicas))
+            self.assertEqual(len([m for m in manifests if m["kind"] == "PodDisruptionBudget"]), budgets, replicas)
+
+    def test_every_kind_may_be_followed_and_only_what_is_made_may_be_made(self):
+        plurals = {yaml.safe_load(path.read_text())["spec"]["names"]["plural"]
+                   for path in (ROOT / "crd-schemas").glob("*.yaml")}
+        role = find(render("--set", "mode=operator"), "ClusterRole")
+        granted = {(resource, verb) for rule in role["rules"] if rule["apiGroups"] == ["ocim.opencraft.com"]
+                   for resource in rule["resources"] for verb in rule["verbs"]}
+        for verb in "list", "watch", "patch":
+            self.assertEqual({r for r, v in granted if v == verb and "/" not in r}, plurals, verb)
+        self.assertEqual({r for r, v in granted if v == "patch" and "/" in r}, {p + "/status" for p in plurals})
+        self.assertLess({r for r, v in granted if v == "create"}, plurals)
+        for rule in role["rules"]:
+            self.assertNotIn("*", [*rule["apiGroups"], *rule["resources"], *rule["verbs"]])
 
     def test_definitions_are_ours(self):
         ours = {d["metadata"]["name"]: d for d in

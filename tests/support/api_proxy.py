@@ -6,7 +6,9 @@ forgets its history, tells of changes twice, and answers lists from a cache that
         proxy.faults = Faults(lost=0.1)
         proxy.kubeconfig   # for the client
 
-Chances are drawn from the seed, so the same calls meet the same fate. `proxy.told` counts what was done to whom.
+Chances are drawn from the seed, so the same calls meet the same fate. `proxy.told` counts what was done to whom, and
+`proxy.answers` counts the calls that the server answered, by (method, target, status). With a `token` its client is who that says,
+else the administrator.
 """
 import asyncio
 import base64
@@ -45,7 +47,9 @@ class Gone(Exception):
 
 
 class ApiProxy:
-    def __init__(self, kubeconfig, folder=None, seed=1):
+    def __init__(self, kubeconfig, folder=None, seed=1, token=None):
+        self.token = token
+        self.answers = collections.Counter()
         self.own_folder = tempfile.TemporaryDirectory() if folder is None else None
         self.folder = pathlib.Path(folder or self.own_folder.name)
         self.faults = Faults()
@@ -94,7 +98,8 @@ class ApiProxy:
             target.touch(mode=0o600)
             target.write_bytes(base64.b64decode(data))
         self.trust = ssl.create_default_context(cafile=self.folder / "upstream-ca.pem")
-        self.trust.load_cert_chain(self.folder / "client.pem", self.folder / "client.key")
+        if not self.token:
+            self.trust.load_cert_chain(self.folder / "client.pem", self.folder / "client.key")
 
     def make_certificate(self):
         subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
@@ -102,7 +107,7 @@ class ApiProxy:
                         "/CN=proxy", "-addext", "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
 
     def write_kubeconfig(self):
-        """Whoever comes is the administrator: the client's token is nobody's."""
+        """Without a token whoever comes is the administrator: what the client says is nobody's."""
         self.kubeconfig = self.folder / "proxy.kubeconfig"
         authority = base64.b64encode((self.folder / "proxy.pem").read_bytes()).decode()
         self.kubeconfig.touch(mode=0o600)
@@ -111,7 +116,7 @@ class ApiProxy:
             "contexts": [{"name": "proxy", "context": {"cluster": "proxy", "user": "proxy"}}],
             "clusters": [{"name": "proxy", "cluster": {"server": f"https://127.0.0.1:{self.port}",
                                                        "certificate-authority-data": authority}}],
-            "users": [{"name": "proxy", "user": {"token": "nobody"}}]}))
+            "users": [{"name": "proxy", "user": {"token": self.token or "nobody"}}]}))
 
     # --- one connection
 
@@ -158,11 +163,13 @@ class ApiProxy:
         up_reader, up_writer = await asyncio.open_connection(self.upstream.hostname, self.upstream.port, ssl=self.trust,
                                                              limit=LINE_MAX)
         try:
-            kept = [f for f in fields if f and not f.lower().startswith(("host:", "authorization:", "connection:"))]
+            dropped = ("host:", "connection:") if self.token else ("host:", "connection:", "authorization:")
+            kept = [f for f in fields if f and not f.lower().startswith(dropped)]
             up_writer.write("\r\n".join([line, f"Host: {self.upstream.netloc}", "Connection: close", *kept, "", ""]).encode()
                             + body)
             await up_writer.drain()
             answer = await up_reader.readuntil(b"\r\n\r\n")
+            self.answers[method, target, int(answer.split(b" ", 2)[1])] += 1
             if watches and b" 200 " in answer[:20]:
                 await self.relay_watch(answer, up_reader, writer)
                 raise Gone

@@ -38,6 +38,24 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- if contains ":" .Values.serve.address }}[{{ .Values.serve.address }}]{{ else }}{{ .Values.serve.address }}{{ end }}
 {{- end }}
 
+{{/* The same in operator mode. */}}
+{{- define "ocim.controllerAddress" -}}
+{{- if contains ":" .Values.controller.address }}[{{ .Values.controller.address }}]{{ else }}{{ .Values.controller.address }}{{ end }}
+{{- end }}
+
+{{- define "ocim.controllerArguments" -}}
+- controller
+- --data-dir=/var/lib/ocim/data
+- --metrics-listen={{ include "ocim.controllerAddress" . }}:7480
+- --log-format={{ .Values.controller.logFormat }}
+{{- if .Values.webhooks.enabled }}
+- --webhook-listen={{ include "ocim.controllerAddress" . }}:{{ .Values.webhooks.port }}
+{{- end }}
+{{- range .Values.controller.extraArgs }}
+- {{ . | quote }}
+{{- end }}
+{{- end }}
+
 {{/* The arguments of the program, as a list. */}}
 {{- define "ocim.arguments" -}}
 {{- $name := include "ocim.fullname" . -}}
