@@ -2,7 +2,7 @@
 
 A line that begins with "$ " is a command, "> " goes on with it; what follows is its output. In the output "…" stands for
 anything in its line, alone in a line for any number of lines; ages and times stand for any other, and how far columns
-are apart means nothing. A block ```sh is not run.
+are apart means nothing. A block ```sh is not run, ```console copy by adding_a_kind_test.py only.
 
 The shell has a network of its own, in which the default ports are free, a home directory of its own, and `ocim` and
 `kubectl` on its path. Whatever it started ends with it.
@@ -25,10 +25,10 @@ COMMAND_SECONDS = 120
 TIMES = re.compile(r"\b\d{4}-\d\d-\d\dT[\d:.]+Z|\b(?:\d+(?:\.\d+)?(?:ms|[dhms]))+\b|<invalid>")
 
 
-def session(text):
+def session(text, of="console"):
     """(command, what it should print) of each command of the page."""
     for language, block in blocks(text):
-        if language != "console":
+        if language != of:
             continue
         command, output = None, []
         for line in block.splitlines():
@@ -112,10 +112,10 @@ class Shell:
         self.close()
 
 
-def play(shell, page):
+def play(shell, page, of="console"):
     """Runs the page; the commands that did otherwise than it shows, and how many there were."""
     wrong, count = [], 0
-    for command, expected in session(page.read_text()):
+    for command, expected in session(page.read_text(), of):
         began = time.monotonic()
         status, printed = shell.run(command)
         count += 1

@@ -3,7 +3,7 @@
 import unittest
 import urllib.parse
 
-from pages import DOCS, ROOT, anchors, links, name, pages
+from pages import DOCS, ROOT, anchors, links, name, pages, prose
 
 
 def leads_nowhere(page, target):
@@ -26,6 +26,12 @@ class Links(unittest.TestCase):
         broken = [f"{name(page)}: {target}: {why}" for page in pages() for target in links(page.read_text())
                   if not urllib.parse.urlsplit(target).scheme and (why := leads_nowhere(page, target))]
         self.assertEqual(broken, [])
+
+    def test_every_block_of_code_ends(self):
+        # one that holds a block of its own needs a longer fence, else all that follows is code
+        open_ = [f"{name(page)}: {line}" for page in pages() for line in prose(page.read_text()).splitlines()
+                 if line.lstrip().startswith("```")]
+        self.assertEqual(open_, [])
 
     def test_those_elsewhere_are_by_https(self):
         plain = [f"{name(page)}: {target}" for page in pages() for target in links(page.read_text())
