@@ -29,6 +29,10 @@ class StageError(Exception):
     """Something did not come up; the message says what, and where its log is."""
 
 
+class Fallen(StageError):
+    """A process has ended that nobody stopped: not to be waited for."""
+
+
 def free_port(address="127.0.0.1"):
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -151,7 +155,7 @@ class Stage:
         process = self.processes[name]
         code = process.wait(30)
         if code != -signal.SIGKILL or not process.told:
-            raise StageError(self.last_words(name, code))
+            raise Fallen(self.last_words(name, code))
         del self.processes[name]
 
     def wait_until_up(self, name, condition, seconds=120):

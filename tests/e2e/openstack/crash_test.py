@@ -77,7 +77,7 @@ class Crash(World):
 
         def look():
             if self.stage.processes["ocim"].poll() is not None:
-                self.stage.processes.pop("ocim").wait()
+                self.stage.bury("ocim")
                 self.stage.start_ocim()
                 arm()
             return self.stage.kubectl("version", check=False).returncode == 0 and done()
@@ -91,7 +91,7 @@ class Crash(World):
                       f"{self.stage.end_of_log('ocim')}")
         self.door.due = None
         if self.stage.processes["ocim"].poll() is not None:  # at the very last
-            self.stage.processes.pop("ocim").wait()
+            self.stage.bury("ocim")
             self.stage.start_ocim()
 
     @staticmethod

@@ -9,7 +9,7 @@ import tempfile
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "script"))
-from stage import Stage, StageError  # noqa: E402
+from stage import Fallen, Stage  # noqa: E402
 
 
 class EndsOfProcesses(unittest.TestCase):
@@ -47,7 +47,7 @@ class EndsOfProcesses(unittest.TestCase):
         self.assertEqual(self.stage.processes, {})
         for script in ("kill -ABRT $$", "kill -KILL $$"):
             self.start(f"echo an assertion fails >&2; {script}").wait(30)
-            with self.assertRaisesRegex(StageError, "an assertion fails"):
+            with self.assertRaisesRegex(Fallen, "an assertion fails"):
                 self.stage.bury("it")
 
 
