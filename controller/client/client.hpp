@@ -7,6 +7,7 @@
 #include "base/clock.hpp"
 #include "base/result.hpp"
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -40,13 +41,17 @@ struct List {
     std::string resource_version;
 };
 
+using Wanted = std::function<bool(const Json& object)>;
+
 /// Access to objects for our own code, in process or remote; the reconcilers cannot tell which.
 /// A namespace is "" for kinds of cluster scope, and for "all" in list and watch. Not thread-safe: the loop's.
 class Client {
 public:
     virtual ~Client() = default;
     virtual awaitable<Result<Json>> get(Kind kind, std::string namespace_, std::string name) = 0;
-    virtual awaitable<Result<List>> list(Kind kind, std::string namespace_) = 0;
+    /// Of those that are `wanted`, or of all for none: they are asked for page by page, so that of others no more than
+    /// a page is held.
+    virtual awaitable<Result<List>> list(Kind kind, std::string namespace_, Wanted wanted = {}) = 0;
     virtual awaitable<Result<std::unique_ptr<Watch>>> watch(Kind kind, std::string namespace_,
                                                             std::string resource_version) = 0;
     virtual awaitable<Result<Json>> create(Kind kind, Json object) = 0;

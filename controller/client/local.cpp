@@ -71,7 +71,7 @@ public:
         co_return found->parsed();
     }
 
-    awaitable<Result<List>> list(Kind kind, std::string namespace_) override {
+    awaitable<Result<List>> list(Kind kind, std::string namespace_, Wanted wanted) override {
         List out;
         registry::ListOptions options;
         options.namespace_ = std::move(namespace_);
@@ -82,7 +82,10 @@ public:
             if (!resource) co_return not_served(kind);
             const auto page = registry_.list(*resource, options);
             if (!page) co_return error_of(page.error());
-            for (const auto& item : page->items) out.items.push_back(item.parsed());
+            for (const auto& item : page->items) {
+                auto object = item.parsed();
+                if (!wanted || wanted(object)) out.items.push_back(std::move(object));
+            }
             out.resource_version = std::to_string(page->revision);
             options.continue_token = page->continue_token;
             more = !options.continue_token.empty();

@@ -1,8 +1,8 @@
 #include "client/remote.hpp"
 
 #include "base/async.hpp"
-#include "base/limits.hpp"
 #include "client/session.hpp"
+#include "client/watch_lines.hpp"
 
 #include <utility>
 
@@ -46,44 +46,10 @@ std::string text(const Json& object, std::initializer_list<std::string_view> pat
     return std::string(api::find_text(object, path));
 }
 
-/// Items of a list of Kubernetes' own kinds do not say what they are.
-void name_kind(Json& object, const Kind& kind) {
-    auto* fields = object.if_object();
-    if (!fields) return;
-    (*fields)["apiVersion"] = kind.api_version();
-    (*fields)["kind"] = kind.name;
-}
-
 /// A collection that is not there: the kind is not installed, or not any more.
 Error not_served(const Kind& kind) {
     return Error{ErrorClass::transient, "the server does not serve " + std::string(kind.plural) + " of " +
                                             kind.api_version() + ": install its CustomResourceDefinition"};
-}
-
-Result<Event> event_of(const Json& line, const Kind& kind) {
-    const auto type = api::find_text(line, {"type"});
-    const auto* object = api::find(line, {"object"});
-    if (!object) return Error{ErrorClass::transient, "the watch told of a change without its object"};
-    if (type == "ERROR") {
-        const auto status = read_status(*object);
-        if (!status) return Error{ErrorClass::transient, "the watch ended with an error that cannot be read"};
-        auto error = api::to_error(*status);
-        if (status->code == 410) error.error_class = ErrorClass::conflict;
-        return error;
-    }
-    Event out{Event::Type::modified, *object};
-    if (type == "ADDED")
-        out.type = Event::Type::added;
-    else if (type == "DELETED")
-        out.type = Event::Type::deleted;
-    else if (type == "BOOKMARK")
-        out.type = Event::Type::bookmark;
-    else if (type != "MODIFIED")
-        return Error{ErrorClass::transient, "the watch told of something that is no change"};
-    if (text(out.object, {"metadata", "resourceVersion"}).empty())
-        return Error{ErrorClass::transient, "the watch told of a change without its resourceVersion"};
-    if (out.type != Event::Type::bookmark) name_kind(out.object, kind);
-    return out;
 }
 
 class RemoteWatch final : public Watch {
@@ -92,16 +58,16 @@ public:
         : session_(std::move(session)),
           kind_(kind),
           namespace_(std::move(namespace_)),
-          resource_version_(std::move(resource_version)) {}
+          lines_(kind, std::move(resource_version)) {}
 
     awaitable<Result<void>> open() {
         net::HttpsRequest request;
-        request.target =
-            target(kind_, namespace_, "", "",
-                   {{"watch", "true"}, {"allowWatchBookmarks", "true"}, {"resourceVersion", resource_version_}});
+        request.target = target(
+            kind_, namespace_, "", "",
+            {{"watch", "true"}, {"allowWatchBookmarks", "true"}, {"resourceVersion", lines_.resource_version()}});
         CO_TRY(stream_, co_await session_->open(std::move(request)));
         heard_ = opened_ = session_->clock().now();
-        pending_.clear();
+        lines_.restart();
         co_return Result<void>{};
     }
 
@@ -109,7 +75,7 @@ public:
         auto& clock = session_->clock();
         for (;;) {
             if (!stream_) CO_CHECK(co_await open());
-            auto events = take_lines();
+            auto events = lines_.take();
             if (!events || !events->empty()) co_return settled(std::move(events));
             const Instant until = std::min<Instant>(deadline, heard_ + silence_max);
             const auto limit = std::max(std::chrono::duration_cast<Duration>(until - clock.now()), Duration(0));
@@ -118,7 +84,7 @@ public:
             const auto now = clock.now();
             if (part && !part->empty()) {
                 heard_ = now;
-                pending_ += *part;
+                lines_.add(*part);
                 continue;
             }
             stream_.reset();  // the next turn goes on behind what was heard last
@@ -129,28 +95,6 @@ public:
     }
 
 private:
-    Result<Event> read_line(std::string_view line) const {
-        const auto parsed = api::parse_json(line);
-        if (!parsed) return Error{ErrorClass::transient, "the watch is no JSON: " + parsed.error().message};
-        return event_of(parsed->value, kind_);
-    }
-    /// Whole lines of what came.
-    Result<std::vector<Event>> take_lines() {
-        std::vector<Event> out;
-        std::size_t begin = 0;
-        for (auto end = pending_.find('\n'); end != std::string::npos; end = pending_.find('\n', begin)) {
-            auto event = read_line(std::string_view(pending_).substr(begin, end - begin));
-            if (!event && !out.empty()) break;  // what came before it counts; it is read again
-            if (!event) return std::move(event).error();
-            begin = end + 1;
-            resource_version_ = text(event->object, {"metadata", "resourceVersion"});
-            out.push_back(*std::move(event));
-        }
-        pending_.erase(0, begin);
-        if (pending_.size() > limits::reply_bytes_max)
-            return Error{ErrorClass::transient, "the watch told of something without an end"};
-        return out;
-    }
     Result<std::vector<Event>> settled(Result<std::vector<Event>> events) {
         if (!events) stream_.reset();
         return events;
@@ -158,9 +102,9 @@ private:
 
     std::shared_ptr<Session> session_;
     Kind kind_;
-    std::string namespace_, resource_version_;
+    std::string namespace_;
+    WatchLines lines_;
     std::unique_ptr<net::HttpsStream> stream_;  // null: it ended, or nothing was heard until a deadline
-    std::string pending_;
     Instant heard_{}, opened_{};
 };
 
@@ -175,12 +119,12 @@ public:
         co_return json_of(reply);
     }
 
-    awaitable<Result<List>> list(Kind kind, std::string namespace_) override {
-        auto paged = co_await list_by(kind, namespace_, page_limit);
+    awaitable<Result<List>> list(Kind kind, std::string namespace_, Wanted wanted) override {
+        auto paged = co_await list_by(kind, namespace_, page_limit, wanted);
         if (!paged && paged.error().error_class == ErrorClass::not_found) co_return not_served(kind);
         if (paged || paged.error().error_class != ErrorClass::conflict) co_return paged;
         // the pages were too slow for the server's history: all of it at once
-        co_return co_await list_by(kind, std::move(namespace_), "");
+        co_return co_await list_by(kind, std::move(namespace_), "", std::move(wanted));
     }
 
     awaitable<Result<std::unique_ptr<Watch>>> watch(Kind kind, std::string namespace_,
@@ -242,7 +186,7 @@ public:
     }
 
 private:
-    awaitable<Result<List>> list_by(Kind kind, std::string namespace_, std::string limit) {
+    awaitable<Result<List>> list_by(Kind kind, std::string namespace_, std::string limit, Wanted wanted) {
         List out;
         std::string token;
         do {
@@ -255,6 +199,7 @@ private:
                 co_return Error(Error{ErrorClass::transient, "the API server's answer is no list"});
             if (items->is_array())
                 for (const auto& item : items->get_array()) {
+                    if (wanted && !wanted(item)) continue;
                     out.items.push_back(item);
                     name_kind(out.items.back(), kind);
                 }

@@ -157,13 +157,18 @@ public:
 
     awaitable<Result<Json>> get(api::Kind kind, std::string namespace_, std::string name) override {
         const Place place{std::string(kind.name), namespace_, name};
+        if (server_.refuse_reading)
+            if (auto error = server_.refuse_reading("get", kind)) co_return *error;
         const auto* found = server_.get(place.kind, namespace_, name);
         if (!found) co_return not_found(place);
         co_return *found;
     }
-    awaitable<Result<client::List>> list(api::Kind kind, std::string) override {
+    awaitable<Result<client::List>> list(api::Kind kind, std::string, client::Wanted wanted) override {
+        if (server_.refuse_reading)
+            if (auto error = server_.refuse_reading("list", kind)) co_return *error;
         client::List out;
         out.items = server_.all(std::string(kind.name));
+        if (wanted) std::erase_if(out.items, [&](const Json& item) { return !wanted(item); });
         out.resource_version = std::to_string(server_.revision_);
         co_return out;
     }

@@ -38,6 +38,9 @@ public:
     /// Called before each write of the client; an error refuses it.
     std::function<std::optional<Error>(const std::string& verb, const api::Json& body)> refuse;
 
+    /// The same before each "list" and "get".
+    std::function<std::optional<Error>(const std::string& verb, const api::Kind& kind)> refuse_reading;
+
     /// Writes of the client that changed something, events aside.
     std::uint64_t writes() const { return writes_; }
     std::uint64_t revision() const { return revision_; }
