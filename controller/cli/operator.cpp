@@ -5,6 +5,7 @@
 #include "cli/cli.hpp"
 #include "cli/controllers.hpp"
 #include "cli/files.hpp"
+#include "cli/process_deadline.hpp"
 #include "cli/signals.hpp"
 #include "runtime/lease.hpp"
 
@@ -37,10 +38,10 @@ public:
         std::function<void(const std::string& holder)> told;  ///< on the lease's thread, as the next
         std::function<void()> leads;
     };
-    LeaseThread(client::AccessSource access, const std::string& identity)
+    LeaseThread(client::AccessSource access, const std::string& identity, std::function<void(Instant)> held)
         : client_(client::make_remote_client(loop_.get_executor(), *clock_, metrics_, pool_,
                                              {std::move(access), user_agent})),
-          lease_(*client_, *clock_, {.identity = identity}) {}
+          lease_(*client_, *clock_, {.identity = identity, .held = std::move(held)}) {}
     ~LeaseThread() { join(); }
     LeaseThread(const LeaseThread&) = delete;
     LeaseThread& operator=(const LeaseThread&) = delete;
@@ -102,7 +103,9 @@ private:
 
 /// In the order in which things need each other; they go in the reverse order.
 struct Operator::State {
-    explicit State(Settings given) : settings(std::move(given)), lease(settings.access, settings.identity) {
+    explicit State(Settings given)
+        : settings(std::move(given)),
+          lease(settings.access, settings.identity, [this](Instant end) { deadline->move_to(end); }) {
         client = client::make_remote_client(loop.get_executor(), *clock, metrics, pool,
                                             {settings.access, user_agent, [this] { return lease.may_act(); }});
     }
@@ -121,6 +124,7 @@ struct Operator::State {
     asio::signal_set signals{loop, SIGTERM, SIGINT};
     BlockingPool pool{loop.get_executor(), "blocking", 2, 256};
     TaskGroup tasks{loop.get_executor()};
+    std::unique_ptr<ProcessDeadline> deadline;  ///< of this thread, which starts every call; set before the lease is
     LeaseThread lease;
     std::unique_ptr<client::Client> client;
     std::unique_ptr<openedx::RunLogs> logs;
@@ -146,6 +150,9 @@ Result<void> Operator::run() {
     if (auto opened = open_data_directory(directory, mark); !opened) return opened;
     if (auto marked = write_file(directory + "/" + mark, ""); !marked) return marked;
     if (auto listening = s.listen(); !listening) return listening;
+    auto deadline = ProcessDeadline::make();
+    if (!deadline) return std::move(deadline).error();
+    s.deadline = *std::move(deadline);
     Result<void> result;
     asio::co_spawn(s.loop, s.serve_until_signal(), [&](std::exception_ptr thrown, Result<void> ended) {
         result = std::move(ended);

@@ -29,8 +29,9 @@ public:
     Operator(const Operator&) = delete;
     Operator& operator=(const Operator&) = delete;
 
-    /// Runs until SIGTERM or SIGINT. A process that loses the lease while it leads ends at once, whatever it is doing:
-    /// nothing that it had begun goes on. Error: why it could not start.
+    /// Runs until SIGTERM or SIGINT. A process that loses the lease while it leads ends at once, whatever it is doing,
+    /// and one that could not renew it by its deadline begins no call after that: nothing that it had begun goes on.
+    /// Error: why it could not start.
     Result<void> run();
 
 private:

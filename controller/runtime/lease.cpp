@@ -70,6 +70,7 @@ awaitable<Result<bool>> Lease::try_once() {
     if (!written) co_return written.error();
     holder_ = settings_.identity;
     renewed_ = begun.time_since_epoch().count();
+    if (settings_.held) settings_.held(deadline());
     co_return true;
 }
 
@@ -117,6 +118,7 @@ awaitable<std::string> Lease::keep() {
 
 awaitable<void> Lease::release() {
     if (renewed_.exchange(0) == 0) co_return;
+    if (settings_.held) settings_.held(Instant::max());
     auto found = co_await client_.get(api::lease_kind, settings_.namespace_, settings_.name);
     if (!found || holder_of(*found) != settings_.identity) co_return;
     auto& spec = api::make_object(*found, {"spec"});

@@ -23,6 +23,9 @@ public:
         Duration duration{15'000};  ///< others may take it when nobody renewed it for so long
         Duration renew_deadline{10'000};
         Duration retry{2'000};
+        /// Told each time that the end of our right to act moves, on the lease's loop: Instant::max() once it was given
+        /// up and nothing is to end any more.
+        std::function<void(Instant end)> held{};
     };
     /// All must outlive it. `client` and `clock` are those of the lease's own loop; the clock's now() is asked on any
     /// thread.

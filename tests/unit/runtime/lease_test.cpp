@@ -17,7 +17,8 @@ class Process {
 public:
     Process(test::TestLoop& loop, test::MemoryServer& server, std::string name)
         : client_(server.client()),
-          lease(*client_, loop.clock(), {.identity = std::move(name)}),
+          lease(*client_, loop.clock(),
+                {.identity = std::move(name), .held = [this](Instant end) { ends.push_back(end); }}),
           tasks_(loop.executor()),
           loop_(loop) {
         tasks_.spawn("lease", hold());
@@ -39,6 +40,7 @@ private:
 public:
     Lease lease;
     std::vector<std::string> told;
+    std::vector<Instant> ends;
     std::optional<std::string> lost;
     bool dead = false;
 
@@ -153,6 +155,23 @@ TEST_F(LeaseTest, ARenewalWhoseAnswerIsLostDoesNotLoseIt) {
     EXPECT_TRUE(first.acts());
     EXPECT_FALSE(first.lost);
     first.die();
+}
+
+TEST_F(LeaseTest, SaysWhenTheRightToActEndsUnlessItIsRenewed) {
+    Process one(loop_, server_, "one");
+    advance(5s, {&one});
+    ASSERT_GE(one.ends.size(), 2U);
+    for (std::size_t i = 1; i < one.ends.size(); ++i) EXPECT_GT(one.ends[i], one.ends[i - 1]);
+    const auto last = one.ends.back();
+    refuse({ErrorClass::unreachable, "nobody there"});
+    while (one.acts()) loop_.advance(1ms);
+    EXPECT_EQ(loop_.clock().now(), last) << "not a moment later";
+    server_.refuse = nullptr;
+    Process two(loop_, server_, "two");
+    advance(20s, {&one, &two});
+    ASSERT_TRUE(two.acts());
+    two.end();
+    EXPECT_EQ(two.ends.back(), Instant::max()) << "given up: it may end in its own time";
 }
 
 }  // namespace
