@@ -342,6 +342,7 @@ def control(server):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, action="append", required=True)
+    parser.add_argument("--address", default="127.0.0.1")
     parser.add_argument("--control", type=int, required=True)
     parser.add_argument("--replica-set", default="")
     parser.add_argument("--certificate")
@@ -356,7 +357,7 @@ def main():
     server.order({"run": {"createUser": given.user, "pwd": password, "mechanisms": ["SCRAM-SHA-256"],
                           "roles": roles + [{"role": "readWrite", "db": "ocim_meta"}]}})
     for member, port in enumerate(given.port):
-        listener = Listener(("127.0.0.1", port), Session)
+        listener = Listener((given.address, port), Session)
         listener.deployment, listener.member = server, member
         if given.certificate:
             listener.tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
