@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
+#include <mutex>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -80,12 +81,17 @@ bool anybody_is_silent(const std::string& installation, const Snapshot& seen) {
 
 class Seldom final : public System {
 public:
-    Seldom(std::unique_ptr<System> system, Clock& clock) : system_(std::move(system)), clock_(clock) {}
+    Seldom(std::unique_ptr<System> system, Clock& clock, BlockingPool& blocking)
+        : system_(std::move(system)), clock_(clock), blocking_(blocking) {}
 
     awaitable<Result<Snapshot>> observe() override {
         CO_TRY(auto seen, co_await system_->observe());
-        traffic_.apply(seen, clock_.now());
-        co_return seen;
+        auto work = [told = told_, seen = std::move(seen), now = clock_.now()]() mutable -> Result<Snapshot> {
+            const std::lock_guard lock(told->mutex);
+            told->traffic.apply(seen, now);
+            return std::move(seen);
+        };
+        co_return co_await blocking_.call(std::move(work));
     }
     awaitable<Result<void>> probe() override { co_return co_await system_->probe(); }
     awaitable<void> act(std::vector<Action> actions, Results& results) override {
@@ -96,7 +102,14 @@ public:
 private:
     std::unique_ptr<System> system_;
     Clock& clock_;
-    SeldomTraffic traffic_;
+    BlockingPool& blocking_;
+    /// Of thousands of fragments it takes longer than the loop may be held. Shared with the thread that works on it,
+    /// which may outlive a look that was broken off, and meet the next one.
+    struct Told {
+        std::mutex mutex;
+        SeldomTraffic traffic;
+    };
+    std::shared_ptr<Told> told_ = std::make_shared<Told>();
 };
 
 }  // namespace
@@ -124,8 +137,8 @@ void SeldomTraffic::apply(Snapshot& seen, Instant now) {
     for (const auto& [key, told] : told_) seen[key].traffic = told.traffic;
 }
 
-std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock) {
-    return std::make_unique<Seldom>(std::move(system), clock);
+std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock, BlockingPool& blocking) {
+    return std::make_unique<Seldom>(std::move(system), clock, blocking);
 }
 
 Totals totals(const std::string& installation, const Snapshot& seen) {
