@@ -31,6 +31,7 @@ struct Monitor {
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
+    static bool settled(const Object& object, const std::string& installation, const Snapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen);
     static std::vector<Action> sweep(const Key& key, const Snapshot& seen);
 

@@ -18,6 +18,13 @@ constexpr int silence_min = 3'600, silence_max = 172'800;  // seconds
 constexpr const char *muting = "DONT_NOTIFY_FULLY_MUTED_ISSUES", *policy_ids = "labels.policyIds",
                      *is_one_of = "EXACTLY_MATCHES";
 
+/// What New Relic calls has an end; a longer name is told apart by a digest.
+std::string short_name(const std::string& service) {
+    constexpr std::size_t name_max = 40;
+    if (service.size() <= name_max) return service;
+    return service.substr(0, name_max - digest_length - 1) + "-" + digest(service);
+}
+
 /// Of what people are told, sorted.
 std::vector<std::string> triggers() { return {"ACTIVATED", "CLOSED"}; }
 
@@ -146,7 +153,7 @@ json::object workflow_input(const std::string& name, const Kept& kept) {
 Alerts::Alerts(NerdGraph& nerd_graph, Owner owner) : nerd_graph_(nerd_graph), owner_(std::move(owner)) {}
 
 std::string Alerts::name_of_group(const std::string& group) const {
-    return "ocim " + owner_.installation + " " + group;
+    return "ocim " + owner_.installation + " " + short_name(owner_.service) + " " + group;
 }
 
 Parts* Alerts::named(const Json& item, std::map<std::string, Parts>& groups) const {

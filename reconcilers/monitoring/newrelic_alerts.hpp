@@ -72,7 +72,7 @@ Kept kept_of(const Parts& parts, const Owner& owner, const std::string& group);
 /// All is there, and once.
 bool whole(const Parts& parts, const Kept& kept);
 
-/// The groups of one account and installation.
+/// The groups of one service of an installation: others' have another name, and are never looked at.
 class Alerts {
 public:
     Alerts(NerdGraph& nerd_graph, Owner owner);

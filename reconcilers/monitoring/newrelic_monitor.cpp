@@ -227,6 +227,14 @@ std::vector<Action> remove(const Object& object, const std::string& installation
     return out;
 }
 
+bool settled(const Object& object, const std::string& installation, const Snapshot& seen) {
+    const auto self = mark_of(object, installation);
+    return std::ranges::any_of(of_name(object.metadata.key(), seen), [&](const Item* item) {
+        const auto& [key, thing] = *item;
+        return thing.mark == self && thing.synthetic && object.status.new_relic_guid == thing.synthetic->guid;
+    });
+}
+
 runtime::Report<Object> report(const Object& object, const crd::MonitoringService& service,
                                const std::string& installation, const Snapshot& seen) {
     using State = Verdict::State;
@@ -241,6 +249,7 @@ runtime::Report<Object> report(const Object& object, const crd::MonitoringServic
         out.status.message = last->message;
         note_change(object, *last, out);
     }
+    if (judged.own && judged.own->synthetic) out.status.new_relic_guid = judged.own->synthetic->guid;
     const bool stands = judged.own && !judged.own->synthetic->alerts.empty();
     if (!object.spec.alert_emails.empty())
         out.findings.push_back(stands ? runtime::Finding{"Alerting", "True", "ByNewRelic", "through a workflow there"}

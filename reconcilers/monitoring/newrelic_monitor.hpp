@@ -17,6 +17,8 @@ std::vector<api::Cause> faults(const crd::Monitor::Spec& spec);
 std::vector<Action> diff(const crd::Monitor& object, const crd::MonitoringService& service,
                          const std::string& installation, const Snapshot& seen);
 std::vector<Action> remove(const crd::Monitor& object, const std::string& installation, const Snapshot& seen);
+/// Its monitor is there by the GUID that its status names: nobody who saw it has asked for another.
+bool settled(const crd::Monitor& object, const std::string& installation, const Snapshot& seen);
 /// `up` is what the condition Up says.
 runtime::Report<crd::Monitor> report(const crd::Monitor& object, const crd::MonitoringService& service,
                                      const std::string& installation, const Snapshot& seen);

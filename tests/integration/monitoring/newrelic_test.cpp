@@ -293,9 +293,26 @@ TEST_F(AtNewRelic, ServicesOfOneAccountShareNothing) {
     index_catches_up();
     second.must(second.wanted(theirs));
     EXPECT_EQ(server.count("workflows"), 2U) << "the same people, and another group";
+    for (auto* service : {&visitor, &second})
+        EXPECT_EQ(Monitor::marked(service->see()).size(), 2U) << "the Monitors, and no alerts of the other's";
     second.must(second.wanted(theirs, true));
     EXPECT_EQ(server.count("workflows"), 1U);
     EXPECT_TRUE(visitor.ready(telling(monitor(1))));
+}
+
+TEST_F(AtNewRelic, AnUnusedGroupIsTheOrphanOfItsOwnServiceAlone) {
+    const std::string long_name(100, 'n');
+    for (const auto& name : {std::string("main"), std::string("main2"), long_name + "1", long_name + "2"}) {
+        const auto other = open("NRAK-key", name);
+        ocim::test::Visitor<Monitor> service{loop, *other, inputs("NRAK-key", "http://127.0.0.1:1", name)};
+        auto theirs = telling(monitor(2));
+        theirs.spec.service_ref.name = name;
+        service.must(service.wanted(theirs));
+        server.remove(std::string(server.monitors().at(0).at("guid").as_string()));
+        EXPECT_EQ(Monitor::marked(service.see()).size(), 1U) << name;
+    }
+    EXPECT_EQ(server.count("workflows"), 4U);
+    EXPECT_TRUE(Monitor::marked(visitor.see()).empty());
 }
 
 TEST_F(AtNewRelic, AMarkMadeByHandOnAForeignMonitorBreaksNothing) {

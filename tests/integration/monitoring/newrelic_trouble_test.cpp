@@ -2,6 +2,8 @@
 #include "monitoring/register.hpp"
 #include "support/faults.hpp"
 
+#include <set>
+
 namespace ocim::monitoring {
 namespace {
 
@@ -205,6 +207,12 @@ protected:
             name + "'},'spec':{'serviceRef':{'name':'newrelic'},'url':'https://" + name +
             ".example.org/','intervalSeconds':300}}"));
     }
+    void put_service() {
+        running.server.put(json(
+            "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'MonitoringService','metadata':{'name':'newrelic'},"
+            "'spec':{'newRelic':{'accountID':1234567,'locations':['US_EAST_1'],'url':'http://127.0.0.1:" +
+            std::to_string(server.port) + "/graphql'},'credentialsRef':{'name':'key'},'driftInterval':'1s'}}"));
+    }
     void put_key(const std::string& key) {
         running.put_secret("ocim-system", "key", "apiKey", runtime::base64(key));
         server.set("{'key':'" + key + "'}");
@@ -218,12 +226,35 @@ protected:
     ocim::test::Running running{loop, register_kinds};
 };
 
+/// Five minutes are longer than a test waits.
+TEST_F(NewRelicReopened, WhatAnEarlierRunHadMadeGoesAtOnceAndWhatIsNotListedWaits) {
+    put_key("NRAK-key");
+    put_service();
+    for (const auto* name : {"listed", "unlisted", "unsaid"}) put_monitor(name);
+    running.start();
+    for (const auto* name : {"listed", "unlisted", "unsaid"}) ASSERT_TRUE(comes_to(name, "True Monitored")) << name;
+    const auto made = server.monitors();
+    std::set<std::string> guids;
+    for (const auto& one : made) guids.emplace(one.at("guid").as_string());
+    const auto guid = [&](const std::string& name) {
+        return std::string(api::find_text(*running.server.get("Monitor", "campus", name), {"status", "newRelicGUID"}));
+    };
+    EXPECT_EQ(guids, (std::set<std::string>{guid("listed"), guid("unlisted"), guid("unsaid")})) << "people find it";
+    running.stop();
+    running.server.merge("Monitor", "campus", "unsaid", R"({"status":{"newRelicGUID":null}})", true);
+    server.remove(guid("unlisted"));
+    running.start();
+    for (const auto* name : {"listed", "unlisted", "unsaid"}) running.server.remove("Monitor", "campus", name);
+    ASSERT_TRUE(running.until([&] { return running.stands("Monitor", "campus", "listed") == "gone"; }));
+    ASSERT_TRUE(running.until([&] { return server.monitors().empty(); }));
+    EXPECT_NE(running.stands("Monitor", "campus", "unlisted"), "gone") << "another one may be on its way";
+    EXPECT_NE(running.stands("Monitor", "campus", "unsaid"), "gone") << "nobody knows which one it made";
+    EXPECT_EQ(server.violations(), "[]");
+}
+
 TEST_F(NewRelicReopened, WhatIsNotListedYetIsNeitherMadeAgainNorGone) {
     put_key("NRAK-key");
-    running.server.put(
-        json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'MonitoringService','metadata':{'name':'newrelic'},"
-             "'spec':{'newRelic':{'accountID':1234567,'locations':['US_EAST_1'],'url':'http://127.0.0.1:" +
-             std::to_string(server.port) + "/graphql'},'credentialsRef':{'name':'key'},'driftInterval':'1s'}}"));
+    put_service();
     server.set("{'index':'held'}");
     put_monitor("stays");
     put_monitor("goes");
