@@ -19,7 +19,7 @@ namespace json = boost::json;
 
 namespace {
 
-constexpr int attempts_max = 16;        // each further one needs a failed or a competing write in between
+constexpr int attempts_max = 100;       // each further one needs a failed or a competing write in between
 constexpr int generated_names_max = 8;  // as Kubernetes: with 27^5 endings a collision is already rare
 constexpr std::size_t manager_bytes_max = 128;
 
@@ -116,6 +116,9 @@ private:
 }  // namespace
 
 Status to_status(const Error& error) {
+    // whoever hears that it was refused would do it once more
+    if (error.outcome_unknown)
+        return api::internal_error("whether the write was stored is not known: " + error.message);
     switch (error.error_class) {
         case ErrorClass::rate_limited: {
             Status status;

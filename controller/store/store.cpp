@@ -1,47 +1,12 @@
-#include "store/store.hpp"
+#include "store/store_state.hpp"
 
 #include "base/log.hpp"
-#include "store/items.hpp"
 
 #include <algorithm>
-#include <boost/unordered/unordered_flat_map.hpp>
-#include <deque>
-#include <map>
-#include <set>
 
 namespace ocim::store {
 
 namespace {
-
-/// How a batch ended.
-struct End {
-    bool done = false;
-    std::optional<Error> error;
-};
-
-/// Writes that become durable together. A writer that waits holds the end, never the batch: the batch's signal holds
-/// the writer.
-struct Batch {
-    std::vector<Change> changes;
-    std::size_t bytes = 0;
-    std::shared_ptr<End> end = std::make_shared<End>();  // shared with the writers
-    Signal settled;
-
-    void finish(std::optional<Error> error) {
-        end->done = true;
-        end->error = std::move(error);
-        settled.notify();
-    }
-};
-
-/// Until the batch has ended; from then on it is no more.
-awaitable<Result<void>> ended(Batch* batch, std::shared_ptr<End> end) {
-    while (!end->done) co_await batch->settled.wait();
-    if (end->error) co_return *end->error;
-    co_return Result<void>();
-}
-
-std::size_t bytes_of(const Change& change) { return change.value->size() + change.key.size() + sizeof(Change); }
 
 /// Behind the last key that starts with `prefix`.
 template <class Map>
@@ -53,121 +18,13 @@ auto past(const Map& map, std::string_view prefix) {
     return map.lower_bound(next);
 }
 
-struct Accepted {
-    Item item;
-    bool erased = false;
-    Batch* batch = nullptr;
-};
-
 }  // namespace
 
-struct Store::State {
-    class HistoryWatcher;
-
-    State(boost::asio::any_io_executor loop, Journal& journal, Clock& clock, Metrics& metrics, Settings settings);
-
-    Journal& journal;
-    Clock& clock;
-    Settings settings;
-    prometheus::Counter& commits;
-    prometheus::Counter& failed_commits;
-    prometheus::Counter& changes;
-    prometheus::Counter& cut;
-    prometheus::Histogram& commit_seconds;
-    prometheus::Gauge& objects;
-    prometheus::Gauge& watching;
-
-    // durable
-    Revision revision = 0;
-    Revision compacted = 0;
-    Items items;
-    std::deque<std::shared_ptr<const Change>> history;  // after `compacted`, in order; shared with the watchers
-    std::size_t history_bytes = 0;
-    std::set<HistoryWatcher*> watchers;
-
-    // accepted, not yet durable
-    Revision given = 0;  // the last revision handed out
-    boost::unordered_flat_map<std::string, Accepted, HashOfText, std::equal_to<>> accepted;
-    std::deque<std::unique_ptr<Batch>> waiting;
-    bool running = false;  // the front one is with the journal: it takes nobody any more
-    std::size_t writes_waiting = 0;
-    bool committing = false;
-    bool failing = false;  // the last batch was not stored
-    bool stopping = false;
-    Revision journal_compacted = 0;
-    TaskGroup tasks;  // last: its tasks use all of the above
-
-    Result<Batch*> accept(Write write);
-    awaitable<void> commit();
-    void publish(Batch& batch);
-    void fail(const Error& error);
-    void remember(Change change);
-    bool too_much() const;
-    void forget();
-    awaitable<Result<void>> compact_journal();
-};
-
-class Store::State::HistoryWatcher final : public Store::Watcher {
-public:
-    HistoryWatcher(Store::State& store, std::string prefix, Revision after)
-        : store_(store), prefix_(std::move(prefix)), seen_(after) {
-        store_.watchers.insert(this);
-        store_.watching.Set(static_cast<double>(store_.watchers.size()));
-    }
-    ~HistoryWatcher() override {
-        store_.watchers.erase(this);
-        store_.watching.Set(static_cast<double>(store_.watchers.size()));
-    }
-
-    Result<std::vector<std::shared_ptr<const Change>>> take(std::size_t max) override {
-        if (cut_) return Error{ErrorClass::conflict, "the watch was too slow: changes it had not read are forgotten"};
-        std::vector<std::shared_ptr<const Change>> out;
-        const auto& history = store_.history;
-        auto next = std::upper_bound(history.begin(), history.end(), seen_,
-                                     [](Revision revision, const auto& change) { return revision < change->revision; });
-        for (; next != history.end() && out.size() < max; ++next) {
-            seen_ = (*next)->revision;
-            if (concerns(**next)) out.push_back(*next);
-        }
-        if (next == history.end()) seen_ = std::max(seen_, store_.revision);
-        return out;
-    }
-    Revision seen() const override { return seen_; }
-
-    awaitable<bool> wait(Instant deadline) override {
-        if (ready()) co_return true;
-        co_return co_await signal_.wait_until(store_.clock, deadline);
-    }
-
-    bool concerns(const Change& change) const { return change.key.starts_with(prefix_); }
-    void wake() { signal_.notify(); }
-    /// `change` is about to be forgotten.
-    void forgotten(const Change& change) {
-        if (change.revision <= seen_ || cut_) return;
-        if (!concerns(change)) {
-            seen_ = change.revision;
-            return;
-        }
-        cut_ = true;
-        store_.cut.Increment();
-        wake();
-    }
-
-private:
-    bool ready() const {
-        if (cut_) return true;
-        const auto& history = store_.history;
-        for (auto change = history.rbegin(); change != history.rend() && (*change)->revision > seen_; ++change)
-            if (concerns(**change)) return true;
-        return false;
-    }
-
-    Store::State& store_;
-    const std::string prefix_;
-    Revision seen_;
-    bool cut_ = false;
-    Signal signal_;
-};
+awaitable<Result<void>> ended(Awaited* awaited, std::shared_ptr<End> end) {
+    while (!end->done) co_await awaited->settled.wait();
+    if (end->error) co_return *end->error;
+    co_return Result<void>();
+}
 
 Store::State::State(boost::asio::any_io_executor loop, Journal& journal_, Clock& clock_, Metrics& metrics,
                     Settings settings_)
@@ -182,6 +39,9 @@ Store::State::State(boost::asio::any_io_executor loop, Journal& journal_, Clock&
       commit_seconds(metrics.histogram("ocim_store_commit_duration_seconds", "Time to make one batch durable")),
       objects(metrics.gauge("ocim_store_objects", "Objects stored")),
       watching(metrics.gauge("ocim_store_watchers", "Watchers open")),
+      put_off(metrics.counter("ocim_store_writes_put_off_total",
+                              "Writes decided again because another replica wrote before them")),
+      taken_over(metrics.counter("ocim_store_changes_taken_over_total", "Changes that other replicas made")),
       tasks(std::move(loop)) {}
 
 Store::Store(boost::asio::any_io_executor loop, Journal& journal, Clock& clock, Metrics& metrics, Settings settings)
@@ -193,14 +53,18 @@ Store::~Store() { assert(state_->watchers.empty()); }
 awaitable<Result<void>> Store::load() {
     auto& state = *state_;
     CO_TRY(auto loaded, co_await state.journal.load());
-    state.revision = state.given = loaded.revision;
-    state.compacted = state.journal_compacted = loaded.compacted;
-    state.items.expect(loaded.state.size());
-    for (auto& [key, item] : loaded.state) state.items.append(std::move(key), std::move(item));
-    for (auto& change : loaded.history) state.remember(std::move(change));
-    state.forget();
-    state.objects.Set(static_cast<double>(state.items.size()));
+    state.fill(std::move(loaded));
     co_return Result<void>();
+}
+
+void Store::State::fill(Journal::Loaded loaded) {
+    revision = given = loaded.revision;
+    compacted = journal_compacted = loaded.compacted;
+    items.expect(loaded.state.size());
+    for (auto& [key, item] : loaded.state) items.append(std::move(key), std::move(item));
+    for (auto& change : loaded.history) remember(std::move(change));
+    forget();
+    objects.Set(static_cast<double>(items.size()));
 }
 
 awaitable<void> Store::stop() {
@@ -316,6 +180,10 @@ awaitable<Result<Revision>> Store::write(Write write) {
 
 awaitable<void> Store::State::commit() {
     while (!waiting.empty()) {
+        if (auto* log = journal.shared()) {
+            const bool ours = co_await take_turn(*log);
+            if (!ours) continue;
+        }
         auto& batch = *waiting.front();
         const auto started = clock.now();
         const auto time = std::chrono::duration_cast<std::chrono::milliseconds>(clock.wall().time_since_epoch());
@@ -323,13 +191,18 @@ awaitable<void> Store::State::commit() {
         running = true;
         auto stored = co_await journal.append(batch.changes);
         running = false;
+        turn_ended.notify();
         commit_seconds.Observe(std::chrono::duration<double>(clock.now() - started).count());
         if (!stored) {
             fail(stored.error());
             continue;
         }
         if (std::exchange(failing, false)) log::info("writes are stored again");
-        publish(batch);
+        commits.Increment();
+        changes.Increment(static_cast<double>(batch.changes.size()));
+        writes_waiting -= batch.changes.size();
+        publish(std::move(batch.changes));
+        batch.finish(std::nullopt);
         waiting.pop_front();
         forget();
         if (compacted - journal_compacted < limits::history_slack) continue;
@@ -339,15 +212,12 @@ awaitable<void> Store::State::commit() {
     committing = false;
 }
 
-void Store::State::publish(Batch& batch) {
-    commits.Increment();
-    changes.Increment(static_cast<double>(batch.changes.size()));
-    writes_waiting -= batch.changes.size();
+void Store::State::publish(std::vector<Change> durable) {
     std::vector<HistoryWatcher*> concerned;
     for (auto* watcher : watchers)
-        if (std::ranges::any_of(batch.changes, [&](const Change& change) { return watcher->concerns(change); }))
+        if (std::ranges::any_of(durable, [&](const Change& change) { return watcher->concerns(change); }))
             concerned.push_back(watcher);
-    for (auto& change : batch.changes) {
+    for (auto& change : durable) {
         revision = change.revision;
         const auto pending = accepted.find(change.key);
         if (pending != accepted.end() && pending->second.item.revision == change.revision) accepted.erase(pending);
@@ -358,13 +228,20 @@ void Store::State::publish(Batch& batch) {
         remember(std::move(change));
     }
     objects.Set(static_cast<double>(items.size()));
-    batch.finish(std::nullopt);
     for (auto* watcher : concerned) watcher->wake();
 }
 
 void Store::State::fail(const Error& error) {
-    failed_commits.Increment();
-    if (!std::exchange(failing, true)) log::error("writes are refused", {{"error", error.message}});
+    if (error.error_class == ErrorClass::conflict) {
+        put_off.Increment(static_cast<double>(writes_waiting));
+    } else {
+        failed_commits.Increment();
+        if (!std::exchange(failing, true)) log::error("writes are refused", {{"error", error.message}});
+    }
+    refuse(error);
+}
+
+void Store::State::refuse(const Error& error) {
     const auto failed = std::move(waiting);
     waiting.clear();
     accepted.clear();

@@ -39,6 +39,8 @@ struct Item {
     std::int64_t time_ms = 0;  ///< as in Change; 0 while it is not durable
 };
 
+class SharedJournal;
+
 /// Makes changes durable. Called from the loop; blocking work happens on a thread of its own.
 class Journal {
 public:
@@ -55,6 +57,29 @@ public:
     virtual awaitable<Result<void>> append(std::vector<Change> batch) = 0;
     /// Forgets history up to `revision`.
     virtual awaitable<Result<void>> compact(Revision revision) = 0;
+    /// Itself, when other processes append to the same log. Null: nobody else does.
+    virtual SharedJournal* shared() { return nullptr; }
+};
+
+/// A journal to which several processes append, one at a time.
+class SharedJournal {
+public:
+    virtual ~SharedJournal() = default;
+    /// What follows on a revision, in order and without a gap, each without what it replaced.
+    struct News {
+        std::vector<Change> changes;
+        bool behind = false;  ///< too much of it is forgotten: everything must be loaded anew, and no turn was taken
+    };
+    /// Waits until nobody else can append, and says what others have appended after `after`. From then on it is our
+    /// turn until one append(), which may end with the error conflict when the turn was lost, or leave().
+    virtual awaitable<Result<News>> begin(Revision after) = 0;
+    virtual awaitable<void> leave() = 0;
+    /// All that is durable after `after` at some instant after the call.
+    virtual awaitable<Result<News>> tail(Revision after) = 0;
+    /// Until there may be something after what was told, or for a while. An error: nobody can tell.
+    virtual awaitable<Result<void>> wait() = 0;
+    /// Breaks off what is under way, and all that comes after, with the error unreachable: at the end.
+    virtual void interrupt() = 0;
 };
 
 /// Keeps acknowledged changes in memory that the caller owns, so that a "restart" can load them again.
@@ -82,6 +107,10 @@ struct Write {
 /// A write is accepted or refused at once, judged by everything accepted before it; it is durable, and visible to
 /// readers and watchers, when the batch it went into is. A batch starts as soon as none is running. If one fails,
 /// every write accepted meanwhile fails too, for it may rest on the failed ones. Lives on the loop thread.
+///
+/// When the journal is shared, what others have written is taken over before a batch goes out, and whoever waits to be
+/// stored is told `conflict`, so that he decides again on what is there now. He is given the time to do so while
+/// nobody else can write: no write is put off twice for the sake of others, and every one rests on all before it.
 class Store {
 public:
     struct Settings {
@@ -125,6 +154,16 @@ public:
     /// Returns the revision once it is durable. Errors: conflict when `expected` is not what the key has,
     /// rate_limited when too much is waiting, else the journal's.
     awaitable<Result<Revision>> write(Write write);
+
+    // --- when several processes share the journal; else these have nothing to do
+
+    bool shared() const;
+    /// Returns when all that was durable at the time of the call, whoever wrote it, is what readers see here.
+    awaitable<Result<void>> catch_up();
+    /// Keeps up with the others. Until cancelled.
+    awaitable<void> follow();
+    /// Called with the key of each change that another process made, once readers see it.
+    void set_listener(std::function<void(const std::string& key)> listener);
 
     /// Forgets history beyond the settings' bounds, here and in the journal. Called from time to time.
     awaitable<Result<void>> compact();

@@ -1,0 +1,216 @@
+#include "store/postgres_journal.hpp"
+
+#include "store/postgres_log.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace ocim::store {
+
+namespace {
+
+constexpr auto seal_name = "ocim_meta";
+constexpr std::size_t slice = 200;  // values encrypted anew in one transaction: appends go in between
+constexpr auto poll_interval =
+    std::chrono::milliseconds(1'000);  // should a notification be lost, this is how late we are
+
+/// What is asked of the database, counted and timed by its name.
+class Calls {
+public:
+    enum class Name { load, begin, append, leave, tail, compact, reseal, wait };
+    explicit Calls(Metrics& metrics) {
+        constexpr std::array names{"load", "begin", "append", "leave", "tail", "compact", "reseal", "wait"};
+        for (std::size_t i = 0; i < names.size(); ++i) {
+            const auto counter = [&](const char* result) {
+                return &metrics.counter("ocim_store_database_calls_total", "Calls to the database of the store",
+                                        {{"call", names[i]}, {"result", result}});
+            };
+            series_[i] = {counter("ok"), counter("error"),
+                          &metrics.histogram("ocim_store_database_call_duration_seconds",
+                                             "Time of calls to the database of the store", {{"call", names[i]}})};
+        }
+    }
+    /// On any thread.
+    template <class F>
+    auto time(Name name, F work) {
+        auto& series = series_[static_cast<std::size_t>(name)];
+        const auto begun = std::chrono::steady_clock::now();  // on a thread of its own there is no Clock
+        auto out = work();
+        series.seconds->Observe(std::chrono::duration<double>(std::chrono::steady_clock::now() - begun).count());
+        (out ? series.ok : series.error)->Increment();
+        return out;
+    }
+
+private:
+    struct Series {
+        prometheus::Counter* ok = nullptr;
+        prometheus::Counter* error = nullptr;
+        prometheus::Histogram* seconds = nullptr;
+    };
+    std::array<Series, 8> series_;
+};
+
+class PostgresJournal final : public SealedJournal, public SharedJournal {
+public:
+    using Name = Calls::Name;
+
+    PostgresJournal(const boost::asio::any_io_executor& loop, Metrics& metrics, KeyRing ring,
+                    const PostgresJournalSettings& settings)
+        : calls_(metrics),
+          stored_(doubt(metrics, "stored")),
+          not_stored_(doubt(metrics, "not_stored")),
+          ring_(std::make_shared<const KeyRing>(std::move(ring))),
+          prefix_(settings.sealed_prefix),
+          reader_(settings.database, interrupt_),
+          writer_(settings.database, interrupt_, settings.name),
+          upkeep_(settings.database, interrupt_, settings.name),
+          listener_(settings.database, interrupt_),
+          read_thread_(loop, "store-read", 1, 16),
+          write_thread_(loop, "store-write", 1, 16),
+          upkeep_thread_(loop, "store-upkeep", 1, 16),
+          listen_thread_(loop, "store-listen", 1, 4) {}
+    ~PostgresJournal() override { interrupt_.raise(); }
+
+    SharedJournal* shared() override { return this; }
+
+    awaitable<Result<Loaded>> load() override {
+        auto work = [this, open = opener(), ring = ring_] {
+            return calls_.time(Name::load, [&]() -> Result<Loaded> {
+                if (auto made = reader_.prepare(); !made) return std::move(made).error();
+                if (auto same = check_keys(*ring, PostgresReader::KeepSeal::first); !same)
+                    return std::move(same).error();
+                return reader_.load(open);
+            });
+        };
+        co_return co_await read_thread_.call(std::move(work));
+    }
+
+    awaitable<Result<News>> begin(Revision after) override {
+        auto work = [this, after, open = opener()] {
+            return calls_.time(Name::begin, [&] { return writer_.begin(after, open); });
+        };
+        co_return co_await write_thread_.call(std::move(work));
+    }
+
+    awaitable<void> leave() override {
+        auto work = [this]() -> Result<void> {
+            return calls_.time(Name::leave, [&]() -> Result<void> {
+                writer_.leave();
+                return {};
+            });
+        };
+        (void)co_await write_thread_.call(std::move(work));
+    }
+
+    awaitable<Result<void>> append(std::vector<Change> batch) override {
+        for (auto& change : batch) {
+            if (!change.key.starts_with(prefix_)) continue;
+            auto sealed = ring_->seal(change.key, *change.value);
+            if (!sealed) {
+                co_await leave();
+                co_return std::move(sealed).error();
+            }
+            change.value = std::make_shared<const std::string>(*std::move(sealed));
+        }
+        auto work = [this, batch = std::move(batch)] {
+            const auto before = writer_.doubts();
+            auto out = calls_.time(Name::append, [&] { return writer_.append(batch); });
+            stored_.Increment(static_cast<double>(writer_.doubts().stored - before.stored));
+            not_stored_.Increment(static_cast<double>(writer_.doubts().not_stored - before.not_stored));
+            return out;
+        };
+        co_return co_await write_thread_.call(std::move(work));
+    }
+
+    awaitable<Result<News>> tail(Revision after) override {
+        auto work = [this, after, open = opener()] {
+            return calls_.time(Name::tail, [&] { return reader_.tail(after, open); });
+        };
+        co_return co_await read_thread_.call(std::move(work));
+    }
+
+    awaitable<Result<void>> wait() override {
+        auto work = [this] { return calls_.time(Name::wait, [&] { return listener_.wait(poll_interval); }); };
+        co_return co_await listen_thread_.call(std::move(work));
+    }
+
+    void interrupt() override { interrupt_.raise(); }
+
+    awaitable<Result<void>> compact(Revision revision) override {
+        auto work = [this, revision] { return calls_.time(Name::compact, [&] { return upkeep_.compact(revision); }); };
+        co_return co_await upkeep_thread_.call(std::move(work));
+    }
+
+    void use(KeyRing ring) override { ring_ = std::make_shared<const KeyRing>(std::move(ring)); }
+    const KeyRing& ring() const override { return *ring_; }
+
+    awaitable<Result<std::size_t>> reseal() override {
+        std::size_t all = 0;
+        for (std::optional<Revision> after = 0; after;) {
+            auto work = [this, ring = ring_, from = *after] {
+                const auto anew = [&](const std::string& key,
+                                      const std::string& stored) -> Result<std::optional<std::string>> {
+                    if (ring->is_current(stored)) return std::optional<std::string>();
+                    auto value = ring->open(key, stored);
+                    if (!value) return std::move(value).error();
+                    auto sealed = ring->seal(key, *value);
+                    if (!sealed) return std::move(sealed).error();
+                    return std::optional(*std::move(sealed));
+                };
+                return calls_.time(Name::reseal, [&] { return upkeep_.rewrite(prefix_, from, slice, anew); });
+            };
+            CO_TRY(const auto done, co_await upkeep_thread_.call(std::move(work)));
+            all += done.changed;
+            after = done.next;
+        }
+        auto work = [this, ring = ring_] {
+            return calls_.time(Name::reseal, [&] { return check_keys(*ring, PostgresReader::KeepSeal::last); });
+        };
+        CO_CHECK(co_await read_thread_.call(std::move(work)));
+        co_return all;
+    }
+
+private:
+    static prometheus::Counter& doubt(Metrics& metrics, const char* found) {
+        return metrics.counter("ocim_store_commits_in_doubt_total",
+                               "Commits whose answer was lost, by what was found to have become of them",
+                               {{"found", found}});
+    }
+    /// Before there is a Secret, nothing else would tell that a replica has other keys.
+    Result<void> check_keys(const KeyRing& ring, PostgresReader::KeepSeal keep) {
+        auto mine = ring.seal(seal_name, "");
+        if (!mine) return std::move(mine).error();
+        const auto kept = reader_.seal(*mine, keep);
+        if (!kept) return kept.error();
+        if (auto opened = ring.open(seal_name, *kept); !opened)
+            return std::move(opened).error().within("the keys are not those of the other replicas");
+        return {};
+    }
+    OpenValue opener() const {
+        return [ring = ring_, prefix = prefix_](const std::string& key, std::string value) -> Result<std::string> {
+            if (!key.starts_with(prefix)) return value;
+            return ring->open(key, value);
+        };
+    }
+
+    Calls calls_;
+    prometheus::Counter& stored_;
+    prometheus::Counter& not_stored_;
+    std::shared_ptr<const KeyRing> ring_;  // shared with the threads, which may still work with the one before
+    const std::string prefix_;
+    Interrupt interrupt_;
+    PostgresReader reader_;
+    PostgresWriter writer_;
+    PostgresWriter upkeep_;  // on its own session: a turn is not to be ended by it
+    PostgresListener listener_;
+    BlockingPool read_thread_, write_thread_, upkeep_thread_, listen_thread_;  // last: they end before what they use
+};
+
+}  // namespace
+
+std::unique_ptr<SealedJournal> open_postgres_journal(boost::asio::any_io_executor loop, Metrics& metrics, KeyRing ring,
+                                                     PostgresJournalSettings settings) {
+    return std::make_unique<PostgresJournal>(loop, metrics, std::move(ring), settings);
+}
+
+}  // namespace ocim::store

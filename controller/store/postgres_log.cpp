@@ -1,0 +1,339 @@
+#include "store/postgres_log.hpp"
+
+#include "store/fold.hpp"
+#include "store/postgres_words.hpp"
+
+#include <poll.h>
+#include <utility>
+
+namespace ocim::store {
+
+namespace {
+
+using Steady = std::chrono::steady_clock;
+using namespace std::chrono_literals;
+
+constexpr std::int64_t format = 1;
+constexpr auto read_limit = 5s;        // a read that waits longer is answered with an error
+constexpr auto find_out_limit = 10s;   // a PostgreSQL that starts again takes some seconds
+constexpr auto connect_pause = 100ms;  // between two looks whether it is there again
+constexpr int attempts_max = 3;        // of a batch that the server refuses each time
+
+constexpr auto changes_after =
+    "SELECT revision, key, value, deleted, time_ms FROM ocim_change WHERE revision > $1::bigint ORDER BY revision";
+constexpr auto lock_row = "SELECT revision, compacted FROM ocim_meta FOR UPDATE";
+
+Result<Change> change_of(std::vector<std::string>& row, const OpenValue& open) {
+    Change out;
+    out.revision = static_cast<Revision>(number_in(row[0]));
+    out.key = std::move(row[1]);
+    auto value = open ? open(out.key, std::move(row[2])) : Result<std::string>(std::move(row[2]));
+    if (!value) return std::move(value).error();
+    out.value = std::make_shared<const std::string>(*std::move(value));
+    out.deleted = is_true(row[3]);
+    out.time_ms = number_in(row[4]);
+    return out;
+}
+
+Result<std::vector<Change>> changes_of(Rows rows, const OpenValue& open) {
+    std::vector<Change> out;
+    out.reserve(rows.size());
+    for (auto& row : rows) {
+        auto change = change_of(row, open);
+        if (!change) return std::move(change).error().within("PostgreSQL");
+        out.push_back(*std::move(change));
+    }
+    return out;
+}
+
+/// What follows on `after` without a gap; a gap is what compaction makes.
+Result<SharedJournal::News> news_of(Rows rows, Revision after, Revision compacted, const OpenValue& open) {
+    SharedJournal::News out;
+    auto expected = after;
+    for (const auto& row : rows) out.behind = out.behind || static_cast<Revision>(number_in(row[0])) != ++expected;
+    out.behind = out.behind || (rows.empty() && compacted > after);
+    if (out.behind) return out;
+    auto changes = changes_of(std::move(rows), open);
+    if (!changes) return std::move(changes).error();
+    out.changes = *std::move(changes);
+    return out;
+}
+
+std::vector<Statement> tables() {
+    // two that start at once would both make them
+    return {
+        plain("BEGIN"),
+        plain("SELECT pg_advisory_xact_lock(5720033211)"),
+        plain("CREATE TABLE IF NOT EXISTS ocim_meta (one boolean PRIMARY KEY DEFAULT true CHECK (one), "
+              "format bigint NOT NULL, revision bigint NOT NULL, compacted bigint NOT NULL, seal bytea)"),
+        plain("CREATE TABLE IF NOT EXISTS ocim_change (revision bigint PRIMARY KEY, key text COLLATE \"C\" NOT NULL, "
+              "value bytea NOT NULL, deleted boolean NOT NULL, time_ms bigint NOT NULL, batch text NOT NULL)"),
+        plain("CREATE INDEX IF NOT EXISTS ocim_change_of_key ON ocim_change (key, revision)"),
+        plain("CREATE TABLE IF NOT EXISTS ocim_lease (name text PRIMARY KEY, holder text NOT NULL, term bigint NOT "
+              "NULL, until timestamptz NOT NULL)"),
+        plain("INSERT INTO ocim_meta (format, revision, compacted) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"),
+        plain("COMMIT")};
+}
+
+}  // namespace
+
+Result<PostgresConnection*> PostgresSession::get(Deadline deadline) {
+    if (live_) return live_.get();
+    auto opened = PostgresConnection::open(settings_, interrupt_, deadline);
+    if (!opened) return std::move(opened).error();
+    if (opened_)
+        if (auto ready = opened_(**opened, deadline); !ready) return std::move(ready).error();
+    live_ = *std::move(opened);
+    return live_.get();
+}
+
+void PostgresSession::pause(std::chrono::milliseconds time) const {
+    pollfd waiting{interrupt_.descriptor(), POLLIN, 0};
+    (void)::poll(&waiting, 1, static_cast<int>(time.count()));
+}
+
+// --- reading
+
+/// A session that stood idle may have been lost since; what only reads is asked for once more on a new one.
+template <class F>
+auto PostgresReader::once_more(F work) -> decltype(work()) {
+    const bool fresh = !session_.is_open();
+    auto out = work();
+    if (out) return out;
+    session_.drop();
+    if (fresh || out.error().error_class != ErrorClass::unreachable) return out;
+    out = work();
+    if (!out) session_.drop();
+    return out;
+}
+
+/// What only reads has no outcome that anybody must know.
+template <class T>
+Result<T> only_read(Result<T> result) {
+    if (result) return result;
+    auto error = std::move(result).error();
+    error.outcome_unknown = false;
+    return error;
+}
+
+Result<void> PostgresReader::prepare() {
+    return once_more([this]() -> Result<void> {
+        const auto deadline = Steady::now() + load_limit;
+        auto connection = session_.get(Steady::now() + read_limit);
+        if (!connection) return std::move(connection).error();
+        if (auto made = (*connection)->run(tables(), deadline); !made) return std::move(made).error();
+        const auto found = (*connection)->ask(plain("SELECT format FROM ocim_meta"), deadline);
+        if (!found) return found.error();
+        const auto has = number_in(found->front().front());
+        if (has <= format) return {};
+        return Error{ErrorClass::invalid, "the database has format " + std::to_string(has) +
+                                              ", of a newer version of this program, which reads up to format " +
+                                              std::to_string(format)};
+    });
+}
+
+Result<std::string> PostgresReader::seal(const std::string& sealed, KeepSeal keep) {
+    return only_read(once_more([&]() -> Result<std::string> {
+        const auto deadline = Steady::now() + read_limit;
+        auto connection = session_.get(deadline);
+        if (!connection) return std::move(connection).error();
+        const char* replace = keep == KeepSeal::first ? "UPDATE ocim_meta SET seal = $1::bytea WHERE seal IS NULL"
+                                                      : "UPDATE ocim_meta SET seal = $1::bytea";
+        auto rows =
+            (*connection)->run({{replace, {{sealed, true}}, false}, plain("SELECT seal FROM ocim_meta")}, deadline);
+        if (!rows) return std::move(rows).error();
+        return std::move((*rows)[1].front().front());
+    }));
+}
+
+Result<Journal::Loaded> PostgresReader::load(const OpenValue& open) {
+    return only_read(once_more([&]() -> Result<Journal::Loaded> {
+        auto connection = session_.get(Steady::now() + read_limit);
+        if (!connection) return std::move(connection).error();
+        auto rows = (*connection)
+                        ->run({plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+                               plain("SELECT revision, compacted FROM ocim_meta"),
+                               {changes_after, {number(0)}, false},
+                               plain("COMMIT")},
+                              Steady::now() + load_limit);
+        if (!rows) return std::move(rows).error();
+        const auto& meta = (*rows)[1].front();
+        auto changes = changes_of(std::move((*rows)[2]), open);
+        if (!changes) return std::move(changes).error();
+        return fold(*std::move(changes), static_cast<Revision>(number_in(meta[1])),
+                    static_cast<Revision>(number_in(meta[0])));
+    }));
+}
+
+Result<SharedJournal::News> PostgresReader::tail(Revision after, const OpenValue& open) {
+    return only_read(once_more([&]() -> Result<SharedJournal::News> {
+        const auto deadline = Steady::now() + read_limit;
+        auto connection = session_.get(deadline);
+        if (!connection) return std::move(connection).error();
+        // what was compacted is asked last: it may say too much, and never too little
+        auto rows =
+            (*connection)
+                ->run({{changes_after, {number(after)}, false}, plain("SELECT compacted FROM ocim_meta")}, deadline);
+        if (!rows) return std::move(rows).error();
+        const auto compacted = static_cast<Revision>(number_in((*rows)[1].front().front()));
+        return news_of(std::move(rows->front()), after, compacted, open);
+    }));
+}
+
+// --- writing
+
+PostgresWriter::PostgresWriter(PostgresSettings settings, const Interrupt& interrupt, std::string name)
+    : session_(std::move(settings), interrupt,
+               [](PostgresConnection& connection, Deadline deadline) {
+                   return connection.prepare("ocim_insert",
+                                             "INSERT INTO ocim_change (revision, key, value, deleted, time_ms, batch) "
+                                             "VALUES ($1::bigint, $2::text, $3::bytea, $4::boolean, $5::bigint, "
+                                             "$6::text)",
+                                             deadline);
+               }),
+      name_(std::move(name)) {}
+
+Result<std::vector<Rows>> PostgresWriter::take_turn(Revision after, Deadline deadline) {
+    auto connection = session_.get(deadline);
+    if (!connection) return std::move(connection).error();
+    auto rows =
+        (*connection)->run({plain(begin_turn), plain(lock_row), {changes_after, {number(after)}, false}}, deadline);
+    if (!rows) session_.drop();
+    return rows;
+}
+
+Result<SharedJournal::News> PostgresWriter::begin(Revision after, const OpenValue& open) {
+    const bool fresh = !session_.is_open();
+    auto rows = take_turn(after, Steady::now() + turn_limit);
+    // it stood idle, and was lost meanwhile
+    if (!rows && !fresh && rows.error().error_class == ErrorClass::unreachable)
+        rows = take_turn(after, Steady::now() + turn_limit);
+    if (!rows) return only_read(Result<SharedJournal::News>(std::move(rows).error()));
+    const auto& meta = (*rows)[1].front();
+    const auto compacted = static_cast<Revision>(number_in(meta[1]));
+    turn_ = static_cast<Revision>(number_in(meta[0]));
+    auto news = news_of(std::move((*rows)[2]), after, compacted, open);
+    if (!news || news->behind) leave();
+    return news;
+}
+
+void PostgresWriter::leave() {
+    if (!std::exchange(turn_, std::nullopt)) return;
+    auto connection = session_.get(Steady::now() + read_limit);
+    if (connection && (*connection)->ask(plain("ROLLBACK"), Steady::now() + read_limit)) return;
+    session_.drop();
+}
+
+Result<void> PostgresWriter::append(const std::vector<Change>& batch) {
+    if (batch.empty()) return {};
+    const auto last = std::exchange(turn_, std::nullopt);
+    if (last != batch.front().revision - 1) {
+        session_.drop();
+        return Error{ErrorClass::conflict, "others have written meanwhile"};
+    }
+    const auto id = name_ + "/" + std::to_string(++batches_);
+    auto stored = store(batch, id, Steady::now() + turn_limit);
+    if (stored) return stored;
+    session_.drop();
+    return find_out(batch, id, std::move(stored).error());
+}
+
+Statement PostgresWriter::insert(const Change& change, const std::string& id) const {
+    return {"ocim_insert",
+            {number(change.revision),
+             {change.key, false},
+             {*change.value, true},
+             {change.deleted ? "t" : "f", false},
+             {std::to_string(change.time_ms), false},
+             {id, false}},
+            true};
+}
+
+Result<void> PostgresWriter::store(const std::vector<Change>& batch, const std::string& id, Deadline deadline) {
+    auto connection = session_.get(deadline);
+    if (!connection) return std::move(connection).error();
+    std::vector<Statement> statements;
+    statements.reserve(batch.size() + 3);
+    for (const auto& change : batch) statements.push_back(insert(change, id));
+    statements.push_back({"UPDATE ocim_meta SET revision = $1::bigint", {number(batch.back().revision)}, false});
+    statements.push_back({"SELECT pg_notify('ocim', $1::text)", {number(batch.back().revision)}, false});
+    statements.push_back(plain("COMMIT"));
+    auto ran = (*connection)->run(statements, deadline);
+    if (!ran) return std::move(ran).error();
+    return {};
+}
+
+/// Taking the turn anew waits for the transaction of before, if the server still has it: what is not there then never
+/// will be.
+Result<void> PostgresWriter::find_out(const std::vector<Change>& batch, const std::string& id, Error error) {
+    const auto deadline = Steady::now() + find_out_limit;
+    const auto before = batch.front().revision - 1;
+    bool doubtful = error.outcome_unknown;
+    for (int refused = doubtful ? 0 : 1;;) {
+        auto rows = take_turn(before, std::min(deadline, Steady::now() + turn_limit));
+        if (!rows) {
+            if (!doubtful || session_.interrupted() || Steady::now() >= deadline) break;
+            session_.pause(connect_pause);
+            continue;
+        }
+        turn_ = static_cast<Revision>(number_in((*rows)[1].front()[0]));
+        auto connection = session_.get(deadline);
+        auto found = !connection ? Result<Rows>(std::move(connection).error())
+                                 : (*connection)
+                                       ->ask({"SELECT revision FROM ocim_change WHERE revision = $1::bigint AND "
+                                              "batch = $2::text",
+                                              {number(batch.back().revision), {id, false}},
+                                              false},
+                                             deadline);
+        if (!found) {
+            session_.drop();
+            continue;
+        }
+        if (!found->empty()) {
+            ++doubts_.stored;
+            leave();
+            return {};
+        }
+        if (std::exchange(doubtful, false)) ++doubts_.not_stored;
+        if (turn_ != before || refused >= attempts_max) {
+            const bool others = turn_ != before;
+            leave();
+            if (others) return Error{ErrorClass::conflict, "others have written meanwhile"};
+            return error;
+        }
+        turn_.reset();
+        auto stored = store(batch, id, Steady::now() + turn_limit);
+        if (stored) return stored;
+        session_.drop();
+        error = std::move(stored).error();
+        doubtful = error.outcome_unknown;
+        if (!doubtful) ++refused;
+    }
+    error.outcome_unknown = doubtful;
+    return error;
+}
+
+// --- hearing
+
+PostgresListener::PostgresListener(PostgresSettings settings, const Interrupt& interrupt)
+    : session_(std::move(settings), interrupt, [](PostgresConnection& connection, PostgresSession::Deadline deadline) {
+          auto listening = connection.ask(plain("LISTEN ocim"), deadline);
+          return listening ? Result<void>() : Result<void>(std::move(listening).error());
+      }) {}
+
+Result<void> PostgresListener::wait(std::chrono::milliseconds most) {
+    const auto deadline = Steady::now() + most;
+    const bool fresh = !session_.is_open();
+    auto connection = session_.get(Steady::now() + read_limit);
+    if (!connection) {
+        session_.pause(most);
+        return std::move(connection).error();
+    }
+    if (fresh) return {};
+    auto told = (*connection)->wait_for_notice(deadline);
+    if (told) return {};
+    session_.drop();
+    return std::move(told).error();
+}
+
+}  // namespace ocim::store

@@ -1,0 +1,19 @@
+#pragma once
+
+#include "store/postgres_connection.hpp"
+#include "store/store.hpp"
+
+#include <chrono>
+#include <string>
+
+/// What the parts of the log in PostgreSQL say alike; room-internal.
+namespace ocim::store {
+
+inline constexpr auto load_limit = std::chrono::seconds(120);  // everything there is, over a network
+inline constexpr auto turn_limit = std::chrono::seconds(10);   // longer than the server lets somebody stand in the way
+inline constexpr auto begin_turn = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+
+inline Statement::Parameter number(Revision value) { return {std::to_string(value), false}; }
+inline Statement plain(const char* sql) { return {sql, {}, false}; }
+
+}  // namespace ocim::store

@@ -1,0 +1,262 @@
+#include "replicas.hpp"
+
+#include "base/random.hpp"
+
+#include <gmock/gmock.h>
+#include <map>
+
+namespace ocim::store {
+namespace {
+
+using namespace std::chrono_literals;
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+/// "5+key=value", "6-key" of each change after a revision.
+std::vector<std::string> log_of(Store& store, Revision after) {
+    std::vector<std::string> out;
+    auto watcher = store.watch("", after);
+    EXPECT_TRUE(watcher);
+    if (!watcher) return out;
+    const auto taken = (*watcher)->take(100'000);
+    EXPECT_TRUE(taken);
+    if (taken)
+        for (const auto& change : *taken)
+            out.push_back(std::to_string(change->revision) + (change->deleted ? "-" : "+") + change->key +
+                          (change->deleted ? "" : "=" + *change->value));
+    return out;
+}
+
+TEST_F(PostgresTest, WhatOneReplicaWritesTheOthersReadAndARestartFinds) {
+    auto& one = start();
+    auto& two = start();
+    EXPECT_EQ(*write(one, put("a", 0, "1")), 1u);
+    const std::string odd("\0\xff'\\\";--", 8);
+    EXPECT_EQ(*write(one, put("b", 0, odd)), 2u);
+    EXPECT_EQ(*write(one, put("a", 1, "2")), 3u);
+    EXPECT_EQ(*write(one, erase("b", 2)), 4u);
+    catch_up(two);
+    EXPECT_EQ(value(two, "a"), "2");
+    EXPECT_FALSE(two.store->get("b"));
+    EXPECT_EQ(log_of(*two.store, 0), log_of(*one.store, 0));
+    EXPECT_THAT(log_of(*two.store, 2), ElementsAre("3+a=2", "4-b"));
+    auto& three = start();
+    EXPECT_EQ(three.store->revision(), 4u);
+    EXPECT_EQ(log_of(*three.store, 0), log_of(*one.store, 0));
+    auto watcher = *three.store->watch("a", 2);
+    const auto changes = *watcher->take(9);
+    ASSERT_EQ(changes.size(), 1u);
+    EXPECT_EQ(*changes[0]->previous, "1");
+    EXPECT_EQ(changes[0]->previous_revision, 1u);
+}
+
+TEST_F(PostgresTest, AChangeTakenOverKnowsWhatItReplaced) {
+    auto& one = start();
+    auto& two = start();
+    ASSERT_TRUE(write(one, put("a", 0, "1")));
+    catch_up(two);
+    ASSERT_TRUE(write(one, put("a", 1, "2")));
+    ASSERT_TRUE(write(one, erase("a", 2)));
+    ASSERT_TRUE(write(one, put("a", 0, "4")));
+    auto watcher = *two.store->watch("a", 1);
+    catch_up(two);
+    const auto changes = *watcher->take(9);
+    ASSERT_EQ(changes.size(), 3u);
+    EXPECT_EQ(*changes[0]->previous, "1");
+    EXPECT_EQ(*changes[1]->previous, "2");
+    EXPECT_EQ(changes[1]->previous_revision, 2u);
+    EXPECT_FALSE(changes[2]->previous) << "it had been deleted";
+}
+
+TEST_F(PostgresTest, ACompareAndSwapIsJudgedByWhatOthersHaveWritten) {
+    auto& one = start();
+    auto& two = start();
+    ASSERT_TRUE(write(one, put("a", 0, "1")));
+    const auto refused = write(two, put("a", 0, "x"));  // it has not heard of the first one
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().error_class, ErrorClass::conflict);
+    EXPECT_EQ(value(two, "a"), "1") << "he who is refused can see why";
+    EXPECT_EQ(*write(two, put("a", 1, "2")), 2u);
+    const auto stale = write(one, put("a", 1, "y"));
+    ASSERT_FALSE(stale);
+    EXPECT_EQ(stale.error().error_class, ErrorClass::conflict);
+    EXPECT_EQ(sql("SELECT count(*) FROM ocim_change"), "2\n");
+}
+
+TEST_F(PostgresTest, RevisionsComeInTheOrderOfCommitsThoughATransactionIsHeldOpen) {
+    auto& writer = start();
+    auto& reader = start();
+    ASSERT_TRUE(write(writer, put("a", 0, "1")));
+    // another replica, stopped in the middle of its commit: it has been given the next revision
+    const Interrupt never;
+    const auto soon = std::chrono::steady_clock::now() + 60s;
+    auto held = *PostgresConnection::open(settings(), never, soon);
+    ASSERT_TRUE(held->run({{"SET idle_in_transaction_session_timeout = 0", {}, false}}, soon));
+    ASSERT_TRUE(held->run({{"BEGIN", {}, false},
+                           {"SELECT revision FROM ocim_meta FOR UPDATE", {}, false},
+                           {"INSERT INTO ocim_change VALUES (2, 'held', 'x', false, 0, 'held')", {}, false},
+                           {"UPDATE ocim_meta SET revision = 2", {}, false}},
+                          soon));
+    const auto later = begin(writer.store->write(put("later", 0, "1")));
+    ASSERT_TRUE(run_until([&] {
+        return sql("SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = '" + database_ +
+                   "'") == "1\n";
+    })) << "who comes after it waits for it";
+    catch_up(reader);
+    EXPECT_EQ(reader.store->revision(), 1u) << "nothing of a later revision is there before the earlier one";
+    EXPECT_FALSE(*later);
+    ASSERT_TRUE(held->run({{"COMMIT", {}, false}}, soon));
+    ASSERT_TRUE(run_until([&] { return later->has_value(); }));
+    // it rests on what had not been committed when it was decided: he is told to decide again
+    ASSERT_FALSE(**later);
+    EXPECT_EQ((*later)->error().error_class, ErrorClass::conflict);
+    EXPECT_EQ(*write(writer, put("later", 0, "1")), 3u);
+    catch_up(reader);
+    EXPECT_THAT(log_of(*reader.store, 0), ElementsAre("1+a=1", "2+held=x", "3+later=1"));
+}
+
+/// Adds one to a number, as often as somebody else was quicker.
+awaitable<Result<int>> increment(Store& store, std::string key) {
+    for (int attempt = 0; attempt < 100; ++attempt) {
+        const auto now = store.latest(key);
+        auto change = put(key, now ? now->revision : 0, std::to_string(now ? std::stoi(*now->value) + 1 : 1));
+        const auto written = co_await store.write(std::move(change));
+        if (written) co_return attempt;
+        if (written.error().error_class != ErrorClass::conflict) co_return written.error();
+    }
+    co_return Error{ErrorClass::conflict, "never its turn"};
+}
+awaitable<Result<int>> increments(Store& store, std::string key, int count) {
+    int most = 0;
+    for (int i = 0; i < count; ++i) {
+        CO_TRY(const auto attempts, co_await increment(store, key));
+        most = std::max(most, attempts);
+    }
+    co_return most;
+}
+
+TEST_F(PostgresTest, NothingIsLostBetweenReplicasThatAllWriteTheSameKeys) {
+    std::vector<Replica*> replicas;
+    for (int i = 0; i < 3; ++i) replicas.push_back(&start());
+    constexpr int clients = 6, each = 25;
+    std::vector<std::shared_ptr<std::optional<Result<int>>>> ends;
+    for (auto* replica : replicas)
+        for (int i = 0; i < clients; ++i)
+            ends.push_back(begin(increments(*replica->store, "k" + std::to_string(i % 3), each)));
+    ASSERT_TRUE(
+        run_until([&] { return std::ranges::all_of(ends, [](const auto& end) { return end->has_value(); }); }, 60s));
+    for (const auto& end : ends) EXPECT_TRUE(**end) << (*end)->error().message;
+    for (auto* replica : replicas) {
+        catch_up(*replica);
+        for (const auto* key : {"k0", "k1", "k2"}) EXPECT_EQ(value(*replica, key), std::to_string(3 * 2 * each)) << key;
+        EXPECT_EQ(log_of(*replica->store, 0), log_of(*replicas[0]->store, 0));
+    }
+    EXPECT_EQ(replicas[0]->store->revision(), 3u * clients * each) << "without a gap";
+}
+
+TEST_F(PostgresTest, AFollowerHearsOfWritesWithoutAsking) {
+    auto& one = start();
+    auto& two = start();
+    std::vector<std::string> heard;
+    two.store->set_listener([&](const std::string& key) { heard.push_back(key); });
+    tasks_.spawn("follow", two.store->follow());
+    ASSERT_TRUE(run_until([&] {
+        return sql("SELECT count(*) FROM pg_stat_activity WHERE query = 'LISTEN ocim' AND datname = '" + database_ +
+                   "'") == "1\n";
+    }));
+    const auto begun = loop_.clock().now();
+    for (Revision i = 0; i < 20; ++i) {
+        ASSERT_TRUE(write(one, put("a", i, std::to_string(i))));
+        ASSERT_TRUE(run_until([&] { return two.store->revision() == i + 1; }));
+    }
+    EXPECT_LT(loop_.clock().now() - begun, 5s) << "by notification: asking once a second would take 20 s";
+    EXPECT_EQ(heard, std::vector<std::string>(20, "a"));
+}
+
+TEST_F(PostgresTest, CompactionKeepsTheStateAndOneWhoFellBehindReadsAllAnew) {
+    auto& one = start(0, {.history_changes_max = 5, .history_bytes_max = 1 << 20, .history_age_max = 1h});
+    auto& behind = start();
+    ASSERT_TRUE(write(one, put("b", 0, "1")));
+    catch_up(behind);
+    auto watcher = *behind.store->watch("", 1);
+    for (Revision i = 0; i < 20; ++i) ASSERT_TRUE(write(one, put("a", i == 0 ? 0 : i + 1, std::to_string(i))));
+    ASSERT_TRUE(write(one, erase("b", 1)));
+    ASSERT_TRUE(write(one, put("c", 0, "1")));
+    for (Revision i = 0; i < 6; ++i) ASSERT_TRUE(write(one, put("c", 23 + i, "2")));
+    ASSERT_TRUE(loop_.run(one.store->compact()));
+    EXPECT_EQ(sql("SELECT compacted FROM ocim_meta"), std::to_string(one.store->compacted()) + "\n");
+    EXPECT_EQ(sql("SELECT count(*) FROM ocim_change"), "7\n")
+        << "the last of a, that of c before the history, and that";
+    catch_up(behind);
+    EXPECT_EQ(behind.store->revision(), one.store->revision());
+    EXPECT_EQ(value(behind, "a"), "19");
+    EXPECT_EQ(value(behind, "b"), "(none)");
+    EXPECT_FALSE(watcher->take(9)) << "what it missed nobody can tell: it lists again";
+    EXPECT_EQ(*write(behind, put("d", 0, "1")), one.store->revision() + 1);
+    auto& fresh = start();
+    EXPECT_EQ(fresh.store->revision(), one.store->revision() + 1);
+    EXPECT_EQ(value(fresh, "a"), "19");
+    EXPECT_EQ(fresh.store->size(), 3u);
+}
+
+TEST_F(PostgresTest, SecretsAreEncryptedInTheDatabaseAndAnewWithAnotherKey) {
+    auto& one = start();
+    auto& two = start();
+    ASSERT_TRUE(write(one, put("core/secrets/a", 0, "token-in-plain")));
+    ASSERT_TRUE(write(one, put("core/configmaps/a", 0, "for all to read")));
+    const auto stored = [this] { return sql("SELECT encode(value, 'escape') FROM ocim_change ORDER BY revision"); };
+    EXPECT_EQ(stored().find("token-in-plain"), std::string::npos);
+    EXPECT_NE(stored().find("for all to read"), std::string::npos);
+    catch_up(two);
+    EXPECT_EQ(value(two, "core/secrets/a"), "token-in-plain");
+    auto ring = *ring_;
+    ASSERT_TRUE(ring.renew());
+    for (auto* replica : {&one, &two}) replica->journal->use(ring);
+    const auto before = stored();
+    EXPECT_EQ(*loop_.run(one.journal->reseal()), 1u);
+    EXPECT_NE(stored(), before);
+    EXPECT_EQ(*loop_.run(one.journal->reseal()), 0u);
+    ring.forget_old();
+    for (auto* replica : {&one, &two}) replica->journal->use(ring);
+    const auto old = *std::exchange(ring_, ring);
+    auto& three = start();
+    EXPECT_EQ(value(three, "core/secrets/a"), "token-in-plain");
+    EXPECT_TRUE(loop_.run(two.store->catch_up()));
+    Metrics metrics;
+    const auto stranger = open_postgres_journal(loop_.executor(), metrics, old, {settings(), "stranger"});
+    EXPECT_FALSE(loop_.run(stranger->load())) << "without the key nothing is told";
+}
+
+TEST_F(PostgresTest, ADatabaseOfANewerVersionIsRefused) {
+    (void)start();
+    sql("UPDATE ocim_meta SET format = 2");
+    Metrics metrics;
+    const auto journal = open_postgres_journal(loop_.executor(), metrics, *ring_, {settings(), "x"});
+    const auto loaded = loop_.run(journal->load());
+    ASSERT_FALSE(loaded);
+    EXPECT_EQ(loaded.error().error_class, ErrorClass::invalid);
+    EXPECT_THAT(loaded.error().message, HasSubstr("format 2"));
+}
+
+TEST_F(PostgresTest, AUrlWithAPasswordIsRefusedAndNotRepeated) {
+    const struct {
+        const char* reason;
+        std::string url;
+        bool good;
+    } cases[] = {
+        {"as it should be", "postgres://ocim@localhost/ocim", true},
+        {"TLS as libpq knows it", "postgres://ocim@db/ocim?sslmode=verify-full&sslrootcert=/etc/ca.pem", true},
+        {"several servers", "postgres://ocim@a,b/ocim?target_session_attrs=read-write", true},
+        {"a password", "postgres://ocim:hunter2@localhost/ocim", false},
+        {"a password among the parameters", "postgres://ocim@localhost/ocim?password=hunter2", false},
+        {"nonsense", "postgres://ocim@loc%hunter2", false},
+    };
+    for (const auto& c : cases) {
+        const auto checked = check_postgres_url(c.url);
+        EXPECT_EQ(static_cast<bool>(checked), c.good) << c.reason;
+        if (!checked) EXPECT_THAT(checked.error().message, testing::Not(HasSubstr("hunter2"))) << c.reason;
+    }
+}
+
+}  // namespace
+}  // namespace ocim::store
