@@ -182,10 +182,29 @@ awaitable<std::optional<net::ServerReply>> Server::answer(Exchange& exchange, ne
     if (!route) co_return refusal_reply(route.error());
     exchange.route = *std::move(route);
     if (auto health = parts_.health.answer(exchange.route, exchange.query)) co_return health;
+    if (parts_.registry.shared()) {
+        auto late = co_await catch_up(exchange);
+        if (late) co_return late;
+    }
     if (auto refused = admit(exchange)) co_return refused;
 
     if (streams(exchange.route)) co_return co_await answer_stream(exchange, responder);
     co_return co_await answer_in_turn(exchange);
+}
+
+awaitable<std::optional<net::ServerReply>> Server::catch_up(const Exchange& exchange) const {
+    // as in Kubernetes: whoever asks for revision 0 takes what is at hand
+    const bool any = exchange.query.get("resourceVersion") == "0" && !writes(exchange.route.verb);
+    const auto path = exchange.route.path();
+    if (any || !(path.starts_with("/api") || path.starts_with("/openapi"))) co_return std::nullopt;
+    const auto caught = co_await parts_.registry.catch_up();
+    if (caught) co_return std::nullopt;
+    api::Status status;
+    status.code = 503;
+    status.reason = "ServiceUnavailable";
+    status.message = "the database of the store does not answer: " + caught.error().message;
+    status.retry_after_seconds = 1;
+    co_return refusal_reply(status);
 }
 
 bool Server::streams(const Route& route) const {

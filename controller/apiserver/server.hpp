@@ -52,6 +52,8 @@ private:
     awaitable<Result<net::ServerReply>> answer_plain(Exchange& exchange);
     awaitable<std::optional<net::ServerReply>> answer_stream(Exchange& exchange, net::Responder& responder);
     awaitable<net::ServerReply> answer_review(Exchange& exchange);
+    /// Until all that was written on any replica is seen here; the refusal when nobody can tell.
+    awaitable<std::optional<net::ServerReply>> catch_up(const Exchange& exchange) const;
     bool streams(const Route& route) const;
     /// Null when the route names none.
     const Subresource* subresource(const Route& route) const;

@@ -1,12 +1,11 @@
 #include "base/random.hpp"
 #include "cli/cli.hpp"
 #include "cli/command.hpp"
+#include "cli/identity.hpp"
 #include "cli/kubeconfig.hpp"
 #include "cli/operator.hpp"
 
 #include <sys/stat.h>
-#include <unistd.h>
-#include <climits>
 #include <iostream>
 
 namespace ocim::cli {
@@ -28,13 +27,6 @@ constexpr Flag flags[] = {
     help_flag,
 };
 
-/// Of this process among all that ever run: a pod's name is used again.
-std::string identity(Random& random) {
-    char host[HOST_NAME_MAX + 1] = {};
-    ::gethostname(host, sizeof host - 1);
-    return std::string(host) + "_" + random.uuid();
-}
-
 Result<Operator::Settings> settings(const Arguments& arguments) {
     Operator::Settings out;
     out.data_directory = arguments.text("data-dir");
@@ -55,7 +47,7 @@ Result<Operator::Settings> settings(const Arguments& arguments) {
         return Error{ErrorClass::invalid, "--log-format " + format + ": give text or json"};
     if (arguments.has("local-machines")) out.local_machines = compute::LocalMachines::offered;
     out.log_format = format == "json" ? log::Format::json : log::Format::text;
-    out.identity = identity(*make_system_random());
+    out.identity = process_identity(*make_system_random());
     return out;
 }
 

@@ -4,8 +4,10 @@
 #include "apiserver/webhooks.hpp"
 #include "cli/access.hpp"
 #include "cli/certificates.hpp"
+#include "cli/cli.hpp"
 #include "cli/controllers.hpp"
 #include "cli/files.hpp"
+#include "cli/restored.hpp"
 #include "cli/revoked.hpp"
 #include "cli/signals.hpp"
 #include "cli/subresources.hpp"
@@ -14,14 +16,19 @@
 #include "crd/schemas.hpp"
 #include "registry/registry.hpp"
 #include "runtime/installation.hpp"
+#include "store/file_lock.hpp"
+#include "store/postgres_journal.hpp"
+#include "store/postgres_lease.hpp"
 #include "store/store.hpp"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <cstdlib>
 #include <iostream>
 
 namespace ocim::cli {
@@ -41,6 +48,7 @@ struct Program::State {
     explicit State(Settings given) : settings(std::move(given)) {}
 
     Result<void> open();
+    Result<void> open_journal(store::KeyRing keys);
     Result<void> open_doors();
     awaitable<Result<void>> start();
     awaitable<Result<void>> load();
@@ -50,9 +58,17 @@ struct Program::State {
         return {access.server.certificate, access.server.private_key, access.ca.certificate};
     }
     awaitable<Result<void>> serve_until_signal();
+    awaitable<Result<void>> install();
     awaitable<Result<void>> install_kinds();
     awaitable<Result<void>> name_installation();
     void make_controllers();
+    void look_after_store();
+    void stand_for_leader();
+    prometheus::Gauge& led_gauge() {
+        return metrics.gauge("leader_election_master_status", "1 while this process leads, else 0.",
+                             {{"name", "ocim-controller"}});
+    }
+    awaitable<void> lead();
     Result<void> listen();
     Result<void> announce();
     Result<void> write_kubeconfig() const;
@@ -67,6 +83,7 @@ struct Program::State {
     BlockingPool pool{loop.get_executor(), "blocking", 2, 256};
     TaskGroup tasks{loop.get_executor()};
 
+    std::optional<store::FileLock> lock;  ///< of the data directory, when the store is elsewhere
     std::unique_ptr<store::SealedJournal> journal;
     bool new_keys = false;  ///< the encryption keys are not in their file yet
     std::unique_ptr<store::Store> store;
@@ -74,6 +91,10 @@ struct Program::State {
     std::unique_ptr<client::Client> client;
     std::unique_ptr<openedx::RunLogs> logs;
     std::unique_ptr<Controllers> controllers;  ///< null without them
+    bool leads = false;                        ///< among replicas
+    Signal led;
+    Result<void> leading;                         ///< how it began
+    std::unique_ptr<store::PostgresLease> lease;  ///< null when there are no others
 
     Access access;
     std::unique_ptr<apiserver::Authorizer> authorizer;
@@ -114,9 +135,7 @@ Result<void> Program::State::open() {
     new_keys = !*keys;
     auto ring = new_keys ? store::KeyRing::make() : Result<store::KeyRing>(**std::move(keys));
     if (!ring) return std::move(ring).error();
-    auto opened = store::open_sealed_journal(loop.get_executor(), directory + "/" + database, *std::move(ring));
-    if (!opened) return std::move(opened).error();
-    journal = *std::move(opened);
+    if (auto opened = open_journal(*std::move(ring)); !opened) return opened;
     auto found = open_access(directory, {settings.listen.host, settings.tls_names}, clock->wall());
     if (!found) return std::move(found).error();
     access = *std::move(found);
@@ -127,6 +146,22 @@ Result<void> Program::State::open() {
     store = std::make_unique<store::Store>(loop.get_executor(), *journal, *clock, metrics);
     registry = std::make_unique<registry::Registry>(*store, *clock, *random, metrics, registry::Registry::Settings{});
     return open_doors();
+}
+
+Result<void> Program::State::open_journal(store::KeyRing keys) {
+    const auto file = settings.data_directory + "/" + database;
+    if (settings.database) {
+        // the same lock: "ocim secrets" sees that a server runs
+        auto taken = store::FileLock::take(file + ".lock");
+        if (!taken) return std::move(taken).error();
+        lock.emplace(*std::move(taken));
+        journal = store::open_postgres_journal(loop.get_executor(), metrics, std::move(keys),
+                                               {*settings.database, settings.identity});
+        return {};
+    }
+    auto opened = store::open_sealed_journal(loop.get_executor(), file, std::move(keys));
+    if (opened) journal = *std::move(opened);
+    return opened ? Result<void>() : Result<void>(std::move(opened).error());
 }
 
 /// Who may come in, and what he may do.
@@ -159,6 +194,7 @@ awaitable<Result<void>> Program::State::serve_until_signal() {
     if (result) {
         const auto [error, number] = co_await signals.async_wait(asio::as_tuple(asio::use_awaitable));
         log::info("asked to end", {{"signal", error ? error.message() : std::to_string(number)}});
+        result = leading;
     }
     co_await stop();
     co_return result;
@@ -167,10 +203,8 @@ awaitable<Result<void>> Program::State::serve_until_signal() {
 awaitable<Result<void>> Program::State::start() {
     CO_CHECK(co_await load());
     CO_CHECK(co_await registry->start());
-    CO_CHECK(co_await install_kinds());
-    CO_CHECK(co_await apiserver::install_policy(*registry));
-    tasks.spawn("collectors", registry->run_collectors());
-    tasks.spawn("upkeep", registry->run_upkeep());
+    CO_CHECK(co_await install());
+    settings.database ? tasks.spawn("follow", store->follow()) : look_after_store();
     tasks.spawn("audit", audit->run());
     tasks.spawn("encryption keys", follow_keys(*clock, *journal, settings.encryption));
     tasks.spawn("token keys", follow_token_keys(*clock, settings.data_directory, *tokens));
@@ -180,10 +214,13 @@ awaitable<Result<void>> Program::State::start() {
     client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
     logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);
     if (!settings.installation_id.empty()) CO_CHECK(co_await name_installation());
+    if (store->get(restored_key))
+        log::warning("restored: nothing is changed in the world until \"ocim resume --all\"", {});
     // before anybody can write: what the controllers refuse must be refused from the first request on
     if (settings.controllers) make_controllers();
     CO_CHECK(listen());
-    if (controllers) CO_CHECK(co_await controllers->start());
+    if (settings.database) stand_for_leader();
+    if (!settings.database && controllers) CO_CHECK(co_await controllers->start());
     not_ready.clear();
     CO_CHECK(announce());
     co_return Result<void>();
@@ -197,6 +234,16 @@ awaitable<Result<void>> Program::State::load() {
     // before anything is encrypted with it
     if (new_keys) CO_CHECK(write_keys(settings.encryption, journal->ring()));
     co_return Result<void>();
+}
+
+/// Replicas that start together are in each other's way: who was not first looks again.
+awaitable<Result<void>> Program::State::install() {
+    for (int attempt = 0;; ++attempt) {
+        CO_CHECK(co_await store->catch_up());
+        auto installed = co_await install_kinds();
+        if (installed) installed = co_await apiserver::install_policy(*registry);
+        if (installed || installed.error().error_class != ErrorClass::conflict || attempt == 20) co_return installed;
+    }
 }
 
 awaitable<Result<void>> Program::State::install_kinds() {
@@ -216,7 +263,11 @@ awaitable<Result<void>> Program::State::name_installation() {
 
 void Program::State::make_controllers() {
     Controllers::Settings chosen;
+    if (settings.database) chosen.local_machines = compute::LocalMachines::refused;  // they are on one host
     chosen.manager.data_directory = settings.data_directory;
+    chosen.manager.may_act = [this] {
+        return !store->get(restored_key) && (!settings.database || (lease && lease->may_act()));
+    };
     controllers =
         std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs, chosen);
     webhooks.add("/github", controllers->github_route());
@@ -224,6 +275,39 @@ void Program::State::make_controllers() {
         registry->set_admission(kind.group, kind.plural, [this, kind](const api::Json& object, const api::Json* old) {
             return controllers->manager().admit(kind, object, old);
         });
+}
+
+/// What one process does for all.
+void Program::State::look_after_store() {
+    tasks.spawn("collectors", registry->run_collectors());
+    tasks.spawn("upkeep", registry->run_upkeep());
+}
+
+void Program::State::stand_for_leader() {
+    store::PostgresLease::Listeners listeners;
+    listeners.told = [](const std::string& holder) { log::info("who leads", {{"holder", holder}}); };
+    listeners.leads = [this] { asio::post(loop, [this] { leads = true, led.notify(); }); };
+    listeners.lost = [](const std::string& why) {
+        log::error("the lease is lost: this process ends", {{"reason", why}});
+        // not in order: what is in flight must not be seen through
+        std::_Exit(exit_failed);
+    };
+    lease = std::make_unique<store::PostgresLease>(
+        metrics, store::PostgresLease::Settings{.database = *settings.database, .holder = settings.identity},
+        std::move(listeners));
+    led_gauge().Set(0);
+    tasks.spawn("leading", lead());
+}
+
+awaitable<void> Program::State::lead() {
+    while (!leads) co_await led.wait();
+    log::info("this process leads", {{"holder", settings.identity}});
+    led_gauge().Set(1);
+    look_after_store();
+    if (controllers) leading = co_await controllers->start();
+    if (leading) co_return;
+    log::error("the controllers cannot start", {{"error", leading.error().message}});
+    signals.cancel();
 }
 
 Result<void> Program::State::listen() {
@@ -300,6 +384,10 @@ awaitable<void> Program::State::stop() {
     not_ready = "shutting down";
     if (api) api->drain();
     if (controllers) co_await controllers->stop();
+    if (lease) {
+        auto letting_go = [this] { lease->release(); };
+        (void)co_await pool.run(std::move(letting_go));
+    }
     const auto deadline = clock->now() + drain_limit;
     if (api_listener) co_await api_listener->stop(deadline);
     if (metrics_listener) co_await metrics_listener->stop(deadline);

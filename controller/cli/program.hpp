@@ -5,6 +5,7 @@
 #include "base/result.hpp"
 #include "cli/address.hpp"
 #include "cli/encryption.hpp"
+#include "store/postgres_connection.hpp"
 
 #include <memory>
 #include <optional>
@@ -13,11 +14,15 @@
 
 namespace ocim::cli {
 
-/// Standalone mode: the store, the API and the controllers on one loop, in one process.
+/// Standalone mode: the store, the API and the controllers on one loop, in one process. Replicated mode: several such
+/// processes on one database, each of which serves the API; one of them, at a time, runs the controllers.
 class Program {
 public:
     struct Settings {
         std::string data_directory;
+        std::optional<store::PostgresSettings>
+            database;          ///< of the replicated mode; none: a file in the data directory
+        std::string identity;  ///< of this process among all that ever run
         Address listen, metrics_listen;
         std::optional<Address> webhook_listen;
         bool controllers = true;

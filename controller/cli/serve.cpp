@@ -1,8 +1,11 @@
+#include "base/random.hpp"
 #include "cli/access.hpp"
 #include "cli/address.hpp"
 #include "cli/cli.hpp"
 #include "cli/command.hpp"
 #include "cli/files.hpp"
+#include "cli/identity.hpp"
+#include "cli/places.hpp"
 #include "cli/program.hpp"
 #include "runtime/installation.hpp"
 
@@ -15,6 +18,11 @@ namespace {
 
 constexpr Flag flags[] = {
     {"data-dir", "DIR", "Where everything is kept. Made when it is not there.", "", true},
+    {"store", "URL",
+     "Where the objects are kept: postgres://USER@HOST/DATABASE, which several servers may share; all that libpq knows "
+     "may "
+     "follow, as ?sslmode=verify-full (default: a file in DIR)."},
+    {"store-password-file", "FILE", "The password for that; else what PGPASSFILE or PGPASSWORD say."},
     {"listen", "ADDRESS:PORT", "Where the API listens, with TLS. Port 0 takes a free one.", "127.0.0.1:7443"},
     {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
     {"webhook-listen", "ADDRESS:PORT", "Where signed webhooks are taken, without TLS: for a load balancer in front."},
@@ -41,12 +49,28 @@ constexpr Example examples[] = {
     {"On a laptop", "ocim serve --data-dir ~/.ocim"},
     {"For others, by a name of their network",
      "ocim serve --data-dir /var/lib/ocim --listen 0.0.0.0:7443 --tls-san ocim.example.org"},
+    {"One of several, on a database that they share",
+     "ocim serve --data-dir /var/lib/ocim --store 'postgres://ocim@db/ocim?sslmode=verify-full' --store-password-file "
+     "/etc/ocim/db-password"},
 };
+
+Result<void> choose_store(const Arguments& arguments, Program::Settings& out) {
+    if (!arguments.has("store")) {
+        if (!arguments.has("store-password-file")) return {};
+        return Error{ErrorClass::invalid, "--store-password-file needs --store"};
+    }
+    auto database = open_database(arguments.text("store"), arguments.text("store-password-file"));
+    if (!database) return std::move(database).error().within("--store");
+    out.database = *std::move(database);
+    out.identity = process_identity(*make_system_random());
+    return {};
+}
 
 Result<Program::Settings> settings(const Arguments& arguments) {
     Program::Settings out;
     out.data_directory = arguments.text("data-dir");
     while (out.data_directory.size() > 1 && out.data_directory.ends_with('/')) out.data_directory.pop_back();
+    if (auto chosen = choose_store(arguments, out); !chosen) return std::move(chosen).error();
     auto listen = parse_address("listen", arguments.text("listen"));
     if (!listen) return std::move(listen).error();
     out.listen = *std::move(listen);
@@ -99,7 +123,11 @@ constinit const Command serve_command{
     .synopsis = "--data-dir DIR [FLAGS]",
     .description =
         "Everything is kept in one directory, which one process at a time can use. When the server is ready, the\n"
-        "file \"kubeconfig\" in it gives an administrator access. SIGTERM or SIGINT ends it in order.",
+        "file \"kubeconfig\" in it gives an administrator access. SIGTERM or SIGINT ends it in order.\n"
+        "\n"
+        "With --store the objects are in PostgreSQL, and several servers may run on it, each with a directory of its\n"
+        "own: all serve the API, and one at a time runs the controllers; when it dies, another does so within 5\n"
+        "seconds. Their directories must have the same encryption-keys, pki/ca.* and pki/service-account.key.",
     .flags = flags,
     .examples = examples,
     .run = serve,

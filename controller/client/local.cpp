@@ -64,6 +64,7 @@ public:
     }
 
     awaitable<Result<Json>> get(Kind kind, std::string namespace_, std::string name) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         const auto found = registry_.get(*resource, namespace_, name);
@@ -72,6 +73,7 @@ public:
     }
 
     awaitable<Result<List>> list(Kind kind, std::string namespace_, Wanted wanted) override {
+        CO_CHECK(co_await registry_.catch_up());
         List out;
         registry::ListOptions options;
         options.namespace_ = std::move(namespace_);
@@ -96,6 +98,7 @@ public:
 
     awaitable<Result<std::unique_ptr<Watch>>> watch(Kind kind, std::string namespace_,
                                                     std::string resource_version) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         registry::WatchOptions options;
@@ -108,6 +111,7 @@ public:
     }
 
     awaitable<Result<Json>> create(Kind kind, Json object) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         auto namespace_ = text(object, {"metadata", "namespace"});
@@ -120,6 +124,7 @@ public:
     }
 
     awaitable<Result<Json>> update(Kind kind, Json object) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         auto namespace_ = text(object, {"metadata", "namespace"});
@@ -133,6 +138,7 @@ public:
     }
 
     awaitable<Result<Json>> apply(Kind kind, Json object, std::string field_manager, std::string subresource) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         auto namespace_ = text(object, {"metadata", "namespace"});
@@ -148,6 +154,7 @@ public:
 
     awaitable<Result<Json>> merge_patch(Kind kind, std::string namespace_, std::string name, Json patch,
                                         std::string subresource) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         api::Parsed body;
@@ -159,6 +166,7 @@ public:
     }
 
     awaitable<Result<void>> remove(Kind kind, std::string namespace_, std::string name, std::string uid) override {
+        CO_CHECK(co_await registry_.catch_up());
         const auto* resource = resource_of(kind);
         if (!resource) co_return not_served(kind);
         registry::DeleteOptions options;

@@ -30,8 +30,13 @@ awaitable<Outcome<Written>> refused(Status status) { co_return status; }
 }  // namespace
 
 Registry::Registry(store::Store& store, Clock& clock, Random& random, Metrics& metrics, Settings settings)
-    : state_(std::make_unique<State>(store, clock, random, metrics, settings)) {}
-Registry::~Registry() = default;
+    : state_(std::make_unique<State>(store, clock, random, metrics, settings)) {
+    store.set_listener(
+        [this, crds = key_prefix("apiextensions.k8s.io", "customresourcedefinitions")](const std::string& key) {
+            if (key.starts_with(crds)) state_->refresh_definition(key.substr(crds.size()));
+        });
+}
+Registry::~Registry() { state_->store.set_listener(nullptr); }
 
 awaitable<Result<void>> Registry::start() {
     CO_CHECK(state_->serve_built_in());
@@ -47,7 +52,8 @@ awaitable<Result<void>> Registry::start() {
         request.served = namespaces;
         request.options.field_manager = "ocim";
         auto created = co_await state_->create(std::move(request), std::move(body));
-        if (!created) co_return api::to_error(created.error()).within("namespace " + std::string(name));
+        const bool there = created || created.error().reason == "AlreadyExists";  // another replica starts too
+        if (!there) co_return api::to_error(created.error()).within("namespace " + std::string(name));
     }
     co_return Result<void>();
 }
@@ -120,6 +126,8 @@ std::vector<const Resource*> Registry::resources() const {
 
 std::uint64_t Registry::discovery() const { return state_->discovery; }
 Revision Registry::revision() const { return state_->store.revision(); }
+bool Registry::shared() const { return state_->store.shared(); }
+awaitable<Result<void>> Registry::catch_up() const { return state_->store.catch_up(); }
 
 Outcome<StoredObject> Registry::get(const Resource& resource, const std::string& namespace_,
                                     const std::string& name) const {

@@ -209,6 +209,11 @@ public:
     /// Grows with every change of what is served.
     std::uint64_t discovery() const;
     Revision revision() const;
+    /// Whether other processes write to the same store. What they write is served here too.
+    bool shared() const;
+    /// Returns when all that anybody had written before the call is served here: what follows is then answered from the
+    /// current state. Nothing to wait for unless shared(). Error: unreachable, when nobody can tell.
+    awaitable<Result<void>> catch_up() const;
 
     Outcome<StoredObject> get(const Resource& resource, const std::string& namespace_, const std::string& name) const;
     Outcome<ListPage> list(const Resource& resource, const ListOptions& options) const;

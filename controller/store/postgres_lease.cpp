@@ -1,0 +1,146 @@
+#include "store/postgres_lease.hpp"
+
+#include <poll.h>
+#include <algorithm>
+
+namespace ocim::store {
+
+namespace {
+
+constexpr auto call_limit = std::chrono::milliseconds(1'000);
+constexpr auto retry_interval = std::chrono::milliseconds(100);  // after a renewal that failed
+
+prometheus::Counter& renewals(Metrics& metrics, const char* result) {
+    return metrics.counter("ocim_store_lease_calls_total", "Calls to the database that take or renew the lease",
+                           {{"result", result}});
+}
+
+std::string seconds(std::chrono::milliseconds time) { return std::to_string(time.count()) + " milliseconds"; }
+
+}  // namespace
+
+PostgresLease::PostgresLease(Metrics& metrics, Settings settings, Listeners listeners)
+    : settings_(std::move(settings)),
+      listeners_(std::move(listeners)),
+      renewed_ok_(renewals(metrics, "ok")),
+      renewed_badly_(renewals(metrics, "error")),
+      thread_([this] { live(); }) {}
+
+PostgresLease::~PostgresLease() { release(); }
+
+bool PostgresLease::may_act() const {
+    const auto renewed = renewed_.load();
+    return renewed != 0 && Steady::now() < Steady::time_point(Steady::duration(renewed)) + settings_.renew_deadline;
+}
+
+void PostgresLease::release() {
+    if (!thread_.joinable()) return;
+    stop_.raise();
+    thread_.join();
+    if (renewed_.exchange(0) == 0) return;
+    (void)ask({"UPDATE ocim_lease SET until = clock_timestamp() WHERE name = 'controllers' AND term = $1::bigint",
+               {{term_, false}},
+               false},
+              call_limit);
+}
+
+void PostgresLease::live() {
+    if (!acquire()) return;
+    listeners_.leads();
+    const auto why = keep();
+    if (!why.empty()) listeners_.lost(why);
+}
+
+bool PostgresLease::acquire() {
+    while (!stop_.raised()) {
+        const auto begun = Steady::now();
+        const auto taken = try_to_take();
+        if (taken && *taken) {
+            renewed_ = begun.time_since_epoch().count();
+            return true;
+        }
+        pause(settings_.look_interval);
+    }
+    return false;
+}
+
+Result<bool> PostgresLease::try_to_take() {
+    // the term says whose turn it is even if one name comes back
+    auto taken = ask({"INSERT INTO ocim_lease AS mine (name, holder, term, until) VALUES ('controllers', $1::text, 1, "
+                      "clock_timestamp() + $2::text::interval) ON CONFLICT (name) DO UPDATE SET holder = "
+                      "excluded.holder, term = mine.term + 1, until = excluded.until WHERE mine.until <= "
+                      "clock_timestamp() RETURNING term::text",
+                      {{settings_.holder, false}, {seconds(settings_.duration), false}},
+                      false},
+                     call_limit);
+    if (!taken) return std::move(taken).error();
+    if (!taken->empty()) {
+        term_ = taken->front().front();
+        return true;
+    }
+    auto other = ask({"SELECT holder FROM ocim_lease WHERE name = 'controllers'", {}, false}, call_limit);
+    if (!other) return std::move(other).error();
+    if (!other->empty() && other->front().front() != holder_seen_) {
+        holder_seen_ = other->front().front();
+        listeners_.told(holder_seen_);
+    }
+    return false;
+}
+
+/// Why it is lost; "" when it is to end.
+std::string PostgresLease::keep() {
+    for (std::string trouble;;) {
+        pause(trouble.empty() ? settings_.renew_interval : retry_interval);
+        if (stop_.raised()) return "";
+        const auto begun = Steady::now();
+        const auto renewed = renew();
+        if (renewed && !*renewed) {
+            renewed_ = 0;
+            return "another process leads";
+        }
+        if (renewed) {
+            renewed_ = begun.time_since_epoch().count();
+            trouble.clear();
+            continue;
+        }
+        trouble = renewed.error().message;
+        if (may_act()) continue;
+        renewed_ = 0;
+        return "it could not be renewed in time: " + trouble;
+    }
+}
+
+Result<bool> PostgresLease::renew() {
+    const auto end = Steady::time_point(Steady::duration(renewed_.load())) + settings_.renew_deadline;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
+    auto rows = ask({"UPDATE ocim_lease SET until = clock_timestamp() + $1::text::interval WHERE name = 'controllers' "
+                     "AND term = $2::bigint RETURNING term::text",
+                     {{seconds(settings_.duration), false}, {term_, false}},
+                     false},
+                    std::clamp(left, std::chrono::milliseconds(1), call_limit));
+    if (!rows) return std::move(rows).error();
+    return !rows->empty();
+}
+
+Result<Rows> PostgresLease::ask(Statement statement, std::chrono::milliseconds limit) {
+    const auto deadline = Steady::now() + limit;
+    if (!session_) {
+        auto opened = PostgresConnection::open(settings_.database, never_, deadline);
+        if (!opened) {
+            renewed_badly_.Increment();
+            return std::move(opened).error();
+        }
+        session_ = *std::move(opened);
+    }
+    auto rows = session_->ask(std::move(statement), deadline);
+    (rows ? renewed_ok_ : renewed_badly_).Increment();
+    if (!rows) session_.reset();
+    return rows;
+}
+
+void PostgresLease::pause(std::chrono::milliseconds time) const {
+    pollfd waiting{stop_.descriptor(), POLLIN, 0};
+    (void)::poll(&waiting, 1, static_cast<int>(time.count()));
+}
+
+}  // namespace ocim::store

@@ -1,0 +1,69 @@
+#pragma once
+
+#include "base/metrics.hpp"
+#include "store/postgres_connection.hpp"
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <string>
+#include <thread>
+
+namespace ocim::store {
+
+/// Which of the processes that share a database leads: the holder of one row. Only the server's clock says when it may
+/// be taken over. It lives on a thread and a session of its own, so that nothing delays a renewal. Whoever leads asks
+/// may_act() before each effect; it says no once the last renewal that is known to have arrived is `renew_deadline`
+/// old, which is before anybody else may take over.
+class PostgresLease {
+public:
+    struct Settings {
+        PostgresSettings database;
+        std::string holder;  ///< this process: no other has that name
+        std::chrono::milliseconds duration{4'000};
+        std::chrono::milliseconds renew_deadline{3'000};
+        std::chrono::milliseconds renew_interval{500};
+        std::chrono::milliseconds look_interval{250};  ///< of one who waits
+    };
+    /// All are called on the lease's thread.
+    struct Listeners {
+        std::function<void(const std::string& holder)> told;  ///< whenever another one holds it
+        std::function<void()> leads;
+        std::function<void(const std::string& why)> lost;  ///< once, and the last of all
+    };
+    /// The tables are there: the journal was loaded. `metrics` must outlive it.
+    PostgresLease(Metrics& metrics, Settings settings, Listeners listeners);
+    /// Gives it up, which takes two seconds at most.
+    ~PostgresLease();
+    PostgresLease(const PostgresLease&) = delete;
+    PostgresLease& operator=(const PostgresLease&) = delete;
+
+    /// On any thread.
+    bool may_act() const;
+    /// So that another need not wait for its end. Blocks for two seconds at most.
+    void release();
+
+private:
+    using Steady = std::chrono::steady_clock;
+    void live();
+    /// False when it is to end before it leads.
+    bool acquire();
+    std::string keep();
+    Result<bool> try_to_take();
+    Result<bool> renew();
+    void pause(std::chrono::milliseconds time) const;
+    Result<Rows> ask(Statement statement, std::chrono::milliseconds limit);
+
+    const Settings settings_;
+    const Listeners listeners_;
+    prometheus::Counter& renewed_ok_;
+    prometheus::Counter& renewed_badly_;
+    Interrupt stop_;   // of our own pauses
+    Interrupt never_;  // a renewal is not broken off: it is short
+    std::unique_ptr<PostgresConnection> session_;
+    std::string term_, holder_seen_;
+    std::atomic<Steady::rep> renewed_{0};  // when the last renewal that arrived was begun; 0: we do not hold it
+    std::thread thread_;                   // last: it uses all of the above
+};
+
+}  // namespace ocim::store

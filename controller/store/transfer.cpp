@@ -1,0 +1,174 @@
+#include "store/transfer.hpp"
+
+#include "store/database_file.hpp"
+#include "store/postgres_log.hpp"
+
+#include <sqlite3.h>
+#include <unistd.h>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
+
+namespace ocim::store {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view sealed_prefix = "core/secrets/";
+constexpr std::size_t slice = 1'000;  // changes written together
+
+OpenValue opener(const KeyRing& keys) {
+    return [&keys](const std::string& key, std::string value) -> Result<std::string> {
+        if (!key.starts_with(sealed_prefix)) return value;
+        return keys.open(key, value);
+    };
+}
+
+/// A file that goes with its lock and what SQLite puts beside it.
+struct Temporary {
+    std::string path;
+    ~Temporary() {
+        std::error_code ignored;
+        for (const auto* ending : {"", ".lock", "-wal", "-shm"}) fs::remove(path + ending, ignored);
+    }
+};
+
+/// A copy of one moment, whoever writes meanwhile.
+Result<void> copy_file(const std::string& from, const std::string& to) {
+    sqlite3* raw = nullptr;
+    const int opened = sqlite3_open_v2(from.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOFOLLOW, nullptr);
+    const std::unique_ptr<sqlite3, decltype(&sqlite3_close_v2)> connection(raw, &sqlite3_close_v2);
+    const auto error = [&] { return Error{ErrorClass::transient, from + ": " + sqlite3_errmsg(raw)}; };
+    if (opened != SQLITE_OK) return error();
+    sqlite3_busy_timeout(raw, 30'000);
+    sqlite3_stmt* statement = nullptr;
+    if (sqlite3_prepare_v2(raw, "VACUUM INTO ?1", -1, &statement, nullptr) != SQLITE_OK) return error();
+    sqlite3_bind_text(statement, 1, to.c_str(), -1, SQLITE_STATIC);
+    const int done = sqlite3_step(statement);
+    sqlite3_finalize(statement);
+    return done == SQLITE_DONE ? Result<void>() : Result<void>(error());
+}
+
+Result<Snapshot> read_file(const std::string& path, const KeyRing& keys) {
+    auto file = DatabaseFile::open(path);
+    if (!file) return std::move(file).error();
+    auto loaded = (*file)->load(opener(keys));
+    if (!loaded) return std::move(loaded).error();
+    return Snapshot{loaded->revision, std::move(loaded->state)};
+}
+
+Result<void> refuse_running(PostgresConnection& connection, PostgresConnection::Deadline deadline) {
+    auto held = connection.ask({"SELECT holder FROM ocim_lease WHERE until > clock_timestamp()", {}, false}, deadline);
+    if (!held) return std::move(held).error();
+    if (held->empty()) return {};
+    return Error{ErrorClass::conflict,
+                 "a server runs on the database (" + held->front().front() + "): end all of them first"};
+}
+
+auto in(std::chrono::seconds time) { return std::chrono::steady_clock::now() + time; }
+
+Result<Snapshot> read_database(const PostgresSettings& settings, const KeyRing& keys, InUse in_use) {
+    const Interrupt never;
+    auto connection = PostgresConnection::open(settings, never, in(std::chrono::seconds(10)));
+    if (!connection) return std::move(connection).error();
+    auto there =
+        (*connection)->ask({"SELECT to_regclass('ocim_meta') IS NOT NULL", {}, false}, in(std::chrono::seconds(10)));
+    if (!there) return std::move(there).error();
+    if (!is_true(there->front().front())) return Error{ErrorClass::not_found, "the database holds no store"};
+    if (in_use == InUse::refused)
+        if (auto free = refuse_running(**connection, in(std::chrono::seconds(10))); !free)
+            return std::move(free).error();
+    auto loaded = PostgresReader(settings, never).load(opener(keys));
+    if (!loaded) return std::move(loaded).error();
+    return Snapshot{loaded->revision, std::move(loaded->state)};
+}
+
+/// In the order of revisions, as a journal has them, and sealed.
+Result<std::vector<Change>> changes_of(const Snapshot& snapshot, const KeyRing& keys) {
+    std::vector<Change> out;
+    out.reserve(snapshot.state.size());
+    for (const auto& [key, item] : snapshot.state) {
+        Change change;
+        change.revision = item.revision;
+        change.key = key;
+        change.value = item.value;
+        change.time_ms = item.time_ms;
+        if (key.starts_with(sealed_prefix)) {
+            auto sealed = keys.seal(key, *item.value);
+            if (!sealed) return std::move(sealed).error();
+            change.value = std::make_shared<const std::string>(*std::move(sealed));
+        }
+        out.push_back(std::move(change));
+    }
+    std::ranges::sort(out, {}, &Change::revision);
+    return out;
+}
+
+Result<void> write_file(const std::string& path, const std::vector<Change>& changes, Revision revision) {
+    auto file = DatabaseFile::open(path);
+    if (!file) return std::move(file).error();
+    for (std::size_t at = 0; at < changes.size(); at += slice) {
+        const auto end = std::min(changes.size(), at + slice);
+        const auto from = changes.begin() + static_cast<std::ptrdiff_t>(at);
+        const auto to = changes.begin() + static_cast<std::ptrdiff_t>(end);
+        if (auto stored = (*file)->append(std::vector<Change>(from, to)); !stored) return stored;
+    }
+    return (*file)->compact(revision);
+}
+
+Result<void> same(const Result<Snapshot>& read, const Snapshot& wanted) {
+    if (!read) return Error(read.error()).within("reading back what was written");
+    const bool equal = read->revision == wanted.revision &&
+                       std::ranges::equal(read->state, wanted.state, [](const auto& a, const auto& b) {
+                           return a.first == b.first && a.second.revision == b.second.revision &&
+                                  a.second.time_ms == b.second.time_ms && *a.second.value == *b.second.value;
+                       });
+    if (equal) return {};
+    return Error{ErrorClass::transient, "what was written reads otherwise: do not use it"};
+}
+
+Result<void> fill_file(const std::string& path, const KeyRing& keys, const Snapshot& snapshot) {
+    if (fs::exists(path)) return Error{ErrorClass::conflict, path + " is there already"};
+    auto changes = changes_of(snapshot, keys);
+    if (!changes) return std::move(changes).error();
+    const Temporary fresh{path + ".new"};
+    if (fs::exists(fresh.path)) return Error{ErrorClass::conflict, fresh.path + " is there already: remove it"};
+    if (auto wrote = write_file(fresh.path, *changes, snapshot.revision); !wrote) return wrote;
+    if (auto good = same(read_file(fresh.path, keys), snapshot); !good) return good;
+    std::error_code failed;
+    fs::rename(fresh.path, path, failed);
+    if (failed) return Error{ErrorClass::transient, path + ": " + failed.message()};
+    return {};
+}
+
+Result<void> fill_database(const PostgresSettings& settings, const KeyRing& keys, const Snapshot& snapshot) {
+    const Interrupt never;
+    PostgresReader reader(settings, never);
+    if (auto made = reader.prepare(); !made) return made;
+    auto connection = PostgresConnection::open(settings, never, in(std::chrono::seconds(10)));
+    if (!connection) return std::move(connection).error();
+    if (auto free = refuse_running(**connection, in(std::chrono::seconds(10))); !free) return free;
+    auto changes = changes_of(snapshot, keys);
+    if (!changes) return std::move(changes).error();
+    PostgresWriter writer(settings, never, "transfer");
+    if (auto stored = writer.seed(*changes, snapshot.revision); !stored) return stored;
+    return same(read_database(settings, keys, InUse::allowed), snapshot);
+}
+
+}  // namespace
+
+Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys, InUse in_use) {
+    if (place.database) return read_database(*place.database, keys, in_use);
+    if (!fs::exists(place.file)) return Error{ErrorClass::not_found, place.file + " is not there"};
+    if (in_use == InUse::refused) return read_file(place.file, keys);
+    const Temporary copy{place.file + ".copy-" + std::to_string(::getpid())};
+    if (auto copied = copy_file(place.file, copy.path); !copied) return std::move(copied).error();
+    return read_file(copy.path, keys);
+}
+
+Result<void> fill(const Place& place, const KeyRing& keys, const Snapshot& snapshot) {
+    return place.database ? fill_database(*place.database, keys, snapshot) : fill_file(place.file, keys, snapshot);
+}
+
+}  // namespace ocim::store

@@ -1,0 +1,36 @@
+#pragma once
+
+#include "store/key_ring.hpp"
+#include "store/postgres_connection.hpp"
+#include "store/store.hpp"
+
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+/// Whole stores from one place to another, without a server. Blocking.
+namespace ocim::store {
+
+/// All of a store at one moment.
+struct Snapshot {
+    Revision revision = 0;
+    std::vector<std::pair<std::string, Item>> state;  ///< by key
+};
+
+/// Where a store is kept: in a file, or in a database.
+struct Place {
+    std::string file;
+    std::optional<PostgresSettings> database;
+};
+
+/// Whether a server may be using the place meanwhile.
+enum class InUse { allowed, refused };
+/// What is there now, opened with `keys`, as by a journal for `sealed_prefix`. Errors: not_found when there is nothing,
+/// conflict when a server uses it and must not, invalid when a value does not open.
+Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys, InUse in_use);
+/// Fills a place that holds nothing, as a whole or not at all, and reads it back. Its history begins there: whoever
+/// watches lists again. Errors: conflict when something is there already, or a server uses it.
+Result<void> fill(const Place& place, const KeyRing& keys, const Snapshot& snapshot);
+
+}  // namespace ocim::store
