@@ -14,9 +14,20 @@ class PrometheusService {
 public:
     enum class Exporter { none, blackbox };
 
-    explicit PrometheusService(Exporter exporter = Exporter::none, const std::string& password = "") {
+    /// With what it shows who it is, when it is reached by TLS; PEM.
+    struct Tls {
+        std::string certificate, private_key;
+    };
+
+    explicit PrometheusService(Exporter exporter = Exporter::none, const std::string& password = "",
+                               const std::optional<Tls>& tls = std::nullopt) {
         std::filesystem::create_directories(directory());
-        write_file(file("web.yml"), "");
+        if (tls) {
+            write_file(file("tls.crt"), tls->certificate);
+            write_file(file("tls.key"), tls->private_key);
+            tls_ = "tls_server_config: {cert_file: '" + file("tls.crt") + "', key_file: '" + file("tls.key") + "'}\n";
+        }
+        write_file(file("web.yml"), tls_);
         if (!password.empty()) want_password(password);
         write_config("");
         service.emplace(Service::Settings{
@@ -43,7 +54,7 @@ public:
                                          "crypt.mksalt(crypt.METHOD_BLOWFISH, rounds=16)), end='')"},
                                         password);
         if (!hashed.output.starts_with("$2")) throw std::runtime_error("no hash: " + hashed.output);
-        write_file(file("web.yml"), "basic_auth_users: {watch: '" + hashed.output + "'}\n");
+        write_file(file("web.yml"), tls_ + "basic_auth_users: {watch: '" + hashed.output + "'}\n");
     }
     /// `more` stands at the top of its own configuration; nothing is reloaded.
     void write_config(const std::string& more) const {
@@ -64,10 +75,10 @@ public:
     std::string directory() const { return file("ocim"); }
     std::string targets_file(const std::string& name) const { return directory() + "/" + name + ".json"; }
     std::string rules_file(const std::string& name) const { return directory() + "/" + name + ".rules.yml"; }
-    std::string url() const { return "http://127.0.0.1:" + std::to_string(port); }
+    std::string url() const { return (tls_.empty() ? "http" : "https") + ("://127.0.0.1:" + std::to_string(port)); }
     /// What its API says, by curl; as nobody, or as "watch".
     std::string ask(const std::string& target, const std::string& password = "") const {
-        std::vector<std::string> command{"curl", "-sS", "-m", "10", "-g", url() + target};
+        std::vector<std::string> command{"curl", "-sSk", "-m", "10", "-g", url() + target};
         if (!password.empty()) command.insert(command.end(), {"-u", "watch:" + password});
         return run_program(command).output;
     }
@@ -77,6 +88,7 @@ public:
 private:
     std::string file(const std::string& name) const { return directory_.file(name); }
     TempDir directory_;
+    std::string tls_;  // of its web.yml
 
 public:
     std::optional<Service> service, blackbox;  // after the directory: they end first

@@ -1,5 +1,6 @@
 #include "monitoring/register.hpp"
 
+#include "net/tls.hpp"
 #include "runtime/base64.hpp"
 #include "support/faults.hpp"
 #include "support/http_relay.hpp"
@@ -7,6 +8,7 @@
 #include "support/sshd.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 
 /// What Monitors say and do when their Prometheus is in trouble.
 namespace ocim::monitoring {
@@ -25,6 +27,9 @@ std::string service_text(const std::string& name, const std::string& url, const 
 std::string monitor_text(const std::string& name, const std::string& service) {
     return "{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'Monitor','metadata':{'namespace':'campus','name':'" +
            name + "'},'spec':{'serviceRef':{'name':'" + service + "'},'url':'http://" + name + ".example.org/'}}";
+}
+void put_token(ocim::test::Running& running, const std::string& service, const std::string& token) {
+    running.put_secret("ocim-system", service + "-log-in", "token", runtime::base64(token));
 }
 void put_password(ocim::test::Running& running, const std::string& service, const std::string& password) {
     running.server.put(json("{'apiVersion':'v1','kind':'Secret','metadata':{'namespace':'ocim-system','name':'" +
@@ -69,8 +74,8 @@ TEST_P(PrometheusFaults, AreSaidBoundedAndOverByThemselves) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Prometheus, PrometheusFaults,
-                         testing::Values(Fault::down, Fault::slow, Fault::refuses_credentials, Fault::html,
-                                         Fault::truncated_json),
+                         testing::Values(Fault::down, Fault::slow, Fault::refuses_credentials, Fault::wrong_protocol,
+                                         Fault::html, Fault::truncated_json, Fault::cut_off, Fault::huge_body),
                          ocim::test::fault_name);
 
 class PrometheusTrouble : public ::testing::Test {
@@ -132,6 +137,69 @@ TEST_F(PrometheusTrouble, AReloadThatStallsEndsByItsDeadline) {
     front.open();
     EXPECT_TRUE(becomes("two", "True Monitored")) << stands("two") << ": " << message("two");
     EXPECT_EQ(stands("one"), "True Monitored");
+}
+
+TEST_F(PrometheusTrouble, ATokenGoesWithEveryRequestAndItsSuccessorToo) {
+    put_token(running, "main", "one-token");
+    running.server.put(json(service_text("main", front.url(), server.directory())));
+    running.start();
+    running.server.put(json(monitor_text("one", "main")));
+    ASSERT_TRUE(becomes("one", "True Monitored")) << stands("one") << ": " << message("one");
+    const auto all_say = [](const std::vector<std::string>& requests, const std::string& token) {
+        return std::ranges::all_of(requests, [&](const std::string& request) {
+            const auto at = request.find("\r\nAuthorization:");
+            return at != std::string::npos && request.find("Bearer " + token + "\r\n", at) != std::string::npos;
+        });
+    };
+    const auto first = front.heard();
+    EXPECT_GE(first.size(), 5u) << "looks, a write and a reload";
+    EXPECT_TRUE(all_say(first, "one-token")) << testing::PrintToString(first);
+    put_token(running, "main", "two-token");
+    running.server.put(json(monitor_text("two", "main")));
+    ASSERT_TRUE(becomes("two", "True Monitored")) << stands("two") << ": " << message("two");
+    (void)front.heard();
+    running.server.put(json(monitor_text("three", "main")));
+    ASSERT_TRUE(becomes("three", "True Monitored")) << stands("three") << ": " << message("three");
+    const auto second = front.heard();
+    EXPECT_FALSE(second.empty());
+    EXPECT_TRUE(all_say(second, "two-token")) << testing::PrintToString(second);
+}
+
+TEST_F(PrometheusTrouble, OnlyTheAuthorityOfItsSecretCounts) {
+    const auto now = loop.clock().wall();
+    const auto ca = net::make_ca("the monitoring's CA", now), strangers = net::make_ca("another CA", now);
+    ASSERT_TRUE(ca && strangers);
+    net::CertificateRequest request;
+    request.common_name = "prometheus";
+    request.ip_addresses = {"127.0.0.1"};
+    request.server = true;
+    const auto pair = net::issue_certificate(*ca, request, now);
+    ASSERT_TRUE(pair);
+    const PrometheusService safe(PrometheusService::Exporter::none, "one",
+                                 PrometheusService::Tls{pair->certificate, pair->private_key.reveal()});
+    const auto authority = [&](const std::string& name, const net::KeyPair& which) {
+        running.put_secret("ocim-system", name, "ca.crt", runtime::base64(which.certificate));
+    };
+    authority("safe-ca", *ca);
+    authority("fooled-ca", *strangers);
+    const auto put = [&](const std::string& name, const std::string& more) {
+        put_password(running, name, "one");
+        running.server.put(json(service_text(name, safe.url(), safe.directory(), "'local':{}" + more)));
+        running.server.put(json(monitor_text("of-" + name, name)));
+    };
+    put("safe", ",'caRef':{'name':'safe-ca'}");
+    put("fooled", ",'caRef':{'name':'fooled-ca'}");
+    put("unknown", "");  // the system's authorities do not know it
+    running.start();
+    EXPECT_TRUE(becomes("of-safe", "True Monitored")) << stands("of-safe") << ": " << message("of-safe");
+    for (const std::string name : {"of-fooled", "of-unknown"}) {
+        EXPECT_TRUE(becomes(name, "False BackendUnreachable")) << stands(name);
+        EXPECT_NE(message(name).find("TLS is refused"), std::string::npos) << message(name);
+    }
+    authority("fooled-ca", *ca);
+    EXPECT_TRUE(becomes("of-fooled", "True Monitored")) << stands("of-fooled") << ": " << message("of-fooled");
+    authority("safe-ca", *strangers);
+    EXPECT_TRUE(becomes("of-safe", "False BackendUnreachable")) << "what it was known by counts no more";
 }
 
 TEST_F(PrometheusTrouble, FilesOnAnotherHostAreReachedBySsh) {
