@@ -336,6 +336,13 @@ std::vector<runtime::Marked<Key>> Machines::marked(const Snapshot& seen) {
     return out;
 }
 
+/// A machine is made, runs and stops for one VirtualMachine; somebody else's may be in anybody's way.
+std::optional<std::string> Machines::concerns(const Key& key, const Snapshot& seen) {
+    const auto* found = find(seen, key);
+    if (!found || !found->mark) return std::nullopt;
+    return found->mark->namespace_name;
+}
+
 std::vector<Action> Machines::sweep(const Key& key, const Snapshot& seen) {
     const auto* found = find(seen, key);
     if (!found || !found->mark) return {};

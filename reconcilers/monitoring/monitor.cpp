@@ -145,6 +145,13 @@ std::vector<runtime::Marked<Key>> Monitor::marked(const Snapshot& seen) {
     return out;
 }
 
+/// What is found at a site is news for one Monitor; what has no mark may be in anybody's way.
+std::optional<std::string> Monitor::concerns(const Key& key, const Snapshot& seen) {
+    const auto found = seen.find(key);
+    if (found == seen.end() || !found->second.mark) return std::nullopt;
+    return found->second.mark->namespace_name;
+}
+
 std::vector<Action> Monitor::sweep(const Key& key, const Snapshot& seen) {
     const auto found = seen.find(key);
     if (found == seen.end() || !found->second.mark) return {};

@@ -33,6 +33,7 @@ struct Monitor {
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
     static bool settled(const Object& object, const std::string& installation, const Snapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen);
+    static std::optional<std::string> concerns(const Key& key, const Snapshot& seen);
     static std::vector<Action> sweep(const Key& key, const Snapshot& seen);
 
     static Key key(const Action& action) { return action.key; }

@@ -130,6 +130,13 @@ TEST(VirtualMachine, RemoveTable) {
     for (const auto& c : cases) EXPECT_EQ(verbs(Machines::remove(c.of, "here", c.seen)), c.wanted) << c.reason;
 }
 
+TEST(VirtualMachine, WhatAMachineDoesIsNewsForItsOwnAlone) {
+    const runtime::Mark theirs{"there", "campus/demo-1", "", false};
+    EXPECT_EQ(Machines::concerns(key, {{key, machine(State::stopped)}}), "campus/demo-1");
+    EXPECT_EQ(Machines::concerns(key, {{key, machine(State::stopped, std::nullopt)}}), std::nullopt);
+    EXPECT_EQ(Machines::concerns(key, {{"another", machine(State::stopped, theirs)}}), std::nullopt) << "it is gone";
+}
+
 TEST(VirtualMachine, ReportTellsHowToReachIt) {
     const auto report = Machines::report(object(), inputs(), {{key, machine(State::running)}});
     EXPECT_EQ(report.verdict.state, Verdict::State::ready);

@@ -121,6 +121,14 @@ TEST(Monitor, DiffTable) {
     EXPECT_TRUE(Monitor::diff(monitor(), inputs("a\r\nX-Evil: 1"), {}).empty()) << "a line break in a header";
 }
 
+TEST(Monitor, WhatIsFoundAtASiteIsNewsForItsOwnAlone) {
+    auto seen = watched();
+    EXPECT_EQ(Monitor::concerns(key, seen), "campus/lms");
+    seen.at(key).mark.reset();
+    EXPECT_EQ(Monitor::concerns(key, seen), std::nullopt) << "it may be in anybody's way";
+    EXPECT_EQ(Monitor::concerns(key, {}), std::nullopt);
+}
+
 TEST(Monitor, RemovesItsOwnOnly) {
     EXPECT_EQ(texts(Monitor::remove(monitor(), "lab", watched())), Texts{"delete monitor campus/lms"});
     EXPECT_TRUE(Monitor::remove(monitor(), "lab", {}).empty());
