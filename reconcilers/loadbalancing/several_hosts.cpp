@@ -1,8 +1,8 @@
 #include "loadbalancing/several_hosts.hpp"
 
+#include "base/join.hpp"
+
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
-#include <exception>
 #include <optional>
 #include <utility>
 
@@ -67,7 +67,7 @@ public:
         std::vector<std::optional<Result<Snapshot>>> looks(members_.size());
         TaskGroup group(loop_);
         for (std::size_t i = 0; i < members_.size(); ++i) group.spawn("a look at a host", look(i, looks[i]));
-        co_await all_of(group);
+        co_await join_or_stop(group);
         Snapshot out;
         bool known = false;
         Troubles troubles;
@@ -95,7 +95,7 @@ public:
         std::vector<std::optional<Result<void>>> answers(members_.size());
         TaskGroup group(loop_);
         for (std::size_t i = 0; i < members_.size(); ++i) group.spawn("a probe of a host", ask(i, answers[i]));
-        co_await all_of(group);
+        co_await join_or_stop(group);
         Troubles troubles;
         for (std::size_t i = 0; i < answers.size(); ++i) {
             if (answers[i] && *answers[i]) co_return Result<void>();
@@ -125,7 +125,7 @@ public:
         for (std::size_t i = 0; i < members_.size(); ++i)
             if (!work[i].empty())
                 group.spawn("actions on a host", members_[i].system->act(std::move(work[i]), of_hosts[i]));
-        co_await all_of(group);
+        co_await join_or_stop(group);
     }
 
 private:
@@ -138,18 +138,6 @@ private:
         auto answer = co_await members_[member].system->probe();
         into.emplace(std::move(answer));
     }
-    /// Who is cancelled meanwhile takes the tasks with him.
-    static awaitable<void> all_of(TaskGroup& group) {
-        std::exception_ptr cancelled;
-        try {
-            co_await group.join();
-        } catch (...) { cancelled = std::current_exception(); }  // nothing can be awaited in here
-        if (!cancelled) co_return;
-        co_await boost::asio::this_coro::throw_if_cancelled(false);
-        co_await group.stop();
-        std::rethrow_exception(cancelled);
-    }
-
     std::vector<Member> members_;
     boost::asio::any_io_executor loop_;
     Clock& clock_;

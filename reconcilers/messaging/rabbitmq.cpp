@@ -1,5 +1,6 @@
 #include "messaging/rabbitmq.hpp"
 
+#include "base/join.hpp"
 #include "base/random.hpp"
 #include "messaging/text.hpp"
 #include "runtime/base64.hpp"
@@ -65,6 +66,8 @@ public:
         : http_(std::move(http)),
           username_(std::move(settings.username)),
           authorization_("Basic " + runtime::base64(username_ + ":" + settings.password.reveal())),
+          at_a_time_(settings.at_a_time),
+          loop_(services.loop),
           clock_(services.clock),
           random_(services.random) {}
 
@@ -80,23 +83,20 @@ public:
     }
 
     awaitable<void> act(std::vector<Action> actions, runtime::Results<Key, Thing>& results) override {
-        std::vector<std::size_t> order(actions.size());
-        for (std::size_t i = 0; i < order.size(); ++i) order[i] = i;
-        std::ranges::sort(order, {}, [&](std::size_t i) { return std::pair(rank(actions[i]), i); });
-        std::set<Key> failed;
-        std::optional<Error> broken;
-        for (const auto i : order) {
-            Result<Done> result = broken ? *broken : Error{};
-            if (const auto ground = missing_ground(actions[i], failed); ground && !broken)
-                result = Error{ErrorClass::conflict, "what it stands on failed: " + name_of(*ground)};
-            else if (!broken)
-                result = co_await perform(actions[i]);
-            if (!result) failed.insert(actions[i].key);
-            if (!result && !broken && stops_all(result.error())) {
-                broken = result.error();
-                broken->outcome_unknown = false;  // what was not sent has no effect
-            }
-            results.set(i, std::move(result));
+        Round round{actions, results};
+        for (std::size_t i = 0; i < actions.size(); ++i) round.order.push_back(i);
+        std::ranges::sort(round.order, {}, [&](std::size_t i) { return std::pair(rank(actions[i]), i); });
+        for (auto begin = round.order.begin(); begin != round.order.end();) {
+            const auto same_rank = [&](std::size_t i) { return rank(actions[i]) == rank(actions[*begin]); };
+            const auto end = std::find_if_not(begin, round.order.end(), same_rank);
+            round.next = static_cast<std::size_t>(begin - round.order.begin());
+            round.end = static_cast<std::size_t>(end - round.order.begin());
+            TaskGroup group(loop_);
+            const auto free = at_a_time_ - std::min(at_a_time_, working_);  // of several batches each has one
+            const auto workers = std::clamp<std::size_t>(free, 1, round.end - round.next);
+            for (std::size_t i = 0; i < workers; ++i) group.spawn("actions on a broker", work(round));
+            co_await join_or_stop(group);
+            begin = end;
         }
     }
 
@@ -108,6 +108,46 @@ public:
     }
 
 private:
+    /// Actions on their way. Those of one rank do not stand on each other: some are done at a time.
+    struct Round {
+        const std::vector<Action>& actions;
+        runtime::Results<Key, Thing>& results;
+        std::vector<std::size_t> order{};  ///< by rank
+        std::size_t next = 0, end = 0;     ///< in `order`: those of the rank that is being done
+        std::set<Key> failed{};
+        std::optional<Error> broken{};  ///< why nothing more is sent
+    };
+
+    class Worker {
+    public:
+        explicit Worker(std::size_t& all) : all_(all) { ++all_; }
+        ~Worker() { --all_; }
+        Worker(const Worker&) = delete;
+        Worker& operator=(const Worker&) = delete;
+
+    private:
+        std::size_t& all_;
+    };
+
+    awaitable<void> work(Round& round) {
+        const Worker worker(working_);
+        while (round.next < round.end) {
+            const auto i = round.order[round.next++];
+            const auto& action = round.actions[i];
+            Result<Done> result = round.broken ? *round.broken : Error{};
+            if (const auto ground = missing_ground(action, round.failed); ground && !round.broken)
+                result = Error{ErrorClass::conflict, "what it stands on failed: " + name_of(*ground)};
+            else if (!round.broken)
+                result = co_await perform(action);
+            if (!result) round.failed.insert(action.key);
+            if (!result && !round.broken && stops_all(result.error())) {
+                round.broken = result.error();
+                round.broken->outcome_unknown = false;  // what was not sent has no effect
+            }
+            round.results.set(i, std::move(result));
+        }
+    }
+
     static bool stops_all(const Error& error) {
         return error.error_class == ErrorClass::unreachable || error.error_class == ErrorClass::auth ||
                error.error_class == ErrorClass::rate_limited;
@@ -272,6 +312,8 @@ private:
     std::unique_ptr<net::HttpClient> http_;
     std::string username_;
     Secret authorization_;
+    std::size_t at_a_time_, working_ = 0;
+    boost::asio::any_io_executor loop_;
     Clock& clock_;
     Random& random_;
 };

@@ -5,6 +5,7 @@
 #include "net/http_client.hpp"
 #include "runtime/kinds.hpp"
 
+#include <cstddef>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,7 @@ namespace ocim::messaging {
 struct RabbitMQSettings {
     std::string username;
     Secret password;
+    std::size_t at_a_time = 1;  ///< calls
 };
 
 /// A broker, by its management interface.

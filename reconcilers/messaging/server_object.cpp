@@ -40,7 +40,8 @@ Result<std::unique_ptr<Broker>> Vhost::open(const Backend& backend, const runtim
     }
     auto client = net::make_http_client(services.loop, services.clock, services.metrics, std::move(http));
     if (!client) return std::move(client).error().within("spec.managementURL");
-    return open_rabbitmq(*std::move(client), {username->reveal(), *std::move(password)}, services);
+    const auto at_a_time = runtime::settings_of(backend.spec).in_flight;
+    return open_rabbitmq(*std::move(client), {username->reveal(), *std::move(password), at_a_time}, services);
 }
 
 }  // namespace ocim::messaging

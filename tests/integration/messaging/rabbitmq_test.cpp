@@ -1,8 +1,11 @@
+#include "messaging/rabbitmq.hpp"
 #include "integration/messaging/with_rabbitmq.hpp"
+#include "net/http_client.hpp"
 #include "support/amqp.hpp"
 #include "support/scripted_peer.hpp"
 
 #include <gtest/gtest.h>
+#include <algorithm>
 #include <cstdlib>
 #include <iostream>
 
@@ -252,6 +255,69 @@ TEST_F(RabbitMQ, TakesAConstantNumberOfCallsForOneLook) {
     EXPECT_EQ(deleted, tenants() * 6) << "a look and a call a vhost and user; the rest goes with them";
     std::cout << tenants() << " vhosts with two users each: " << created << " calls to create, " << looked
               << " to look, " << deleted << " to delete\n";
+}
+
+/// Sees how many calls are under way at once, and in which order they begin and end.
+class WatchedHttp final : public net::HttpClient {
+public:
+    struct Seen {
+        int now = 0, most = 0;
+        std::vector<std::string> begun, ended;  ///< methods and targets
+    };
+    WatchedHttp(std::unique_ptr<net::HttpClient> http, Seen& seen) : http_(std::move(http)), seen_(seen) {}
+    awaitable<Result<net::HttpReply>> send(net::HttpRequest request) override {
+        const auto what = request.method + " " + request.target;
+        seen_.most = std::max(seen_.most, ++seen_.now);
+        seen_.begun.push_back(what);
+        const auto before = seen_.ended.size();
+        auto reply = co_await http_->send(std::move(request));
+        --seen_.now;
+        seen_.ended.push_back(what);
+        if (what.starts_with("PUT /api/permissions/")) ended_before_permission.push_back(before);
+        co_return reply;
+    }
+    std::vector<std::size_t> ended_before_permission;
+
+private:
+    std::unique_ptr<net::HttpClient> http_;
+    Seen& seen_;
+};
+
+TEST_F(RabbitMQ, DoesSoManyCallsAtATimeAsItIsAllowed) {
+    constexpr std::size_t count = 12;
+    for (const std::size_t at_a_time : {1U, 4U}) {
+        SCOPED_TRACE(at_a_time);
+        WatchedHttp::Seen seen;
+        auto http = net::make_http_client(loop.executor(), loop.clock(), metrics, {.base_url = rabbitmq().url()});
+        ASSERT_TRUE(http);
+        auto watched = std::make_unique<WatchedHttp>(*std::move(http), seen);
+        const auto& permissions = watched->ended_before_permission;
+        const auto broker = open_rabbitmq(std::move(watched), {"guest", Secret("guest"), at_a_time}, services);
+        auto visit = visitor(*broker);
+        std::vector<Object> objects;
+        for (std::size_t n = 0; n < count; ++n) objects.push_back(numbered(300 + static_cast<int>(n)));
+        seen = {};
+        visit.succeed(visit.wanted(objects));
+        EXPECT_EQ(seen.most, static_cast<int>(at_a_time));
+        const auto puts = [](const std::vector<std::string>& calls, std::string_view of) {
+            return static_cast<std::size_t>(
+                std::ranges::count_if(calls, [of](const auto& call) { return call.starts_with(of); }));
+        };
+        ASSERT_EQ(permissions.size(), puts(seen.ended, "PUT /api/permissions/"));
+        for (const auto before : permissions) {
+            const std::vector<std::string> first(seen.ended.begin(),
+                                                 seen.ended.begin() + static_cast<std::ptrdiff_t>(before));
+            EXPECT_EQ(puts(first, "PUT /api/users/"), 2 * count) << "nobody is let in before all is there";
+            EXPECT_EQ(puts(first, "PUT /api/topic-permissions/"), puts(seen.ended, "PUT /api/topic-permissions/"));
+        }
+        for (const auto& object : objects) EXPECT_TRUE(visit.wanted(object).empty());
+        const auto removals = visit.wanted(objects, true);
+        seen = {};
+        visit.succeed(removals);
+        EXPECT_EQ(seen.most, static_cast<int>(at_a_time));
+        EXPECT_EQ(seen.ended.size(), 6 * count);
+        EXPECT_TRUE(Vhost::marked(visit.see()).empty());
+    }
 }
 
 /// Between a decision and its deletion somebody else has made another of the same name.
