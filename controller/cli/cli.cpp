@@ -12,9 +12,9 @@ namespace ocim::cli {
 namespace {
 
 constexpr std::array all_commands{
-    &apply_command,   &controller_command, &delete_command,  &get_command,    &kubeconfig_command,
-    &logs_command,    &orphans_command,    &pause_command,   &report_command, &resume_command,
-    &secrets_command, &serve_command,      &version_command, &wait_command,
+    &apply_command,  &backup_command,  &controller_command, &delete_command,  &get_command,    &kubeconfig_command,
+    &logs_command,   &migrate_command, &orphans_command,    &pause_command,   &report_command, &restore_command,
+    &resume_command, &secrets_command, &serve_command,      &version_command, &wait_command,
 };
 
 bool asks_for_help(std::string_view word) { return word == "--help" || word == "-h"; }

@@ -1,5 +1,6 @@
 #include "cli/cli.hpp"
 #include "cli/command.hpp"
+#include "cli/restored.hpp"
 #include "cli/targets.hpp"
 #include "runtime/engine.hpp"
 
@@ -25,6 +26,7 @@ constexpr Example pause_examples[] = {
 constexpr Example resume_examples[] = {
     {"Keep it as declared again", "ocim resume databasetenant/demo -n school"},
     {"Everything of a kind, everywhere", "ocim resume dnsrecords --all -A"},
+    {"After \"ocim restore\"", "ocim resume --all"},
 };
 
 enum class Wish { pause, resume };
@@ -72,7 +74,30 @@ int annotate_all(const Arguments& arguments, Wish wish) {
 }
 
 int pause(const Arguments& arguments) { return annotate_all(arguments, Wish::pause); }
-int resume(const Arguments& arguments) { return annotate_all(arguments, Wish::resume); }
+
+/// A store that was restored begins to act.
+int resume_restored(const Arguments& arguments) {
+    const auto server = Connection::open(arguments);
+    if (!server) {
+        complain(server.error().message);
+        return exit_failed;
+    }
+    const auto gone = (*server)->ask(
+        {.method = "DELETE", .target = "/api/v1/namespaces/ocim-system/configmaps/" + std::string(restored_name)});
+    if (!gone && gone.error().code != 404) {
+        complain(gone.error().message);
+        return exit_failed;
+    }
+    std::cout << (gone ? "The installation changes the world again, to what is declared."
+                       : "This installation was not restored, or has been resumed: name a kind.")
+              << std::endl;
+    return exit_ok;
+}
+
+int resume(const Arguments& arguments) {
+    const bool everything = arguments.has("all") && arguments.operands().empty() && !arguments.has("filename");
+    return everything ? resume_restored(arguments) : annotate_all(arguments, Wish::resume);
+}
 
 }  // namespace
 
@@ -94,8 +119,8 @@ constinit const Command pause_command{
 constinit const Command resume_command{
     .name = "resume",
     .summary = "Keep objects as declared again that were paused.",
-    .synopsis = "KIND/NAME... [FLAGS]\nKIND --all|-l LABELS [FLAGS]\n-f FILE|DIR [FLAGS]",
-    .description = "",
+    .synopsis = "KIND/NAME... [FLAGS]\nKIND --all|-l LABELS [FLAGS]\n-f FILE|DIR [FLAGS]\n--all",
+    .description = "With --all and no kind: an installation that was restored changes nothing in the world until then.",
     .flags = flags,
     .examples = resume_examples,
     .run = resume,

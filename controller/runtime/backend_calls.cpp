@@ -242,7 +242,9 @@ awaitable<void> Backend::fly(std::vector<Batch::Item> items) {
     Flight flight(*this, std::move(items));
     if (const auto& may_act = engine_.settings.may_act; may_act && !may_act()) {
         --acting_;
-        flight.close({ErrorClass::transient, "this process does not lead any more: nothing is sent"});
+        flight.close({ErrorClass::transient,
+                      "nothing is sent: this process does not lead any more, or the store was restored and waits "
+                      "for \"ocim resume --all\""});
         wake_.notify();
         co_return;
     }
