@@ -1,31 +1,14 @@
-#include "database/register.hpp"
-
-#include "runtime/base64.hpp"
-#include "support/faults.hpp"
+#include "integration/database/tenant_faults.hpp"
 #include "support/mariadb.hpp"
 
 #include <gtest/gtest.h>
 
-/// What DatabaseTenants say and do when their server is in trouble.
 namespace ocim::database {
 namespace {
 
-using ocim::test::Fault;
-using ocim::test::json;
-
-class MySQLFaults : public ocim::test::FaultTest {
+class MySQLFaults : public test::TenantFaults {
 protected:
-    MySQLFaults() : FaultTest(register_kinds) {
-        for (const std::string user : {"struck", "well"}) {
-            mariadb->sql("CREATE OR REPLACE USER " + user + "@'%' IDENTIFIED BY 'right'; GRANT ALL ON *.* TO " + user +
-                         "@'%' WITH GRANT OPTION");
-            running.put_secret("ocim-system", user, "username", runtime::base64(user));
-            running.server.merge("Secret", "ocim-system", user,
-                                 R"({"data":{"password":")" + runtime::base64("right") + R"("}})");
-            put_server(user, user == "struck" ? front.port() : mariadb->port());
-        }
-        running.put_secret("campus", "passwords", "password", runtime::base64("a tenant's"));
-    }
+    MySQLFaults() : TenantFaults(mariadb->port(), "ALL") {}
     static void SetUpTestSuite() { mariadb = new ocim::test::MariaDB; }
     static void TearDownTestSuite() { delete std::exchange(mariadb, nullptr); }
     void TearDown() override {
@@ -37,37 +20,18 @@ protected:
         mariadb->sql("DROP DATABASE IF EXISTS meta_struck; DROP DATABASE IF EXISTS meta_well");
     }
 
-    void put_server(const std::string& name, std::uint16_t port) {
-        running.server.put(
-            json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DatabaseServer','metadata':{'name':'" + name +
-                 "'},'spec':{'mysql':{'host':'127.0.0.1','port':" + std::to_string(port) + ",'metaDatabase':'meta_" +
-                 name + "'},'credentialsRef':{'name':'" + name + "'}}}"));
+    void make_administrator(const std::string& user, const std::string& password) override {
+        mariadb->sql("CREATE OR REPLACE USER " + user + "@'%' IDENTIFIED BY '" + password + "'; GRANT ALL ON *.* TO " +
+                     user + "@'%' WITH GRANT OPTION");
     }
-    void put(const std::string& name, const std::string& backend) override {
-        running.server.put(
-            json("{'apiVersion':'ocim.opencraft.com/v1alpha1','kind':'DatabaseTenant','metadata':{"
-                 "'namespace':'campus','name':'" +
-                 name + "'},'spec':{'serverRef':{'name':'" + backend + "'},'databases':[{'name':'" + name +
-                 "','characterSet':'utf8mb4'}],'users':[{'name':'" + name +
-                 "','host':'%','passwordRef':{'name':'passwords','key':'password'},'grants':[{'database':'" + name +
-                 "','privileges':['ALL']}]}]}}"));
+    void change_password(const std::string& password) override {
+        mariadb->sql("ALTER USER struck@'%' IDENTIFIED BY '" + password + "'");
     }
-    std::string stands(const std::string& name) override { return running.stands("DatabaseTenant", "campus", name); }
-    void strike(Fault fault) override {
-        if (fault != Fault::refuses_credentials) return show(front, fault, ocim::test::greeting_garbage(fault));
-        mariadb->sql("ALTER USER struck@'%' IDENTIFIED BY 'another'");
-        front.open();  // sessions that there were are over, as after a restart of the server
+    std::string provider(const std::string& name, std::uint16_t port) override {
+        return "'mysql':{'host':'127.0.0.1','port':" + std::to_string(port) + ",'metaDatabase':'meta_" + name + "'}";
     }
-    void mend() override {
-        if (GetParam() == Fault::refuses_credentials)
-            mariadb->sql("ALTER USER struck@'%' IDENTIFIED BY 'right'");
-        else
-            front.open();
-    }
-    ocim::test::Door& door() override { return front; }
 
     inline static ocim::test::MariaDB* mariadb = nullptr;  // one for all: it takes long to start
-    ocim::test::Door front{mariadb->port()};
 };
 
 TEST_P(MySQLFaults, AreSaidBoundedAndOverByThemselves) {
@@ -75,10 +39,7 @@ TEST_P(MySQLFaults, AreSaidBoundedAndOverByThemselves) {
     EXPECT_EQ(mariadb->sql("SHOW DATABASES LIKE 'later'"), "later\n");
 }
 
-INSTANTIATE_TEST_SUITE_P(MySQL, MySQLFaults,
-                         testing::Values(Fault::down, Fault::slow, Fault::refuses_credentials, Fault::wrong_protocol,
-                                         Fault::html, Fault::cut_off, Fault::huge_body),
-                         ocim::test::fault_name);
+INSTANTIATE_TEST_SUITE_P(MySQL, MySQLFaults, test::every_fault, ocim::test::fault_name);
 
 /// The same server, with every object declared before anything runs.
 class MySQLCalls : public MySQLFaults {};

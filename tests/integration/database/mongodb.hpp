@@ -1,20 +1,14 @@
 #pragma once
 
-#include "base/async.hpp"
 #include "database/mongodb_connection.hpp"
-#include "support/contract.hpp"
+#include "integration/database/fixture.hpp"
 #include "support/mongodb.hpp"
-#include "unit/database/sample.hpp"
 
-#include <gtest/gtest.h>
-#include <memory>
+#include <algorithm>
 #include <string>
 
 /// A MongoDB for the tests of one program, and our account on it.
 namespace ocim::database::test {
-
-using Object = crd::DatabaseTenant;
-using Privilege = Object::Spec::User::Grant::Privilege;
 
 inline crd::DatabaseServer mongodb_object(std::uint16_t port) {
     crd::DatabaseServer out;
@@ -25,44 +19,24 @@ inline crd::DatabaseServer mongodb_object(std::uint16_t port) {
     return out;
 }
 
-/// A tenant with one database, an owner and a reader; the reader belongs to the database, the owner to admin.
+/// The reader belongs to the database, the owner to admin.
 inline Object mongodb_tenant(int n) {
-    auto out = tenant();
-    const auto name = "sb_" + std::to_string(n);
-    out.metadata.name = "wiki" + std::to_string(n);
-    out.metadata.uid = "uid-" + std::to_string(n);
-    out.spec.server_ref.name = "mongo1";
-    out.spec.databases[0].name = name;
-    out.spec.users[0].name = name;
-    out.spec.users[1].name = name + "_ro";
-    out.spec.users[1].host = name;
-    for (auto& user : out.spec.users) {
-        user.password_ref = api::SecretKeyRef{"passwords", user.name.ends_with("_ro") ? "reader" : "owner"};
-        user.grants[0] = {name, {user.name.ends_with("_ro") ? Privilege::read : Privilege::db_owner}};
-    }
+    auto out = numbered_tenant(n, "mongo1");
+    auto& users = out.spec.users;
+    users[1].host = out.spec.databases[0].name;
+    users[0].grants[0].privileges = {Privilege::db_owner};
+    users[1].grants[0].privileges = {Privilege::read};
     return out;
 }
 
-class WithMongoDB : public ::testing::Test {
+class WithMongoDB : public WithServer {
 protected:
-    explicit WithMongoDB(ocim::test::MongoDB::Settings settings = {.password = "admin's"}) : server(settings) {
-        inputs.installation = "lab";
-        inputs.add(secret("ocim-system", "admin", {{"username", "ocim"}, {"password", "admin's"}}));
-        inputs.add(secret("tools", "passwords", {{"owner", owner_password}, {"reader", "second"}}));
-    }
+    explicit WithMongoDB(ocim::test::MongoDB::Settings settings = {.password = "admin's"})
+        : WithServer("p'\"`\\ä 日本;--"), server(settings) {}
+    crd::DatabaseServer declared() override { return mongodb_object(server.port()); }
     void TearDown() override {
         if (server.service->running()) EXPECT_EQ(server.violations(), "[]");
     }
-
-    Result<std::unique_ptr<Server>> open(const crd::DatabaseServer& object) {
-        return Tenant::open(object, inputs, services);
-    }
-    std::unique_ptr<Server> open() {
-        auto opened = open(mongodb_object(server.port()));
-        EXPECT_TRUE(opened) << opened.error().message;
-        return *std::move(opened);
-    }
-    ocim::test::Visitor<Tenant> visitor(Server& system) { return {loop, system, inputs}; }
 
     mongodb::ConnectionSettings client(const std::string& user, const std::string& home,
                                        const std::string& password) const {
@@ -95,15 +69,7 @@ protected:
     }
     static std::string find() { return "{'find':'t','maxTimeMS':9000}"; }
 
-    const std::string owner_password = "p'\"`\\ä 日本;--";
     ocim::test::MongoDB server;
-    ocim::test::TempDir data;
-    ocim::test::RealLoop loop;
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    Metrics metrics;
-    BlockingPool blocking{loop.executor(), "test", 2, 100};
-    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", data.path(), nullptr};
-    runtime::Inputs inputs;
 };
 
 }  // namespace ocim::database::test

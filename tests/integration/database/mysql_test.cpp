@@ -1,12 +1,9 @@
-#include "base/async.hpp"
 #include "database/mysql_connection.hpp"
+#include "integration/database/fixture.hpp"
 #include "net/tls.hpp"
-#include "support/contract.hpp"
 #include "support/mariadb.hpp"
 #include "support/scripted_peer.hpp"
-#include "unit/database/sample.hpp"
 
-#include <gtest/gtest.h>
 #include <thread>
 
 namespace ocim::database {
@@ -14,11 +11,11 @@ namespace {
 
 using namespace std::chrono_literals;
 using ocim::test::MariaDB;
-using ocim::test::RealLoop;
-using ocim::test::Visitor;
-using Object = crd::DatabaseTenant;
-using Privilege = Object::Spec::User::Grant::Privilege;
 using runtime::Verdict;
+using test::Object;
+using test::Privilege;
+using test::RealLoop;
+using test::Visitor;
 
 crd::DatabaseServer server_object(std::uint16_t port) {
     crd::DatabaseServer out;
@@ -30,50 +27,17 @@ crd::DatabaseServer server_object(std::uint16_t port) {
     return out;
 }
 
-/// A tenant with one database, an owner and a reader; names hold the wildcard of grants.
-Object numbered(int n) {
-    auto out = test::tenant();
-    const auto name = "sb_" + std::to_string(n);
-    out.metadata.name = "wiki" + std::to_string(n);
-    out.metadata.uid = "uid-" + std::to_string(n);
-    out.spec.databases[0].name = name;
-    out.spec.users[0].name = name;
-    out.spec.users[1].name = name + "_ro";
-    for (auto& user : out.spec.users) {
-        user.password_ref = api::SecretKeyRef{"passwords", user.name.ends_with("_ro") ? "reader" : "owner"};
-        user.grants[0].database = name;
-    }
-    return out;
-}
+Object numbered(int n) { return test::numbered_tenant(n, "mysql1"); }
 
-class MySQL : public ::testing::Test {
+class MySQL : public test::WithServer {
 protected:
-    explicit MySQL(std::vector<std::string> options = {}) : mariadb(std::move(options)) {
+    explicit MySQL(std::vector<std::string> options = {})
+        : WithServer("p'\"`\\ä 日本\t;--"), mariadb(std::move(options)) {
         mariadb.sql("CREATE USER ocim@'%' IDENTIFIED BY 'admin''s'; GRANT ALL ON *.* TO ocim@'%' WITH GRANT OPTION");
-        inputs.installation = "lab";
-        inputs.add(test::secret("ocim-system", "admin", {{"username", "ocim"}, {"password", "admin's"}}));
-        inputs.add(test::secret("tools", "passwords", {{"owner", owner_password}, {"reader", "second"}}));
     }
+    crd::DatabaseServer declared() override { return server_object(mariadb.port()); }
 
-    Result<std::unique_ptr<Server>> open(const crd::DatabaseServer& object) {
-        return Tenant::open(object, inputs, services);
-    }
-    std::unique_ptr<Server> open() {
-        auto opened = open(server_object(mariadb.port()));
-        EXPECT_TRUE(opened) << opened.error().message;
-        return *std::move(opened);
-    }
-    Visitor<Tenant> visitor(Server& server) { return {loop, server, inputs}; }
-
-    const std::string owner_password = "p'\"`\\ä 日本\t;--";
     MariaDB mariadb;
-    ocim::test::TempDir data;
-    RealLoop loop;
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    Metrics metrics;
-    BlockingPool blocking{loop.executor(), "test", 2, 100};
-    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", data.path(), nullptr};
-    runtime::Inputs inputs;
 };
 
 TEST_F(MySQL, KeepsTheContract) {

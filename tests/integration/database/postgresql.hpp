@@ -1,22 +1,14 @@
 #pragma once
 
-#include "base/async.hpp"
-#include "support/contract.hpp"
+#include "integration/database/fixture.hpp"
 #include "support/postgresql.hpp"
-#include "unit/database/sample.hpp"
 
-#include <gtest/gtest.h>
 #include <memory>
 #include <sstream>
 #include <string>
 
 /// A PostgreSQL server for the tests of one program, and our account on it.
 namespace ocim::database::test {
-
-using ocim::test::RealLoop;
-using ocim::test::Visitor;
-using Object = crd::DatabaseTenant;
-using Privilege = Object::Spec::User::Grant::Privilege;
 
 inline crd::DatabaseServer postgresql_object(std::uint16_t port) {
     crd::DatabaseServer out;
@@ -28,31 +20,14 @@ inline crd::DatabaseServer postgresql_object(std::uint16_t port) {
     return out;
 }
 
-/// A tenant with one database, an owner and a reader.
-inline Object numbered(int n) {
-    auto out = tenant();
-    const auto name = "sb_" + std::to_string(n);
-    out.metadata.name = "wiki" + std::to_string(n);
-    out.metadata.uid = "uid-" + std::to_string(n);
-    out.spec.server_ref.name = "pg1";
-    out.spec.databases[0].name = name;
-    out.spec.users[0].name = name;
-    out.spec.users[1].name = name + "_ro";
-    for (auto& user : out.spec.users) {
-        user.password_ref = api::SecretKeyRef{"passwords", user.name.ends_with("_ro") ? "reader" : "owner"};
-        user.grants[0].database = name;
-    }
-    return out;
-}
+inline Object numbered(int n) { return numbered_tenant(n, "pg1"); }
 
-class WithPostgreSQL : public ::testing::Test {
+class WithPostgreSQL : public WithServer {
 protected:
-    WithPostgreSQL() {
+    WithPostgreSQL() : WithServer("p'\"`\\ä 日本;--") {
         server().sql("CREATE ROLE ocim SUPERUSER LOGIN PASSWORD 'admin''s'");
-        inputs.installation = "lab";
-        inputs.add(secret("ocim-system", "admin", {{"username", "ocim"}, {"password", "admin's"}}));
-        inputs.add(secret("tools", "passwords", {{"owner", owner_password}, {"reader", "second"}}));
     }
+    crd::DatabaseServer declared() override { return postgresql_object(server().port()); }
     void TearDown() override { clean(); }
     static void clean() {
         server().sql(
@@ -69,25 +44,7 @@ protected:
         return *shared;
     }
 
-    Result<std::unique_ptr<Server>> open(const crd::DatabaseServer& object) {
-        return Tenant::open(object, inputs, services);
-    }
-    std::unique_ptr<Server> open() {
-        auto opened = open(postgresql_object(server().port()));
-        EXPECT_TRUE(opened) << opened.error().message;
-        return *std::move(opened);
-    }
-    Visitor<Tenant> visitor(Server& system) { return {loop, system, inputs}; }
-
     inline static std::unique_ptr<ocim::test::PostgreSQL> shared;  // one for all: it takes long to start
-    const std::string owner_password = "p'\"`\\ä 日本;--";
-    ocim::test::TempDir data;
-    RealLoop loop;
-    std::unique_ptr<Random> random = make_seeded_random(1);
-    Metrics metrics;
-    BlockingPool blocking{loop.executor(), "test", 2, 100};
-    runtime::Services services{loop.executor(), loop.clock(), *random, metrics, blocking, "lab", data.path(), nullptr};
-    runtime::Inputs inputs;
 };
 
 }  // namespace ocim::database::test

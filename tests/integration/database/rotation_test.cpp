@@ -120,6 +120,45 @@ TEST_F(MySQLRotation, RefusesNobody) {
               << " refused\n";
 }
 
+/// Clients go by what the Secret said when it was replaced.
+TEST_F(MySQLRotation, WhatWasPromisedHoldsAfterTurnsAreNoLongerAskedFor) {
+    const auto logs_in = [&](const std::string& password) {
+        return mariadb.as("wiki", password, "SELECT 1").exit_code == 0;
+    };
+    const auto in_sync = [&] { return running.stands("DatabaseTenant", "tools", "wiki") == "True InSync"; };
+    ASSERT_TRUE(running.until([&] { return in_sync() && !key("password").empty(); }, 60s));
+    const auto former = key("password");
+    set_key("password.rotated-at", "2026-01-01T00:00:00Z");
+    annotate("2026-01-01T00:00:01Z");
+    ASSERT_TRUE(running.until([&] { return !key("password.previous-until").empty(); }, 60s));
+    const auto current = key("password");
+    EXPECT_NE(current, former);
+    const auto promised = parse_rfc3339(key("password.previous-until"));
+    ASSERT_TRUE(promised);
+    EXPECT_NEAR(std::chrono::duration<double>(*promised - loop.clock().wall()).count(), 3'600, 120);
+
+    annotate("2020-01-01T00:00:00Z");
+    running.server.merge("DatabaseTenant", "tools", "wiki",
+                         R"({"spec":{"users":[{"name":"wiki","host":"%","grants":[{"database":"wiki","privileges":)"
+                         R"(["SELECT"]}]}]}})");
+    set_key("password.rotated-at", "2026-01-01T00:00:00Z");  // by that alone any overlap is over
+    const auto narrowed = [&] {
+        return mariadb.sql("SHOW GRANTS FOR wiki@'%'").find("GRANT SELECT ON `wiki`") != std::string::npos;
+    };
+    ASSERT_TRUE(running.until([&] { return in_sync() && narrowed(); }, 60s)) << "it goes by the new spec";
+    loop.run(loop.clock().sleep(2s));
+    EXPECT_EQ(key("password.previous"), former);
+    EXPECT_TRUE(logs_in(former)) << "the hour is not over";
+    EXPECT_TRUE(logs_in(current));
+
+    set_key("password.previous-until", "2026-01-02T00:00:00Z");
+    ASSERT_TRUE(running.until([&] { return key("password.previous").empty(); }, 60s));
+    EXPECT_EQ(key("password.previous-until"), "");
+    EXPECT_TRUE(running.until([&] { return !logs_in(former); }, 60s)) << "the engine refuses it as well";
+    EXPECT_TRUE(logs_in(current));
+    EXPECT_EQ(key("password"), current);
+}
+
 TEST_F(MySQLRotation, DropsAfterTheWindowWhatNoObjectAnswersFor) {
     const auto there = [&] { return mariadb.sql("SHOW DATABASES LIKE 'kept%'"); };
     const auto put = [&](const std::string& name, const std::string& window) {
