@@ -49,6 +49,68 @@ bool Cache::synced(const api::Kind& kind) const {
     return held && held->synced;
 }
 
+bool Cache::ours(const Json& object) const {
+    constexpr std::string_view mark = "ocim.opencraft.com/";
+    if (const auto* finalizers = api::find(object, {"metadata", "finalizers"}); finalizers && finalizers->is_array())
+        for (const auto& item : finalizers->get_array())
+            if (item.is_string() && std::string_view(item.get_string()).starts_with(mark)) return true;
+    if (const auto* notes = api::find(object, {"metadata", "annotations"}); notes && notes->is_object())
+        for (const auto& [name, value] : notes->get_object())
+            if (std::string_view(name).starts_with(mark)) return true;
+    if (const auto* owners = api::find(object, {"metadata", "ownerReferences"}); owners && owners->is_array())
+        for (const auto& owner : owners->get_array()) {
+            const auto version = api::find_text(owner, {"apiVersion"});
+            const auto slash = version.find('/');
+            const auto group = version.substr(0, slash == std::string_view::npos ? 0 : slash);
+            const auto held = stores_.find(std::string(group) + "/" + std::string(api::find_text(owner, {"kind"})));
+            if (held != stores_.end() && !held->second.part) return true;
+        }
+    return false;
+}
+
+bool Cache::keeps(const api::Kind& kind, const Json& object) const {
+    const auto* held = store(kind);
+    if (!held || !held->part) return true;
+    const auto key = ObjectKey::of(object);
+    return held->asked.contains(key) || held->objects.contains(key) || ours(object);
+}
+
+bool Cache::known(const api::Kind& kind, const ObjectKey& key) const {
+    const auto* held = store(kind);
+    if (!held || !held->synced) return false;
+    if (!held->part) return true;
+    const auto asked = held->asked.find(key);
+    return asked != held->asked.end() && (asked->second == Asked::known || held->objects.contains(key));
+}
+
+bool Cache::ask_for(const api::Kind& kind, const ObjectKey& key) {
+    auto& held = stores_[kind_id(kind)];
+    // of one that is kept already, list and watch tell
+    const auto state = held.objects.contains(key) ? Asked::known : Asked::reading;
+    const bool first = held.asked.try_emplace(key, state).second;
+    if (first && state == Asked::reading) held.fresh.insert(key);
+    return first && state == Asked::reading;
+}
+
+bool Cache::read(const api::Kind& kind, const ObjectKey& key, std::optional<Json> object) {
+    const auto id = kind_id(kind);
+    auto& held = stores_[id];
+    auto& asked = held.asked[key];
+    if (asked == Asked::overtaken) {
+        asked = Asked::reading;
+        return false;
+    }
+    asked = Asked::known;
+    const auto kept = held.objects.find(key);
+    if (kept != held.objects.end() && (!object || revision_of(*kept->second) >= revision_of(*object))) return true;
+    if (object) {
+        put(id, held, key, std::make_shared<const Json>(*std::move(object)), nullptr);
+    } else if (listener_) {
+        listener_({id, key, nullptr, nullptr, nullptr});
+    }
+    return true;
+}
+
 ObjectPtr Cache::find(const api::Kind& kind, const ObjectKey& key) const {
     const auto* held = store(kind);
     if (!held) return nullptr;
@@ -98,12 +160,13 @@ void Cache::file(Store& store, const ObjectKey& key, const Json* before, const J
     }
 }
 
-void Cache::replace(const api::Kind& kind, client::List list) {
+std::vector<ObjectKey> Cache::replace(const api::Kind& kind, client::List list) {
     const auto id = kind_id(kind);
     auto& held = stores_[id];
     const auto at = number(list.resource_version);
     std::set<ObjectKey> listed;
     for (auto& item : list.items) {
+        if (!keeps(kind, item)) continue;
         const auto key = ObjectKey::of(item);
         listed.insert(key);
         if (const auto gone = held.gone.find(key); gone != held.gone.end() && revision_of(item) <= gone->second)
@@ -114,11 +177,21 @@ void Cache::replace(const api::Kind& kind, client::List list) {
     }
     std::vector<ObjectKey> vanished;
     for (const auto& [key, object] : held.objects)
-        if (!listed.contains(key) && revision_of(*object) <= at) vanished.push_back(key);
+        if (!listed.contains(key) && revision_of(*object) <= at && !held.fresh.contains(key)) vanished.push_back(key);
     for (const auto& key : vanished) drop(id, held, key, nullptr);
     std::erase_if(held.gone, [at](const auto& item) { return item.second <= at; });
+    for (auto& [key, asked] : held.asked)
+        if (asked == Asked::reading) asked = Asked::overtaken;
+    std::vector<ObjectKey> again;
+    for (const auto& key : held.fresh) {
+        auto& asked = held.asked.at(key);
+        if (asked != Asked::known) continue;
+        asked = Asked::reading;
+        again.push_back(key);
+    }
     held.told = std::max(held.told, at);
     held.synced = true;
+    return again;
 }
 
 void Cache::event(const api::Kind& kind, const client::Event& event) {
@@ -130,7 +203,10 @@ void Cache::event(const api::Kind& kind, const client::Event& event) {
         std::erase_if(held.gone, [at](const auto& item) { return item.second <= at; });
         return;
     }
+    if (!keeps(kind, event.object)) return;
     const auto key = ObjectKey::of(event.object);
+    if (const auto asked = held.asked.find(key); asked != held.asked.end() && asked->second == Asked::reading)
+        asked->second = Asked::overtaken;
     if (const auto gone = held.gone.find(key); gone != held.gone.end()) {
         const bool old = at <= gone->second;
         if (at >= gone->second) held.gone.erase(gone);

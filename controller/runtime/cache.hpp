@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,6 +49,16 @@ public:
     void listen(Listener listener) { listener_ = std::move(listener); }
 
     void track(const api::Kind& kind) { stores_[kind_id(kind)]; }
+    /// Keeps of that kind only what bears a mark of ours, has an owner of a kind that is kept whole, or was asked for:
+    /// what else there is of it is none of our business, and may be very much.
+    void track_part(const api::Kind& kind) { stores_[kind_id(kind)].part = true; }
+    bool keeps(const api::Kind& kind, const Json& object) const;
+    /// Whether find() tells if it exists: of a kind that is kept in part it does so once it was read().
+    bool known(const api::Kind& kind, const ObjectKey& key) const;
+    /// It is kept from now on. True: it must be read, and nobody is at it.
+    bool ask_for(const api::Kind& kind, const ObjectKey& key);
+    /// What reading it told; null: it is not there. False: something else was told meanwhile, so it must be read again.
+    bool read(const api::Kind& kind, const ObjectKey& key, std::optional<Json> object);
     bool tracked(const api::Kind& kind) const { return stores_.contains(kind_id(kind)); }
     /// A list of that kind came in completely.
     bool synced(const api::Kind& kind) const;
@@ -58,7 +69,11 @@ public:
     /// What a reference without a name means. By a field they are found, not searched for.
     std::vector<ObjectPtr> all(const Reference& reference);
 
-    void replace(const api::Kind& kind, client::List list);
+    /// A list is asked for.
+    void begin_list(const api::Kind& kind) { stores_[kind_id(kind)].fresh.clear(); }
+    /// Its answer. What comes back was asked for while it was on its way, so that it may not be in it: to be read
+    /// again.
+    std::vector<ObjectKey> replace(const api::Kind& kind, client::List list);
     void event(const api::Kind& kind, const client::Event& event);
     /// The answer to a write of ours. The newest state of the object is returned; null when it is gone.
     ObjectPtr fold(const api::Kind& kind, Json answer, const void* writer);
@@ -66,6 +81,7 @@ public:
     void fold_gone(const api::Kind& kind, const ObjectKey& key, const void* writer);
 
 private:
+    enum class Asked { reading, overtaken, known };
     struct Store {
         std::map<ObjectKey, ObjectPtr> objects;
         /// Objects that a write of ours removed, at what revision, until the watch has passed there.
@@ -74,8 +90,12 @@ private:
         std::map<std::string, std::map<std::string, std::set<ObjectKey>>> by_field;
         std::uint64_t told = 0;  // how far list and watch have come
         bool synced = false;
+        bool part = false;
+        std::map<ObjectKey, Asked> asked;  // of a kind that is kept in part
+        std::set<ObjectKey> fresh;         // those that were asked for since the last list was
     };
     const Store* store(const api::Kind& kind) const;
+    bool ours(const Json& object) const;
     static void file(Store& store, const ObjectKey& key, const Json* before, const Json* after);
     void put(const std::string& kind, Store& store, const ObjectKey& key, ObjectPtr object, const void* writer);
     void drop(const std::string& kind, Store& store, const ObjectKey& key, const void* writer);

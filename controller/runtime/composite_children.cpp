@@ -127,7 +127,8 @@ awaitable<Result<std::optional<Verdict>>> CompositeController::apply(ObjectPtr o
         auto found = co_await engine_.client.get(kind, id.key.namespace_, id.key.name);
         if (!found && found.error().error_class != ErrorClass::not_found) co_return std::move(found).error();
         if (found) {
-            existing = engine_.cache.fold(kind, *std::move(found), this);
+            existing = engine_.cache.keeps(kind, *found) ? engine_.cache.fold(kind, *std::move(found), this)
+                                                         : std::make_shared<const Json>(*std::move(found));
         } else {
             draw(child);
             CO_CHECK(co_await write_child(owner, std::move(child)));

@@ -130,8 +130,9 @@ awaitable<Result<Controller::Visited>> CompositeController::visit(ObjectKey key)
         co_return Visited();
     }
     Inputs inputs;
-    if (auto verdict = before_compose(*object, **said, inputs)) {
-        standing.verdict = *std::move(verdict);
+    if (auto held = before_compose(*object, **said, inputs)) {
+        if (held->soon) co_return Visited();
+        standing.verdict = std::move(held->verdict);
         CO_TRY([[maybe_unused]] const auto told, co_await report(std::move(object), std::move(standing)));
         co_return Visited();
     }
@@ -144,14 +145,14 @@ awaitable<Result<Controller::Visited>> CompositeController::visit(ObjectKey key)
     co_return co_await composed(std::move(object), std::move(inputs));
 }
 
-std::optional<Verdict> CompositeController::before_compose(const Json& object, const ObjectFacts& facts,
+std::optional<Lacking> CompositeController::before_compose(const Json& object, const ObjectFacts& facts,
                                                            Inputs& inputs) {
-    const auto lacking = look_up(object, facts, inputs);
+    auto lacking = look_up(object, facts, inputs);
     // what is gone does not keep an object from being deleted; what was not read yet does
-    if (is_deleting(object)) return lacking && lacking->unread ? std::optional(lacking->verdict) : std::nullopt;
-    if (auto claimed = lost_claim(object, facts)) return claimed;
-    if (lacking) return lacking->verdict;
-    if (!composite_.attends() && !has_finalizer(object, finalizer_)) return unfit(object, inputs);
+    if (is_deleting(object)) return lacking && lacking->unread ? lacking : std::nullopt;
+    if (auto claimed = lost_claim(object, facts)) return Lacking{false, false, *std::move(claimed)};
+    if (lacking || composite_.attends() || has_finalizer(object, finalizer_)) return lacking;
+    if (auto wrong = unfit(object, inputs)) return Lacking{false, false, *std::move(wrong)};
     return std::nullopt;
 }
 

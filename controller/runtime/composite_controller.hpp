@@ -42,7 +42,7 @@ private:
     void other_changed(const Change& change, Priority priority) override;
 
     /// What stands between the object and its composition: a verdict to report, if anything.
-    std::optional<Verdict> before_compose(const Json& object, const ObjectFacts& facts, Inputs& inputs);
+    std::optional<Lacking> before_compose(const Json& object, const ObjectFacts& facts, Inputs& inputs);
     awaitable<Result<bool>> report(ObjectPtr object, Standing standing);
     /// What it says for itself, told what the others say; from that moment on all others are told.
     Result<Composed> compose(const Json& object, const Children& children, Inputs& inputs);

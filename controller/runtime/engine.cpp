@@ -15,7 +15,7 @@ std::string name_for_people(const Reference& reference) {
 }
 
 Lacking lacks(bool unread, std::string message) {
-    return {unread, {Verdict::State::progressing, "DependencyNotReady", std::move(message)}};
+    return {unread, false, {Verdict::State::progressing, "DependencyNotReady", std::move(message)}};
 }
 
 Json finalizers_patch(const Json& object, api::json::array finalizers) {
@@ -57,11 +57,25 @@ std::optional<Lacking> resolve(Engine& engine, const std::vector<Reference>& ref
                 lacking = lacks(true, "Reading every " + std::string(reference.kind.name) + " first.");
             continue;
         }
+        if (reference.name.empty() && reference.kind.group.empty()) {
+            // of Secrets and ConfigMaps not all are kept: it is a name that was left empty
+            if (!reference.optional && !lacking)
+                lacking = lacks(false, "No " + std::string(reference.kind.name) + " is named: mend the reference.");
+            continue;
+        }
         if (reference.name.empty()) {
             for (auto& object : engine.cache.all(reference)) inputs.add(std::move(object));
             continue;
         }
-        auto object = engine.cache.find(reference.kind, {reference.namespace_, reference.name});
+        const ObjectKey key{reference.namespace_, reference.name};
+        if (!engine.informers.look(reference.kind, key)) {
+            if (!lacking || !lacking->unread) {
+                lacking = lacks(true, "Reading " + name_for_people(reference) + " first.");
+                lacking->soon = true;
+            }
+            continue;
+        }
+        auto object = engine.cache.find(reference.kind, key);
         if (object)
             inputs.add(std::move(object));
         else if (!reference.optional && !lacking)

@@ -48,6 +48,7 @@ struct Engine {
 /// What a decision cannot have.
 struct Lacking {
     bool unread = false;  ///< we do not know yet whether it exists; false: it does not
+    bool soon = false;    ///< it is being read by its name: whoever needs it is woken, and nothing need be said
     Verdict verdict;
 };
 /// Fills `inputs` with what `references` name. Nothing lacking means all is there. A kind that is not watched yet is

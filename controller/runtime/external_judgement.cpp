@@ -154,6 +154,7 @@ std::optional<ExternalController::Decision> ExternalController::judge_standing(C
         return out;
     }
     const auto lacking = at.deleting ? std::nullopt : look_up(at.object, at.facts, inputs);
+    if (lacking && lacking->soon) return Decision();
     if (lacking) {
         out.settled = true;
         out.standing.verdict = lacking->verdict;

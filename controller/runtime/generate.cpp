@@ -71,12 +71,13 @@ Secret drawn(const Generate& form, Random& random) {
     return Secret(base64(bytes));
 }
 
-std::vector<GeneratedSecret> not_there(const Engine& engine, const std::string& namespace_,
+std::vector<GeneratedSecret> not_there(Engine& engine, const std::string& namespace_,
                                        const std::vector<GeneratedSecret>& wanted) {
     std::vector<GeneratedSecret> out;
-    if (!engine.cache.synced(api::secret_kind)) return out;
     for (const auto& one : wanted) {
-        const auto held = engine.cache.find(api::secret_kind, {namespace_, one.name});
+        const ObjectKey key{namespace_, one.name};
+        if (!engine.informers.look(api::secret_kind, key)) continue;
+        const auto held = engine.cache.find(api::secret_kind, key);
         if (!held || !api::find(*held, {"data", one.key})) out.push_back(one);
     }
     return out;

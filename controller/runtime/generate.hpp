@@ -11,8 +11,8 @@ namespace ocim::runtime {
 /// A fresh value, as text.
 Secret drawn(const Generate& form, Random& random);
 
-/// Of what `wanted` names in a namespace, what is not there yet. Nothing before every Secret is known.
-std::vector<GeneratedSecret> not_there(const Engine& engine, const std::string& namespace_,
+/// Of what `wanted` names in a namespace, what is not there yet. Nothing of a Secret of which it is not known.
+std::vector<GeneratedSecret> not_there(Engine& engine, const std::string& namespace_,
                                        const std::vector<GeneratedSecret>& wanted);
 
 /// Makes these for `owner`. What exists meanwhile is not changed: that is a conflict, and the visit looks anew.

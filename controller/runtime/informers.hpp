@@ -16,6 +16,8 @@ public:
 
     /// From now on, if not already.
     void follow(const api::Kind& kind);
+    /// Whether the cache tells if there is such an object. It is read when nobody has asked for it before.
+    bool look(const api::Kind& kind, const ObjectKey& key);
     /// Waits until every kind that is followed was listed once.
     awaitable<void> wait_synced();
     /// Called after the first list of each kind.
@@ -24,6 +26,10 @@ public:
 
 private:
     awaitable<void> run(api::Kind kind);
+    void read_soon(const api::Kind& kind, ObjectKey key);
+    awaitable<void> read(api::Kind kind, ObjectKey key);
+    /// After a failure: later and later, and as long as the server asks.
+    awaitable<void> rest(unsigned& failures, Error error);
     /// One list and the watch after it, until that ends. Error: why it ended.
     awaitable<Result<void>> list_and_watch(api::Kind kind, std::string& resource_version, unsigned& failures);
 

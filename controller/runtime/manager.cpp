@@ -165,6 +165,9 @@ awaitable<Result<void>> Manager::start() {
 }
 
 void Manager::State::follow_all() {
+    // before anything is listed: of Secrets those are kept that have an owner of one of these kinds
+    for (const auto& kind : followed)
+        if (!kind.group.empty()) engine.cache.track(kind);
     engine.informers.follow(api::secret_kind);
     for (const auto& kind : followed) engine.informers.follow(kind);
 }

@@ -4,6 +4,8 @@
 namespace ocim::test {
 namespace {
 
+constexpr api::Kind letter_kind{"test.opencraft.com", "v1", "Letter", "letters"};
+
 struct Reader {
     static constexpr api::Kind kind{"test.opencraft.com", "v1", "Reader", "readers"};
     struct Spec {
@@ -32,13 +34,13 @@ struct ReaderKind {
     static constexpr std::string_view name = "reader";
     static std::vector<api::Kind> child_kinds() { return {api::secret_kind}; }
     static std::vector<runtime::Reference> needs(const Reader& reader) {
-        return {{api::config_map_kind, reader.metadata.namespace_, "", true, "data.reader", reader.metadata.name}};
+        return {{letter_kind, reader.metadata.namespace_, "", true, "data.reader", reader.metadata.name}};
     }
     static std::vector<runtime::Claim> claims(const Reader&) { return {}; }
     static runtime::Composition<Reader> compose(const Reader&, const runtime::Children&,
                                                 const runtime::Inputs& inputs) {
         runtime::Composition<Reader> out;
-        for (const auto* letter : inputs.all(api::config_map_kind)) {
+        for (const auto* letter : inputs.all(letter_kind)) {
             ++given;
             out.status.read += api::find_text(*letter, {"data", "text"});
         }
@@ -71,8 +73,9 @@ protected:
     }
     void letter(const std::string& name, const std::string& to, const std::string& text,
                 const std::string& namespace_ = "ns") {
-        server_.put(json("{'apiVersion':'v1','kind':'ConfigMap','metadata':{'namespace':'" + namespace_ + "','name':'" +
-                         name + "'},'data':{'reader':'" + to + "','text':'" + text + "'}}"));
+        server_.put(json("{'apiVersion':'test.opencraft.com/v1','kind':'Letter','metadata':{'namespace':'" +
+                         namespace_ + "','name':'" + name + "'},'data':{'reader':'" + to + "','text':'" + text +
+                         "'}}"));
     }
     std::string read(const std::string& name) const {
         const auto* reader = server_.get("Reader", "ns", name);
@@ -114,7 +117,7 @@ TEST_F(NarrowedTest, WhatMovesToAnotherIsNewsForBoth) {
     EXPECT_EQ(read("r0"), "") << "it has no letter now";
     EXPECT_EQ(read("r1"), "redirected-dear-r1");
     EXPECT_EQ(read("r2"), "dear-r2");
-    server_.remove("ConfigMap", "ns", "to-r1");
+    server_.remove("Letter", "ns", "to-r1");
     wait(1s);
     EXPECT_EQ(read("r1"), "redirected-");
     letter("to-r2", "r2", "from-elsewhere", "other");
