@@ -25,7 +25,7 @@ COUNT = 20_000 if os.environ.get("OCIM_SCALE") == "full" else 3_000
 BYTES = 10 * 1024
 CLIENTS = 6
 # what may be held of all that passed through: a few pages, whatever its size. To keep it would be 1.4 and more, as it is in base64.
-SHARE = 0.2 if COUNT > 10_000 else 0.9
+SHARE = 0.2 if COUNT > 10_000 else 1.2
 READY = 120
 
 
