@@ -1,5 +1,6 @@
 #pragma once
 
+#include "runtime/cache.hpp"
 #include "runtime/edit.hpp"
 #include "runtime/kinds.hpp"
 #include "runtime/renewal.hpp"
@@ -34,6 +35,9 @@ public:
     /// Another reconciler answers for the object; see CompositeKind.
     virtual bool attends() const { return false; }
 };
+
+/// What an object needs, its backend first.
+std::vector<Reference> references_of(const KindAdapter& adapter, const ObjectKey& key, const ObjectFacts& facts);
 
 /// A key of a world, by number: the same key has the same number as long as the world lives.
 using KeyId = std::size_t;

@@ -5,6 +5,7 @@
 #include "runtime/queue.hpp"
 
 #include <algorithm>
+#include <cassert>
 
 namespace ocim::runtime {
 
@@ -336,7 +337,14 @@ awaitable<void> Backend::run() {
     }
 }
 
+bool Backend::settled() const {
+    if (objects_.empty() || trouble()) return true;
+    if (!world_->known() || observing_) return false;
+    return std::ranges::none_of(objects_, [](const auto& one) { return one.second.awaits.has_value(); });
+}
+
 bool Backend::may_act() const {
+    if (engine_.settings.planning) return false;
     const bool held = !adapter_.backend_is_ours() || objects_.empty() || board_.held(name_);
     return breaker_.may_act() && world_->known() && held && wanted_ == opened_with_;
 }
@@ -381,6 +389,7 @@ void Backend::await_observation(const ObjectKey& object, std::uint64_t after, In
 }
 
 void Backend::submit(const ObjectKey& object, std::vector<PlannedAction> actions) {
+    assert(!engine_.settings.planning);
     batch_.add(object, std::move(actions), engine_.clock.now());
     wake_.notify();
 }

@@ -81,6 +81,9 @@ public:
     bool needs_kind(const api::Kind& kind) const;
     bool refers_to(const std::string& kind, const ObjectKey& key) const;
 
+    /// Whoever is in it knows what there is to know: it was looked at, or cannot be.
+    bool settled() const;
+
     /// Starts.
     void start();
     /// Starts no call from now on.

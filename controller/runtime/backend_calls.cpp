@@ -197,6 +197,7 @@ void Backend::observed(const Result<News>& result, Instant began) {
 }
 
 void Backend::look_for_orphans(Instant now) {
+    if (engine_.settings.planning) return;  // nothing is swept
     if (!adapter_.backend_is_ours() || !engine_.cache.synced(adapter_.kind())) return;
     const auto found = orphans_.observed(world_->marked(), engine_.installation, user_.live_uids(), world_->things(),
                                          now, {settings_.delete_orphans, settings_.orphan_min_age});

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "runtime/content.hpp"
+#include "runtime/planning.hpp"
 
 #include <boost/system/system_error.hpp>
 
@@ -181,8 +182,35 @@ void Controller::note(const Json& object, bool warning, std::string reason, std:
 void Controller::add(const ObjectKey& key, Priority priority) { add_at(key, engine_.clock.now(), priority); }
 
 void Controller::add_at(const ObjectKey& key, Instant when, Priority priority) {
+    if (engine_.muted) return;
     queue_.add(key.text(), when, priority);
     wake_.notify();
+}
+
+std::vector<Reference> references_of(const KindAdapter& adapter, const ObjectKey& key, const ObjectFacts& facts) {
+    auto out = facts.needs;
+    const auto* external = dynamic_cast<const ExternalAdapter*>(&adapter);
+    if (!external || facts.backend_name.empty()) return out;
+    const auto kind = external->backend_kind();
+    out.insert(out.begin(), {kind, kind.namespaced ? key.namespace_ : "", facts.backend_name});
+    return out;
+}
+
+bool Controller::concerns(const Json& object, const ObjectFacts& facts) const {
+    const auto references = references_of(adapter_, ObjectKey::of(object), facts);
+    return engine_.settings.planning->concerns(kind_, object, references);
+}
+
+void Controller::add_concerned() {
+    for (const auto& [key, said] : facts_) {
+        const auto object = engine_.cache.find(kind_, key);
+        if (object && concerns(*object, said ? *said : ObjectFacts{})) add(key, Priority::high);
+    }
+}
+
+bool Controller::settled(Instant horizon) const {
+    const auto due = queue_.next_due();
+    return visits_.running() == 0 && (!due || *due > horizon);
 }
 
 awaitable<void> Controller::run() {

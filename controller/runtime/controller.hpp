@@ -32,10 +32,14 @@ public:
     awaitable<void> run();
     /// Starts no visit from now on.
     void drain() { draining_ = true; }
+    /// No visit is under way, and none is due before `horizon`.
+    bool settled(Instant horizon) const;
     /// Ends visits under way and everything else; drain() came before.
     virtual awaitable<void> stop();
 
     void add(const ObjectKey& key, Priority priority);
+    /// With Settings::planning: visits those that somebody asks about.
+    void add_concerned();
     void add_at(const ObjectKey& key, Instant when, Priority priority = Priority::low);
 
 protected:
@@ -48,6 +52,8 @@ protected:
     virtual void own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>* facts) = 0;
     /// An object of any other kind is different.
     virtual void other_changed(const Change& change, Priority priority) = 0;
+    /// With Settings::planning: whether somebody asks about the object.
+    bool concerns(const Json& object, const ObjectFacts& facts) const;
 
     /// What the object says of itself; null when it is not in the cache.
     const Result<ObjectFacts>* facts(const ObjectKey& key) const;

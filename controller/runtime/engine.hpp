@@ -33,6 +33,7 @@ struct Engine {
     Manager::Settings settings;
     std::string installation;
     Instant started{};
+    bool muted = false;  ///< nobody is visited for what changes
 
     Cache cache;
     Informers informers;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "runtime/generate.hpp"
+#include "runtime/planning.hpp"
 
 #include <algorithm>
 
@@ -58,6 +59,7 @@ void ExternalController::own_changed(const ObjectKey& key, const ObjectPtr& obje
         wake_next_turns();
         return;
     }
+    if (engine_.settings.planning && facts && !concerns(*object, *facts ? **facts : ObjectFacts{})) return;
     auto& tracked = tracked_[key];
     const std::string uid(api::find_text(*object, {"metadata", "uid"}));
     if (tracked.uid != uid) {  // another object of the same name
@@ -67,7 +69,8 @@ void ExternalController::own_changed(const ObjectKey& key, const ObjectPtr& obje
         tracked = Tracked();
         tracked.uid = uid;
         tracked.reconcile_at = annotation(*object, reconcile_at_annotation);
-        tracked.from_before = tracked.may_land = has_finalizer(*object, finalizer_);
+        // who plans calls nothing, so nothing of his can be under way
+        tracked.from_before = tracked.may_land = !engine_.settings.planning && has_finalizer(*object, finalizer_);
     }
     if (!facts || !*facts) return;
     const auto place = backend_key(key, (*facts)->backend_name);
@@ -92,7 +95,7 @@ void ExternalController::let_go(const ObjectKey& key, Tracked& tracked) {
 void ExternalController::other_changed(const Change& change, Priority priority) {
     (void)priority;  // a backend wakes its objects itself
     if (change.kind == kind_id(external_.backend_kind())) {
-        if (change.after && external_.backend_is_ours()) backend_at(change.key);
+        if (change.after && external_.backend_is_ours() && !engine_.settings.planning) backend_at(change.key);
         // also after a report of ours: its answer may show what a person changed just before it
         if (const auto found = backends_.find(change.key); found != backends_.end()) found->second->refresh();
         retire_if_idle(change.key);
@@ -188,17 +191,45 @@ awaitable<Result<Controller::Visited>> ExternalController::visit(ObjectKey key) 
                 co_return Visited();
             }
             case Decision::What::act: {
-                auto& tracked = tracked_[key];
-                tracked.acting = true;
-                tracked.acting_since = engine_.clock.now();
-                tracked.doing = decision.actions.front().description;
-                backends_.at(*tracked.backend)->submit(key, std::move(decision.actions));
-                queue_.add(key.text(), engine_.clock.now() + 1s, Priority::low);  // to say so if it takes long
+                if (engine_.settings.planning) {
+                    CO_CHECK(co_await plan(std::move(object), std::move(decision.actions)));
+                } else {
+                    act(key, std::move(decision.actions));
+                }
                 co_return Visited();
             }
         }
     }
     co_return Error{ErrorClass::conflict, "the object keeps changing"};
+}
+
+void ExternalController::act(const ObjectKey& key, std::vector<PlannedAction> actions) {
+    auto& tracked = tracked_[key];
+    tracked.acting = true;
+    tracked.acting_since = engine_.clock.now();
+    tracked.doing = actions.front().description;
+    backends_.at(*tracked.backend)->submit(key, std::move(actions));
+    queue_.add(key.text(), engine_.clock.now() + 1s, Priority::low);  // to say so if it takes long
+}
+
+awaitable<Result<void>> ExternalController::plan(ObjectPtr object, std::vector<PlannedAction> actions) {
+    const auto key = ObjectKey::of(*object);
+    auto& tracked = tracked_[key];
+    tracked.acting = true;
+    tracked.acting_since = engine_.clock.now();
+    tracked.doing = actions.front().description;
+    std::vector<Planned> told;
+    for (auto& action : actions)
+        told.push_back({kind_, key, external_.backend_kind(), *tracked.backend, std::move(action.verb),
+                        std::move(action.description)});
+    engine_.settings.planning->planned(std::move(told));
+    // what comes after it is gone is planned too
+    if (is_deleting(*object)) { CO_CHECK(co_await release(std::move(object), false)); }
+    co_return Result<void>();
+}
+
+bool ExternalController::backends_settled() const {
+    return std::ranges::all_of(backends_, [](const auto& one) { return one.second->settled(); });
 }
 
 awaitable<Result<void>> ExternalController::renew(ObjectPtr object, std::vector<SecretEdit> edits) {

@@ -22,6 +22,8 @@ public:
     /// Waits for calls in flight until `deadline`.
     awaitable<void> stop_backends(Instant deadline);
     awaitable<void> stop() override;
+    /// See Backend.
+    bool backends_settled() const;
     /// A finalizer was put on some backend: actions may have waited for it.
     void poke_backends();
     /// Every object of a kind is known now.
@@ -121,6 +123,9 @@ private:
     void retire_if_idle(const ObjectKey& key);
     awaitable<void> retire(std::shared_ptr<Backend> backend);
     awaitable<Result<void>> release(ObjectPtr object, bool abandoned);
+    void act(const ObjectKey& key, std::vector<PlannedAction> actions);
+    /// In place of it, with Settings::planning.
+    awaitable<Result<void>> plan(ObjectPtr object, std::vector<PlannedAction> actions);
     awaitable<Result<void>> renew(ObjectPtr object, std::vector<SecretEdit> edits);
     std::size_t plan_fingerprint(Case& at, const std::vector<PlannedAction>& plan, std::size_t declared) const;
 

@@ -4,6 +4,9 @@
 #include "runtime/composite_controller.hpp"
 #include "runtime/external_controller.hpp"
 #include "runtime/installation.hpp"
+#include "runtime/planning.hpp"
+
+#include <algorithm>
 
 namespace ocim::runtime {
 
@@ -100,6 +103,14 @@ std::vector<api::Kind> Manager::kinds() const {
     return out;
 }
 
+std::vector<Reference> Manager::references(const api::Kind& kind, const Json& object) const {
+    const auto* controller = state_->controller_of(kind);
+    if (!controller) return {};
+    const auto facts = controller->adapter().facts(object);
+    if (!facts) return {};
+    return references_of(controller->adapter(), ObjectKey::of(object), *facts);
+}
+
 // --- what is refused at write time
 
 std::vector<api::Cause> Manager::admit(const api::Kind& kind, const Json& object, const Json* old) const {
@@ -155,11 +166,16 @@ awaitable<Result<void>> Manager::start() {
     auto& state = *state_;
     CO_TRY(state.engine.installation, co_await learn_installation(state.engine.client, state.engine.random, ""));
     state.engine.started = state.engine.clock.now();
+    state.engine.muted = state.engine.settings.planning != nullptr;
     state.follow_all();
     co_await state.engine.informers.wait_synced();
     state.check_finalizers();
     state.start_loops();
     state.priority = Priority::high;
+    if (state.engine.settings.planning) {
+        state.engine.muted = false;
+        for (const auto& controller : state.controllers) controller->add_concerned();
+    }
     log::info("controllers started", {{"installation", state.engine.installation}});
     co_return Result<void>();
 }
@@ -187,6 +203,22 @@ void Manager::State::check_finalizers() {
     for (const auto& kind : kinds)
         for (const auto& object : engine.cache.all(kind))
             if (has_finalizer(*object, in_use_finalizer)) board.check(kind, ObjectKey::of(*object));
+}
+
+awaitable<bool> Manager::settle(Instant deadline) {
+    auto& state = *state_;
+    constexpr Duration pause = 20ms, horizon = 200ms;
+    constexpr int quiet_least = 10;  // looks in a row: what is between a write and who is woken by it takes less
+    for (int quiet = 0; quiet < quiet_least;) {
+        const auto now = state.engine.clock.now();
+        if (now >= deadline) co_return false;
+        const bool all =
+            std::ranges::all_of(state.controllers, [&](const auto& one) { return one->settled(now + horizon); }) &&
+            std::ranges::all_of(state.externals, [](const auto* one) { return one->backends_settled(); });
+        quiet = all ? quiet + 1 : 0;
+        co_await state.engine.clock.sleep(pause);
+    }
+    co_return true;
 }
 
 awaitable<void> Manager::stop() {

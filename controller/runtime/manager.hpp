@@ -12,6 +12,7 @@ namespace ocim::runtime {
 
 class CompositeAdapter;  // composite.hpp
 class ExternalAdapter;   // external.hpp
+class Planning;          // planning.hpp
 
 /// Runs every registered kind: watch → queue → visit → status. Lives on the loop thread.
 class Manager {
@@ -36,6 +37,8 @@ public:
         std::function<bool()> may_act{};
         /// Visits of one kind at a time; a visit waits for our own API only, never for a backend.
         std::size_t visits_max = 64;
+        /// Not null: nothing is done in the world; what would be done is told here. Must outlive the manager.
+        Planning* planning = nullptr;
     };
 
     /// `loop` runs everything; all arguments must outlive the manager.
@@ -50,12 +53,18 @@ public:
     /// What a kind refuses at write time: its claims against the index, and its admit(). Empty: nothing.
     std::vector<api::Cause> admit(const api::Kind& kind, const Json& object, const Json* old) const;
     std::vector<api::Kind> kinds() const;
+    /// What an object of a kind of ours refers to, its backend first. Pure: needs no start(). Empty for other kinds,
+    /// and for an object that does not decode.
+    std::vector<Reference> references(const api::Kind& kind, const Json& object) const;
 
     /// Reads or makes the installation id, lists and watches, and starts to work. Returns when the caches are
     /// filled.
     awaitable<Result<void>> start();
     /// Takes no new work, lets actions in flight end or time out.
     awaitable<void> stop();
+    /// Waits until nothing is left to be decided now; what is to be looked at again later does not count. False:
+    /// `deadline` came first.
+    awaitable<bool> settle(Instant deadline);
 
 private:
     struct State;
