@@ -1,9 +1,9 @@
+#include "cli/applying.hpp"
 #include "cli/cli.hpp"
 #include "cli/command.hpp"
 #include "cli/manifests.hpp"
 #include "cli/output.hpp"
 #include "cli/targets.hpp"
-#include "net/http_client.hpp"
 
 #include <iostream>
 
@@ -32,15 +32,6 @@ constexpr Example examples[] = {
     {"Everything in a directory, into a namespace", "ocim apply -f manifests/ -n school"},
 };
 
-/// Without what every write changes.
-Json essence(Json object) {
-    if (auto* metadata = object.is_object() ? object.get_object().if_contains("metadata") : nullptr)
-        if (auto* fields = metadata->if_object())
-            for (const auto* field : {"managedFields", "resourceVersion", "generation", "creationTimestamp", "uid"})
-                fields->erase(field);
-    return object;
-}
-
 class Apply {
 public:
     Apply(Connection& server, const Arguments& arguments, Output output)
@@ -67,26 +58,12 @@ private:
         if (!named) return named.error();
         const auto before = server_.get(named->target());
         if (!before && before.error().code != 404) return before.error();
-        auto target = named->target() + "?fieldManager=" + net::percent_encode(arguments_.text("field-manager")) +
-                      "&fieldValidation=Strict";
-        if (arguments_.has("force-conflicts")) target += "&force=true";
-        if (dry_) target += "&dryRun=All";
-        auto after = server_.ask({.method = "PATCH",
-                                  .target = std::move(target),
-                                  .body = api::to_text(object),
-                                  .content_type = "application/apply-patch+yaml"});
-        if (!after) return with_advice(std::move(after).error());
+        auto after = apply_object(server_, *named, object,
+                                  {arguments_.text("field-manager"), arguments_.has("force-conflicts"), dry_});
+        if (!after) return std::move(after).error();
         const auto* verb = !before ? "created" : essence(*before) == essence(*after) ? "unchanged" : "configured";
         tell(*named, verb, *std::move(after));
         return {};
-    }
-
-    static Refusal with_advice(Refusal refused) {
-        if (refused.code == 409)
-            refused.message +=
-                "\nTo take these fields over, give --force-conflicts; to leave them to their owner, "
-                "remove them from the manifest.";
-        return refused;
     }
 
     void tell(const Named& named, const char* verb, Json after) {

@@ -1,6 +1,7 @@
 #include "cli/cli.hpp"
 
 #include "cli/command.hpp"
+#include "cli/completion.hpp"
 #include "compute/machine_process.hpp"
 
 #include <algorithm>
@@ -12,9 +13,11 @@ namespace ocim::cli {
 namespace {
 
 constexpr std::array all_commands{
-    &apply_command,  &backup_command,  &controller_command, &delete_command,  &get_command,    &kubeconfig_command,
-    &logs_command,   &migrate_command, &orphans_command,    &pause_command,   &report_command, &restore_command,
-    &resume_command, &secrets_command, &serve_command,      &version_command, &wait_command,
+    &apply_command,   &backup_command,         &completion_command, &controller_command, &delete_command,
+    &doctor_command,  &explain_status_command, &get_command,        &kubeconfig_command, &logs_command,
+    &manual_command,  &migrate_command,        &orphans_command,    &pause_command,      &plan_command,
+    &report_command,  &restore_command,        &resume_command,     &secrets_command,    &serve_command,
+    &version_command, &wait_command,
 };
 
 bool asks_for_help(std::string_view word) { return word == "--help" || word == "-h"; }
@@ -61,6 +64,7 @@ int run(std::span<const std::string> words) {
     if (first == "help" || asks_for_help(first)) return show_help(words.subspan(1));
     // the processes of local machines: a part of this program, not for people, so not among the commands
     if (first == "machine") return compute::machine_main({words.begin() + 1, words.end()});
+    if (first == "complete-words") return complete(words.subspan(1));  // for the shells' scripts
     const auto* command = find_command(first == "--version" ? "version" : first);
     if (command) return run(*command, words.subspan(1));
     complain("unknown command \"" + std::string(first) + "\". See \"ocim --help\".");

@@ -64,8 +64,9 @@ inline constexpr Flag recursive_flag{
 
 // --- the sub-commands, each in a file of its name
 
-extern const Command apply_command, backup_command, controller_command, delete_command, get_command, kubeconfig_command,
-    logs_command, migrate_command, orphans_command, pause_command, report_command, restore_command, resume_command,
+extern const Command apply_command, backup_command, completion_command, controller_command, delete_command,
+    doctor_command, explain_status_command, get_command, kubeconfig_command, logs_command, manual_command,
+    migrate_command, orphans_command, pause_command, plan_command, report_command, restore_command, resume_command,
     secrets_command, serve_command, version_command, wait_command;
 
 }  // namespace ocim::cli

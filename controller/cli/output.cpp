@@ -189,8 +189,10 @@ std::string Paint::painted(std::string_view code, std::string_view text) const {
 
 Progress::Progress() : on_(::isatty(STDERR_FILENO) == 1) {}
 
-Progress::~Progress() {
-    if (said_) std::cerr << "\r\x1b[K" << std::flush;
+Progress::~Progress() { clear(); }
+
+void Progress::clear() {
+    if (std::exchange(said_, false)) std::cerr << "\r\x1b[K" << std::flush;
 }
 
 void Progress::say(std::string_view what) {

@@ -86,6 +86,8 @@ public:
     Progress(const Progress&) = delete;
     Progress& operator=(const Progress&) = delete;
     void say(std::string_view what);
+    /// The line goes now.
+    void clear();
 
 private:
     bool on_, said_ = false;

@@ -41,8 +41,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
     if (haproxy.hosts.empty()) {
         auto host = hosts::host_of(haproxy, "spec.haproxy", inputs, services);
         if (!host) return std::move(host).error();
-        return with_seldom_traffic(open_haproxy(*std::move(host), services, settings), services.clock,
-                                   services.blocking);
+        return with_seldom_traffic(open_haproxy(*std::move(host), services, settings), services.clock);
     }
     if (haproxy.ssh || haproxy.local)
         return Error{ErrorClass::invalid, "spec.haproxy: exactly one of ssh, local and hosts is needed"};
@@ -57,8 +56,7 @@ Result<std::unique_ptr<System>> Fragment::open(const Backend& balancer, const ru
         if (given.master_socket) there.master_socket = *given.master_socket;
         members.push_back({given.name, open_haproxy(*std::move(host), services, std::move(there))});
     }
-    return with_seldom_traffic(open_several_hosts(std::move(members), services.loop, services.clock), services.clock,
-                               services.blocking);
+    return with_seldom_traffic(open_several_hosts(std::move(members), services.loop, services.clock), services.clock);
 }
 
 api::json::object Fragment::backend_report(const std::string& installation, const Snapshot& seen) {

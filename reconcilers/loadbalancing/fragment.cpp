@@ -72,14 +72,6 @@ std::vector<Action> Fragment::remove(const Object& object, const std::string& in
     return out;
 }
 
-/// What its visitors do and how its servers are is news for one fragment, and there is some of it at each look.
-std::optional<std::string> Fragment::concerns(const Key& key, const Snapshot& seen) {
-    if (key.part != Key::Part::traffic && key.part != Key::Part::checks) return std::nullopt;
-    const auto fragment = seen.find(fragment_key(key.name, key.host));
-    if (fragment == seen.end() || !fragment->second.mark) return std::nullopt;
-    return fragment->second.mark->namespace_name;
-}
-
 std::vector<runtime::Marked<Key>> Fragment::marked(const Snapshot& seen) {
     std::vector<runtime::Marked<Key>> out;
     for (const auto& [key, thing] : seen)

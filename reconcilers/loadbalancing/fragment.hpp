@@ -6,7 +6,6 @@
 #include "crd/loadbalancers.hpp"
 
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -32,7 +31,6 @@ struct Fragment {
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
 
-    static std::optional<std::string> concerns(const Key& key, const Snapshot& seen);
     static std::vector<runtime::Marked<Key>> marked(const Snapshot& seen);
     static std::vector<Action> sweep(const Key& key, const Snapshot& seen);
     static Key key(const Action& action);

@@ -53,17 +53,11 @@ Error failure(const net::CommandResult& result, const HaproxySettings& settings)
                  "the load balancer's host: exit " + std::to_string(result.exit_code) + ": " + said};
 }
 
-struct Look {
-    Version version;
-    Snapshot seen;
-};
 /// Thousands of fragments take longer to read than the loop may be held.
-Result<Look> understood(const std::string& said, const std::string& directory) {
-    auto version = Version::observed(said);
-    if (!version) return std::move(version).error();
-    if (version->list != certificate_list(certificate_entries(*version), directory)) version->loaded.clear();
-    auto seen = version->snapshot();
-    return Look{*std::move(version), std::move(seen)};
+Result<Version> understood(const std::string& said, const std::string& directory) {
+    auto out = Version::observed(said);
+    if (out && out->list != certificate_list(certificate_entries(*out), directory)) out->loaded.clear();
+    return out;
 }
 
 class Haproxy final : public System {
@@ -76,9 +70,14 @@ public:
 
     awaitable<Result<Snapshot>> observe() override {
         auto command = observe_command(settings_);
-        CO_TRY(auto look, co_await read(std::move(command)));
-        ends_.show(look.version);
-        co_return std::move(look.seen);
+        CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
+        if (result.exit_code != 0) co_return failure(result, settings_);
+        auto work = [said = std::move(result.output), directory = settings_.directory] {
+            return understood(said, directory);
+        };
+        CO_TRY(auto version, co_await blocking_.call(std::move(work)));
+        ends_.show(version);
+        co_return version.snapshot();
     }
 
     awaitable<Result<void>> probe() override {
@@ -89,28 +88,27 @@ public:
     }
 
     awaitable<void> act(std::vector<Action> actions, Results& results) override {
-        auto command = read_command(settings_);
-        const auto look = co_await read(std::move(command));
-        if (!look) {
-            auto error = look.error();
+        const auto now = co_await read();
+        if (!now) {
+            auto error = now.error();
             error.outcome_unknown = false;  // it was only a look
             for (std::size_t i = 0; i < actions.size(); ++i) results.set(i, error);
             co_return;
         }
-        const auto& now = look->version;
-        const Leads leads(now.domains);
-        Batch batch{actions, results, now, leads};
+        const Leads leads(now->domains);
+        Batch batch{actions, results, *now, leads};
         Indexes wanted;
+        const auto seen = now->snapshot();
         for (std::size_t i = 0; i < actions.size(); ++i) {
             if (actions[i].fragment.empty()) {
-                const auto found = unseen(actions[i], now);
+                const auto found = unseen(actions[i], *now);
                 if (found.fragment.empty()) {
                     results.set(i, found.answer);
                     continue;
                 }
                 actions[i].fragment = found.fragment;
             }
-            const auto judged = still_wanted(actions[i], look->seen);
+            const auto judged = still_wanted(actions[i], seen);
             if (!judged)
                 results.set(i, judged.error());
             else if (!*judged)
@@ -149,7 +147,8 @@ private:
         std::string why;
     };
 
-    awaitable<Result<Look>> read(std::vector<std::string> command) {
+    awaitable<Result<Version>> read() {
+        auto command = read_command(settings_);
         CO_TRY(auto result, co_await host_->run(std::move(command), "", read_limit));
         if (result.exit_code != 0) co_return failure(result, settings_);
         auto work = [said = std::move(result.output), directory = settings_.directory] {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <functional>
 #include <limits>
-#include <mutex>
 #include <set>
 #include <tuple>
 #include <utility>
@@ -81,17 +80,12 @@ bool anybody_is_silent(const std::string& installation, const Snapshot& seen) {
 
 class Seldom final : public System {
 public:
-    Seldom(std::unique_ptr<System> system, Clock& clock, BlockingPool& blocking)
-        : system_(std::move(system)), clock_(clock), blocking_(blocking) {}
+    Seldom(std::unique_ptr<System> system, Clock& clock) : system_(std::move(system)), clock_(clock) {}
 
     awaitable<Result<Snapshot>> observe() override {
         CO_TRY(auto seen, co_await system_->observe());
-        auto work = [told = told_, seen = std::move(seen), now = clock_.now()]() mutable -> Result<Snapshot> {
-            const std::lock_guard lock(told->mutex);
-            told->traffic.apply(seen, now);
-            return std::move(seen);
-        };
-        co_return co_await blocking_.call(std::move(work));
+        traffic_.apply(seen, clock_.now());
+        co_return seen;
     }
     awaitable<Result<void>> probe() override { co_return co_await system_->probe(); }
     awaitable<void> act(std::vector<Action> actions, Results& results) override {
@@ -102,14 +96,7 @@ public:
 private:
     std::unique_ptr<System> system_;
     Clock& clock_;
-    BlockingPool& blocking_;
-    /// Of thousands of fragments it takes longer than the loop may be held. Shared with the thread that works on it,
-    /// which may outlive a look that was broken off, and meet the next one.
-    struct Told {
-        std::mutex mutex;
-        SeldomTraffic traffic;
-    };
-    std::shared_ptr<Told> told_ = std::make_shared<Told>();
+    SeldomTraffic traffic_;
 };
 
 }  // namespace
@@ -137,8 +124,8 @@ void SeldomTraffic::apply(Snapshot& seen, Instant now) {
     for (const auto& [key, told] : told_) seen[key].traffic = told.traffic;
 }
 
-std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock, BlockingPool& blocking) {
-    return std::make_unique<Seldom>(std::move(system), clock, blocking);
+std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock) {
+    return std::make_unique<Seldom>(std::move(system), clock);
 }
 
 Totals totals(const std::string& installation, const Snapshot& seen) {

@@ -29,7 +29,7 @@ private:
 };
 
 /// `system`, as a whole, with traffic told seldom.
-std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock, BlockingPool& blocking);
+std::unique_ptr<System> with_seldom_traffic(std::unique_ptr<System> system, Clock& clock);
 
 /// What holds for all fragments of `installation` together, on all hosts.
 struct Totals {

@@ -31,7 +31,7 @@ def help_of(*words):
 
 def flags_in(text):
     """What a --help tells: "  -n, --namespace NAMESPACE  …" is two flags."""
-    return {flag for found in re.findall(r"^ +(?:(-[a-z]), )?(--[a-z-]+)", text, re.M) for flag in found if flag}
+    return {flag for found in re.findall(r"^ +(?:(-[a-zA-Z]), )?(--[a-z-]+)", text, re.M) for flag in found if flag}
 
 
 def flags_by_command():
