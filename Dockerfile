@@ -13,7 +13,7 @@ FROM debian:12-slim
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
         ca-certificates curl libboost-container1.81.0 libboost-json1.81.0 libboost-system1.81.0 libbson-1.0-0 libcurl4 \
-        libfmt9 libidn2-0 libjemalloc2 libldns3 libmariadb3 libmongoc-1.0-0 libpq5 libprometheus-cpp-core1.0 \
+        libfmt9 libgit2-1.5 libidn2-0 libjemalloc2 libldns3 libmariadb3 libmongoc-1.0-0 libpq5 libprometheus-cpp-core1.0 \
         libprotobuf32 libre2-9 libspdlog1.10 libsqlite3-0 libssh-4 libssl3 libyaml-cpp0.7 \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --home-dir /var/lib/ocim --no-create-home --shell /usr/sbin/nologin ocim \

@@ -22,6 +22,7 @@ pkg_check_modules(libmariadb REQUIRED IMPORTED_TARGET libmariadb)
 pkg_check_modules(libmongoc REQUIRED IMPORTED_TARGET libmongoc-1.0)
 pkg_check_modules(ldns REQUIRED IMPORTED_TARGET ldns)
 pkg_check_modules(libidn2 REQUIRED IMPORTED_TARGET libidn2)
+pkg_check_modules(libgit2 REQUIRED IMPORTED_TARGET libgit2)
 
 # cpprestsdk's client as a private static library with hidden symbols, built against the Boost that
 # the program itself uses: Debian's own shared copy is built against another Boost and the two

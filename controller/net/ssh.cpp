@@ -20,12 +20,26 @@ constexpr std::size_t calls_waiting_max = 64;
 
 /// The far end kills the command by itself soon after we stop waiting: a connection that is cut ends nothing there,
 /// and what "may still have its effect" must end some time.
-Result<std::string> command_line(const std::vector<std::string>& command, Duration limit) {
+Result<std::string> shell_line(const std::vector<std::string>& command, Duration limit) {
     const auto seconds = std::chrono::ceil<std::chrono::seconds>(limit + 2s).count();
     std::string line = "exec timeout -s KILL " + std::to_string(seconds);
     if (command.empty()) return Error{ErrorClass::invalid, "there is no command"};
     for (const auto& word : command) {
         auto quoted = shell_word(word);
+        if (!quoted) return std::move(quoted).error();
+        line += " " + *quoted;
+    }
+    return line;
+}
+
+/// "git-upload-pack '/fleet.git'"
+Result<std::string> known_command_line(const std::vector<std::string>& command) {
+    const auto plain = [](char c) { return (c >= 'a' && c <= 'z') || c == '-'; };
+    if (command.empty() || command[0].empty() || !std::ranges::all_of(command[0], plain))
+        return Error{ErrorClass::invalid, "not a command's name"};
+    auto line = command[0];
+    for (std::size_t i = 1; i < command.size(); ++i) {
+        auto quoted = shell_word(command[i]);
         if (!quoted) return std::move(quoted).error();
         line += " " + *quoted;
     }
@@ -74,7 +88,7 @@ public:
     Host& operator=(const Host&) = delete;
 
     awaitable<Result<CommandResult>> run(std::vector<std::string> command, std::string input, Duration limit) override {
-        auto line = command_line(command, limit);
+        auto line = settings_.commands_only ? known_command_line(command) : shell_line(command, limit);
         if (!line) co_return std::move(line).error().within(place_);
         auto result = co_await execute(*std::move(line), std::move(input), limit);
         if (!result) co_return std::move(result).error().within(place_);

@@ -19,6 +19,9 @@ struct SshSettings {
     Secret private_key;    ///< OpenSSH or PEM, without passphrase
     std::string host_key;  ///< "ssh-ed25519 AAAA…": the only key accepted. Empty: any, and SshHost::host_key tells it
     Duration connect_timeout{5'000};
+    /// The far end is no shell but knows certain commands (a Git server): the first word goes as it is, and nothing
+    /// there ends the command when we stop waiting.
+    bool commands_only = false;
 };
 
 struct CommandResult {

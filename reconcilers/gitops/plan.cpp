@@ -46,7 +46,9 @@ std::vector<Entry> inventory_of(const crd::GitSource& object, const Snapshot& se
     return entries;
 }
 
-bool is_stored(const crd::GitSource& object, const Snapshot& seen) {
+/// That this commit is worked on, and all that it may leave behind.
+bool is_stored(const crd::GitSource& object, const std::string& commit, const Snapshot& seen) {
+    if (object.status.commit != commit) return false;
     std::set<ObjectId> stored;
     for (const auto& entry : object.status.inventory) stored.insert(id_of(entry));
     return std::ranges::all_of(seen, [&](const auto& one) { return !one.second.wanted || stored.contains(one.first); });
@@ -117,7 +119,7 @@ Plan plan_of(const crd::GitSource& object, const Snapshot& seen) {
         const auto most = static_cast<std::size_t>(std::max(object.spec.max_deletions_per_commit, 0));
         out.confirmed = out.prune.size() <= most || is_confirmed(object, out.fetched->commit);
     }
-    out.standing = is_stored(object, seen) ? Standing::open : Standing::unwritten;
+    out.standing = is_stored(object, out.fetched->commit, seen) ? Standing::open : Standing::unwritten;
     out.apply = to_apply(seen);
     return out;
 }

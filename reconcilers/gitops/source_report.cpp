@@ -158,6 +158,8 @@ runtime::Report<Object> Sources::report(const Object& object, const runtime::Inp
     const auto plan = plan_of(object, seen);
     const auto unready = unhealthy(object, seen);
     out.status = object.status;
+    out.status.conditions.clear();
+    out.status.observed_generation.reset();
     fill_status(out.status, plan, unready);
     out.verdict = verdict_of(object, plan, seen, unready);
     out.look_again = look_again(object, plan, !unready.empty());

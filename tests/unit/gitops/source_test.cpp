@@ -19,6 +19,7 @@ protected:
         source.metadata.name = "fleet";
         source.metadata.namespace_ = "campus";
         source.spec.repository = "ssh://git@git.example.com/fleet.git";
+        source.status.commit = "c1";
         fetched({"c1", "main at c1", "", ""});
     }
     static ObjectId id(const std::string& name, const std::string& kind = "Instance") {
@@ -73,6 +74,19 @@ TEST_F(Deciding, NothingIsAppliedBeforeItIsInTheStoredInventory) {
     source.status = said.status;
     EXPECT_EQ(actions(), Texts{"apply Instance campus/a of a.yaml"});
     EXPECT_FALSE(report().status.applied_commit) << "it is not applied yet";
+}
+
+TEST_F(Deciding, ANewCommitIsNotedBeforeAnythingOfItIsDone) {
+    noted({"a", "old"});
+    wanted("a");
+    there("old");
+    fetched({"c2", "main at c2", "", ""});
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(report().status.commit, "c2");
+    EXPECT_EQ(report().verdict.state, Verdict::State::progressing) << "what it changes is no drift";
+    EXPECT_TRUE(report().look_again);
+    source.status.commit = "c2";
+    EXPECT_EQ(actions(), Texts{"apply Instance campus/a of a.yaml"});
 }
 
 TEST_F(Deciding, WhatIsAppliedGoesInOrderAndDeletionsComeLast) {

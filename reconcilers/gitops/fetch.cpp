@@ -1,0 +1,117 @@
+#include "gitops/fetch.hpp"
+
+#include "gitops/limits.hpp"
+#include "gitops/transport.hpp"
+
+#include <sstream>
+
+namespace ocim::gitops {
+
+namespace {
+
+using Fetch = Result<std::shared_ptr<const Checkout>, Problem>;
+
+Problem problem_of(const Error& error) {
+    switch (error.error_class) {
+        case ErrorClass::auth: return {"AuthenticationFailed", error.message};
+        case ErrorClass::not_found: return {"NotFound", error.message};
+        case ErrorClass::invalid: return {"InvalidRepository", error.message};
+        case ErrorClass::rate_limited: return {"RateLimited", error.message};
+        case ErrorClass::transient:
+        case ErrorClass::conflict:
+        case ErrorClass::unreachable: return {"FetchFailed", error.message, true};
+    }
+    return {"FetchFailed", error.message, true};
+}
+
+class OneRepository final : public Fetcher {
+public:
+    OneRepository(RepositorySettings settings, std::unique_ptr<Transport> transport, const runtime::Services& services)
+        : settings_(std::move(settings)),
+          transport_(std::move(transport)),
+          clock_(services.clock),
+          blocking_(services.blocking),
+          workspace_(services.data_directory + "/git"),
+          metrics_(services.metrics) {
+        for (const auto* result : {"success", "unchanged", "AuthenticationFailed", "NotFound", "InvalidRepository",
+                                   "RateLimited", "FetchFailed"})
+            counter(result);
+    }
+
+    awaitable<Fetch> fetch() override {
+        const auto before = last_;
+        auto working = get();
+        const auto limit = Duration(limits::fetch_max);
+        auto got = co_await with_deadline(clock_, limit, "fetching " + settings_.repository, std::move(working));
+        if (!got) {
+            auto problem = problem_of(got.error());
+            counter(problem.reason).Increment();
+            co_return problem;
+        }
+        counter(*got == before ? "unchanged" : "success").Increment();
+        last_ = *got;
+        co_return last_;
+    }
+
+private:
+    awaitable<Result<std::shared_ptr<const Checkout>>> get() {
+        CO_TRY(const auto told, co_await transport_->refs());
+        std::string_view rest;
+        const auto refs = read_refs(told, rest);
+        if (!refs) co_return refs.error();
+        const auto target = target_of(*refs, settings_.wanted);
+        if (!target) co_return target.error();
+        if (last_ && last_->commit == target->commit) {
+            if (last_->words == target->words) co_return last_;
+            auto renamed = std::make_shared<Checkout>(*last_);
+            renamed->words = target->words;
+            co_return std::shared_ptr<const Checkout>(std::move(renamed));
+        }
+        auto request = request_for(*refs, *target);
+        CO_TRY(const auto answer, co_await transport_->ask(std::move(request)));
+        auto pack = read_pack(answer, *refs);
+        if (!pack) co_return std::move(pack).error();
+        auto taking = [pack = *std::move(pack), commit = target->commit, path = settings_.path,
+                       workspace = workspace_]() { return read_tree(pack, commit, path, workspace); };
+        CO_TRY(auto tree, co_await blocking_.call(std::move(taking)));
+        auto out = std::make_shared<Checkout>();
+        out->commit = target->commit;
+        out->words = target->words;
+        out->tree = std::move(tree);
+        co_return std::shared_ptr<const Checkout>(std::move(out));
+    }
+    prometheus::Counter& counter(const std::string& result) {
+        return metrics_.counter("ocim_git_fetches_total", "Questions to Git repositories by what came of them",
+                                {{"result", result}});
+    }
+
+    RepositorySettings settings_;
+    std::unique_ptr<Transport> transport_;
+    Clock& clock_;
+    BlockingPool& blocking_;
+    std::string workspace_;
+    Metrics& metrics_;
+    std::shared_ptr<const Checkout> last_;  // shared with whoever still works with it
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services) {
+    auto transport = open_transport(settings, services);
+    if (!transport) return problem_of(transport.error());
+    return std::unique_ptr<Fetcher>(
+        std::make_unique<OneRepository>(std::move(settings), *std::move(transport), services));
+}
+
+std::string host_key_of(std::string_view known_hosts) {
+    std::istringstream lines{std::string(known_hosts)};
+    for (std::string line; std::getline(lines, line);) {
+        std::istringstream words(line);
+        std::string host, type, key;
+        if (!(words >> host >> type >> key) || host.starts_with('#') || host.starts_with('@')) continue;
+        return type + " " + key;
+    }
+    return "";
+}
+
+}  // namespace ocim::gitops

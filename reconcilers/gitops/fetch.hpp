@@ -1,0 +1,59 @@
+#pragma once
+
+#include "base/async.hpp"
+#include "base/secret.hpp"
+#include "gitops/pack.hpp"
+#include "gitops/wire.hpp"
+#include "runtime/kinds.hpp"
+
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace ocim::gitops {
+
+/// Where a repository is, what of it is wanted, and who we are there.
+struct RepositorySettings {
+    std::string repository;  ///< "https://…" or "ssh://…"
+    Wanted wanted{};
+    std::string path = ".";
+    // over HTTPS
+    std::string username{};
+    Secret password{};             ///< or token; empty: nobody
+    std::string ca_certificate{};  ///< PEM; empty: the system's
+    // over SSH
+    Secret identity{};
+    std::string host_key{};
+    Duration call_max{30'000};  ///< one question and its answer
+};
+
+/// A commit, and what of it is in the folder.
+struct Checkout {
+    std::string commit, words;
+    Tree tree;
+    bool operator==(const Checkout&) const = default;
+};
+
+/// Why there is none, for a condition.
+struct Problem {
+    std::string reason, message;
+    bool soon = false;  ///< it may be over in a moment
+    bool operator==(const Problem&) const = default;
+};
+
+/// One repository. Lives on the loop thread; speaks by way of net/, so every call has its end. The blocking pool takes
+/// packs apart.
+class Fetcher {
+public:
+    virtual ~Fetcher() = default;
+    /// The commit that is meant now. Nothing is transferred when it is the one of the last call.
+    virtual awaitable<Result<std::shared_ptr<const Checkout>, Problem>> fetch() = 0;
+};
+
+/// Problem: what is wrong with the settings.
+Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services);
+
+/// The first usable key of a known_hosts file: "ssh-ed25519 AAAA…"; "" when there is none.
+std::string host_key_of(std::string_view known_hosts);
+
+}  // namespace ocim::gitops

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "base/result.hpp"
+#include "gitops/manifest.hpp"
+
+#include <string>
+#include <vector>
+
+namespace ocim::gitops {
+
+/// A folder of a commit.
+struct Tree {
+    std::vector<File> files;    ///< its manifests, by path
+    std::vector<Fault> faults;  ///< what is there and must not be read
+    bool operator==(const Tree&) const = default;
+};
+
+/// Takes the manifests of `path` out of a pack that has `commit`. No hook, filter or link is followed, nothing is
+/// checked out; a directory in `workspace` is used and removed again. Blocks: runs on a thread. Errors: invalid for a
+/// pack that is none or too much, not_found when the commit or the path is not in it, transient when the disk is in
+/// trouble.
+Result<Tree> read_tree(const std::string& pack, const std::string& commit, const std::string& path,
+                       const std::string& workspace);
+
+}  // namespace ocim::gitops
