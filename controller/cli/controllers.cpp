@@ -1,6 +1,7 @@
 #include "cli/controllers.hpp"
 
 #include "cli/github_hooks.hpp"
+#include "gitops/register.hpp"
 
 #include <utility>
 
@@ -15,6 +16,7 @@ Controllers::Controllers(boost::asio::any_io_executor loop, client::Client& clie
       keepsakes_(client, clock, blocking, settings.manager.data_directory),
       tasks_(loop) {
     reconcilers::register_all(manager_, hooks_, settings.local_machines);
+    gitops::register_kinds(manager_, {&client, std::move(settings.delegates)});
 }
 
 apiserver::Webhooks::Route Controllers::github_route() { return cli::github_route(hooks_, client_, clock_); }

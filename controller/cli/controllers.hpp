@@ -2,6 +2,7 @@
 
 #include "apiserver/webhooks.hpp"
 #include "client/client.hpp"
+#include "client/delegate.hpp"
 #include "github/hooks.hpp"
 #include "openedx/keepsakes.hpp"
 #include "openedx/run_logs.hpp"
@@ -18,6 +19,7 @@ public:
     struct Settings {
         runtime::Manager::Settings manager;
         compute::LocalMachines local_machines = compute::LocalMachines::offered;
+        client::Delegates delegates{};  ///< what GitSources act by
     };
     /// All must outlive it.
     Controllers(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random,

@@ -226,6 +226,8 @@ awaitable<Result<void>> Operator::State::lead() {
     chosen.manager.data_directory = settings.data_directory;
     chosen.local_machines = settings.local_machines;
     chosen.manager.may_act = [this] { return lease.may_act(); };
+    chosen.delegates = client::make_remote_delegates(loop.get_executor(), *clock, metrics, pool,
+                                                     {settings.access, user_agent, [this] { return lease.may_act(); }});
     controllers = std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs,
                                                 std::move(chosen));
     webhooks.add("/github", controllers->github_route());

@@ -7,6 +7,7 @@
 #include "cli/cli.hpp"
 #include "cli/controllers.hpp"
 #include "cli/files.hpp"
+#include "cli/judge.hpp"
 #include "cli/restored.hpp"
 #include "cli/revoked.hpp"
 #include "cli/signals.hpp"
@@ -268,6 +269,7 @@ void Program::State::make_controllers() {
     chosen.manager.may_act = [this] {
         return !store->get(restored_key) && (!settings.database || (lease && lease->may_act()));
     };
+    chosen.delegates = client::make_local_delegates(*registry, judge_by(*authorizer), "ocim/" OCIM_VERSION);
     controllers =
         std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs, chosen);
     webhooks.add("/github", controllers->github_route());

@@ -1,4 +1,5 @@
 #include "client/client.hpp"
+#include "client/delegate.hpp"
 #include "registry/registry.hpp"
 
 namespace ocim::client {
@@ -203,10 +204,99 @@ private:
     registry::Caller caller_;
 };
 
+// --- as somebody else
+
+class LocalDelegate final : public Delegate {
+public:
+    LocalDelegate(registry::Registry& registry, Judge judge, registry::Caller caller)
+        : registry_(registry), judge_(std::move(judge)), caller_(std::move(caller)) {}
+
+    awaitable<Result<std::optional<ServedKind>>> served(std::string api_version, std::string kind) override {
+        const auto slash = api_version.find('/');
+        const auto group = slash == std::string::npos ? std::string() : api_version.substr(0, slash);
+        const auto version = slash == std::string::npos ? api_version : api_version.substr(slash + 1);
+        const auto* found = registry_.resource_of_kind(group, version, kind);
+        if (!found) co_return std::optional<ServedKind>();
+        co_return std::optional(
+            ServedKind{found->group, found->version, found->kind, found->plural, found->namespaced});
+    }
+
+    awaitable<Result<Json>> get(ServedKind kind, std::string namespace_, std::string name) override {
+        const auto resource = admitted(kind, "get", namespace_, name);
+        if (!resource) co_return resource.error();
+        const auto found = registry_.get(**resource, namespace_, name);
+        if (!found) co_return error_of(found.error());
+        co_return found->parsed();
+    }
+
+    awaitable<Result<Json>> apply(ServedKind kind, Json object, std::string field_manager, bool dry_run) override {
+        auto namespace_ = text(object, {"metadata", "namespace"});
+        auto name = text(object, {"metadata", "name"});
+        const auto resource = admitted(kind, "patch", namespace_, name);
+        if (!resource) co_return resource.error();
+        auto options = write_options();
+        options.field_manager = std::move(field_manager);
+        options.dry_run = dry_run;
+        api::Parsed body;
+        body.value = std::move(object);
+        auto written = co_await registry_.apply(**resource, std::move(namespace_), std::move(name), std::move(body),
+                                                true, std::move(options));
+        if (!written) co_return error_of(written.error());
+        co_return written->object.parsed();
+    }
+
+    awaitable<Result<void>> remove(ServedKind kind, std::string namespace_, std::string name,
+                                   std::string uid) override {
+        const auto resource = admitted(kind, "delete", namespace_, name);
+        if (!resource) co_return resource.error();
+        registry::DeleteOptions options;
+        options.write = write_options();
+        if (!uid.empty()) options.uid = std::move(uid);
+        auto removed =
+            co_await registry_.remove(**resource, std::move(namespace_), std::move(name), std::move(options));
+        const bool gone = !removed && (removed.error().code == 404 || (options.uid && removed.error().code == 409));
+        if (!removed && !gone) co_return error_of(removed.error());
+        co_return Result<void>();
+    }
+
+private:
+    /// What the kind is called here, if he may do that with it.
+    Result<const registry::Resource*> admitted(const ServedKind& kind, std::string verb, const std::string& namespace_,
+                                               const std::string& name) const {
+        const Question question{caller_.user, caller_.groups, std::move(verb), kind.group,
+                                kind.version, kind.plural,    namespace_,      name};
+        if (const auto refused = judge_(question)) return error_of(*refused);
+        const auto* found = registry_.resource(kind.group, kind.version, kind.plural);
+        if (found) return found;
+        return Error{ErrorClass::not_found, "the kind " + kind.kind + " is not served any more"};
+    }
+    registry::WriteOptions write_options() const {
+        registry::WriteOptions out;
+        out.caller = caller_;
+        out.field_validation = registry::FieldValidation::strict;
+        return out;
+    }
+
+    registry::Registry& registry_;
+    Judge judge_;
+    registry::Caller caller_;
+};
+
 }  // namespace
 
 std::unique_ptr<Client> make_local_client(registry::Registry& registry, Clock& clock, std::string user_agent) {
     return std::make_unique<LocalClient>(registry, clock, std::move(user_agent));
+}
+
+Delegates make_local_delegates(registry::Registry& registry, Judge judge, std::string user_agent) {
+    return [&registry, judge = std::move(judge), user_agent = std::move(user_agent)](
+               const std::string& namespace_, const std::string& account) -> std::unique_ptr<Delegate> {
+        registry::Caller caller;
+        caller.user = "system:serviceaccount:" + namespace_ + ":" + account;
+        caller.groups = {"system:serviceaccounts", "system:serviceaccounts:" + namespace_, "system:authenticated"};
+        caller.user_agent = user_agent;
+        return std::make_unique<LocalDelegate>(registry, judge, std::move(caller));
+    };
 }
 
 }  // namespace ocim::client

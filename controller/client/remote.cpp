@@ -4,6 +4,7 @@
 #include "client/session.hpp"
 #include "client/watch_lines.hpp"
 
+#include <map>
 #include <utility>
 
 namespace ocim::client {
@@ -219,12 +220,114 @@ private:
     std::shared_ptr<Session> session_;  // shared with the watches
 };
 
+// --- as somebody else
+
+/// The server itself authorizes each call: we only say in whose place we are.
+class RemoteDelegate final : public Delegate {
+public:
+    RemoteDelegate(std::shared_ptr<Session> session, std::string user)
+        : session_(std::move(session)), user_(std::move(user)) {}
+
+    awaitable<Result<std::optional<ServedKind>>> served(std::string api_version, std::string kind) override {
+        const auto found = co_await resources(api_version);
+        if (!found && found.error().error_class == ErrorClass::not_found) co_return std::optional<ServedKind>();
+        if (!found) co_return found.error();
+        const auto slash = api_version.find('/');
+        const auto* items = api::find(*found, {"resources"});
+        if (!items || !items->is_array()) co_return std::optional<ServedKind>();
+        for (const auto& item : items->get_array()) {
+            const auto plural = text(item, {"name"});
+            if (api::find_text(item, {"kind"}) != kind || plural.find('/') != std::string::npos) continue;
+            const auto* namespaced = api::find(item, {"namespaced"});
+            ServedKind out;
+            out.group = slash == std::string::npos ? std::string() : api_version.substr(0, slash);
+            out.version = slash == std::string::npos ? api_version : api_version.substr(slash + 1);
+            out.kind = kind;
+            out.plural = plural;
+            out.namespaced = namespaced && namespaced->is_bool() && namespaced->get_bool();
+            co_return std::optional(std::move(out));
+        }
+        co_return std::optional<ServedKind>();
+    }
+
+    awaitable<Result<Json>> get(ServedKind kind, std::string namespace_, std::string name) override {
+        auto request = about(kind, namespace_, name);
+        CO_TRY(const auto reply, co_await session_->send(std::move(request)));
+        co_return json_of(reply);
+    }
+
+    awaitable<Result<Json>> apply(ServedKind kind, Json object, std::string field_manager, bool dry_run) override {
+        CO_CHECK(session_->may_write());
+        const Query query{{"fieldManager", std::move(field_manager)},
+                          {"force", "true"},
+                          {"fieldValidation", "Strict"},
+                          {"dryRun", dry_run ? "All" : ""}};
+        auto request = about(kind, text(object, {"metadata", "namespace"}), text(object, {"metadata", "name"}), query);
+        request.method = "PATCH";
+        request.content_type = "application/apply-patch+yaml";
+        request.body = api::to_text(object);
+        CO_TRY(const auto reply, co_await session_->send(std::move(request)));
+        co_return json_of(reply);
+    }
+
+    awaitable<Result<void>> remove(ServedKind kind, std::string namespace_, std::string name,
+                                   std::string uid) override {
+        CO_CHECK(session_->may_write());
+        Json options = api::json::object{{"apiVersion", "v1"}, {"kind", "DeleteOptions"}};
+        if (!uid.empty()) api::make_object(options, {"preconditions"})["uid"] = uid;
+        auto request = about(kind, namespace_, name);
+        request.method = "DELETE";
+        request.body = api::to_text(options);
+        const auto removed = co_await session_->send(std::move(request));
+        if (removed) co_return Result<void>{};
+        const auto why = removed.error().error_class;
+        if (why == ErrorClass::not_found || (!uid.empty() && why == ErrorClass::conflict)) co_return Result<void>{};
+        co_return removed.error();
+    }
+
+private:
+    net::HttpsRequest about(const ServedKind& kind, const std::string& namespace_, const std::string& name,
+                            const Query& query = {}) const {
+        const Kind named{kind.group, kind.version, kind.kind, kind.plural, kind.namespaced};
+        net::HttpsRequest out;
+        out.target = target(named, namespace_, name, "", query);
+        // the groups of a ServiceAccount follow from its name
+        out.headers["Impersonate-User"] = user_;
+        return out;
+    }
+    /// What is served of a group and version; everybody may know it, so it is asked as ourselves.
+    awaitable<Result<Json>> resources(std::string api_version) {
+        const auto now = session_->clock().now();
+        const auto known = known_.find(api_version);
+        if (known != known_.end() && now - known->second.first < resources_max_age) co_return known->second.second;
+        net::HttpsRequest request;
+        request.target = (api_version.find('/') == std::string::npos ? "/api/" : "/apis/") + api_version;
+        CO_TRY(const auto reply, co_await session_->send(std::move(request)));
+        CO_TRY(auto list, json_of(reply));
+        known_.insert_or_assign(std::move(api_version), std::pair(now, list));
+        co_return list;
+    }
+
+    static constexpr auto resources_max_age = 5s;  // a definition that was just applied is soon seen
+    std::shared_ptr<Session> session_;             // shared by the delegates of one process
+    std::string user_;
+    std::map<std::string, std::pair<Instant, Json>> known_;
+};
+
 }  // namespace
 
 std::unique_ptr<Client> make_remote_client(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,
                                            BlockingPool& blocking, RemoteSettings settings) {
     return std::make_unique<RemoteClient>(
         std::make_shared<Session>(std::move(loop), clock, metrics, blocking, std::move(settings)));
+}
+
+Delegates make_remote_delegates(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,
+                                BlockingPool& blocking, RemoteSettings settings) {
+    auto session = std::make_shared<Session>(std::move(loop), clock, metrics, blocking, std::move(settings));
+    return [session](const std::string& namespace_, const std::string& account) -> std::unique_ptr<Delegate> {
+        return std::make_unique<RemoteDelegate>(session, "system:serviceaccount:" + namespace_ + ":" + account);
+    };
 }
 
 }  // namespace ocim::client

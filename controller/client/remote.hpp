@@ -3,6 +3,7 @@
 #include "base/metrics.hpp"
 #include "base/secret.hpp"
 #include "client/client.hpp"
+#include "client/delegate.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 #include <functional>
@@ -38,5 +39,10 @@ struct RemoteSettings {
 /// with the time that the server asked for; unreachable or transient with outcome_unknown: it may have been done.
 std::unique_ptr<Client> make_remote_client(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,
                                            BlockingPool& blocking, RemoteSettings settings);
+
+/// The same in the place of ServiceAccounts: Impersonate-User, so we need that right there, and the server judges the
+/// rest. Errors as above.
+Delegates make_remote_delegates(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,
+                                BlockingPool& blocking, RemoteSettings settings);
 
 }  // namespace ocim::client

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "client/client.hpp"
+#include "client/delegate.hpp"
 #include "crd/gitsources.hpp"
 #include "gitops/health.hpp"
 #include "gitops/manifest.hpp"
@@ -64,6 +66,12 @@ inline constexpr std::string_view prune_annotation = "ocim.opencraft.com/prune";
 /// On a GitSource: the commit whose deletions somebody has confirmed.
 inline constexpr std::string_view confirm_annotation = "ocim.opencraft.com/confirm-deletions";
 
+/// How the API is reached: as ourselves, and as others. `self` outlives whoever has it.
+struct Doors {
+    client::Client* self = nullptr;
+    client::Delegates delegates{};
+};
+
 /// The kind GitSource, decided: what of a commit is applied and pruned, and when nothing is. It is its own backend:
 /// what it has made is in the API, seen and written with the rights of its ServiceAccount.
 struct Sources {
@@ -92,6 +100,18 @@ struct Sources {
     static Key key(const Action& action) { return action.id; }
     static std::string describe(const Action& action);
     static std::string_view verb(const Action& action);
+
+    // source_object.cpp
+    static runtime::BackendSettings settings(const Backend& source);
+    static std::vector<runtime::Reference> backend_needs(const Backend& source);
+    static Result<std::unique_ptr<Repository>> open(const Backend& source, const runtime::Inputs& inputs,
+                                                    const runtime::Services& services) {
+        return open_with({}, source, inputs, services);
+    }
+    /// Error invalid: without doors nobody can be acted for.
+    static Result<std::unique_ptr<Repository>> open_with(const Doors& doors, const Backend& source,
+                                                         const runtime::Inputs& inputs,
+                                                         const runtime::Services& services);
 };
 
 }  // namespace ocim::gitops

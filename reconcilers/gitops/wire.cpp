@@ -67,7 +67,7 @@ bool is_id(std::string_view text) {
 }
 
 Error said(std::string_view words) {
-    const auto text = one_line(words, words_max);
+    const auto text = one_line(without_newline(words), words_max);
     const bool missing = text.find("not found") != std::string::npos;
     return {missing ? ErrorClass::not_found : ErrorClass::invalid, "the server says: " + text};
 }

@@ -58,7 +58,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         environment = dict(os.environ, GIT_PROJECT_ROOT=str(FOLDER), GIT_HTTP_EXPORT_ALL="1", PATH_INFO=path,
                            QUERY_STRING=query, REQUEST_METHOD=self.command, REMOTE_ADDR="127.0.0.1",
                            CONTENT_TYPE=self.headers.get("Content-Type", ""), CONTENT_LENGTH=str(len(body)))
-        done = subprocess.run(["/usr/lib/git-core/git-http-backend"], input=body, env=environment, check=True,
+        done = subprocess.run(["/usr/lib/git-core/git-http-backend"], input=body, env=environment, check=False,
                               stdout=subprocess.PIPE)
         head, _, content = done.stdout.partition(b"\r\n\r\n")
         headers = [line.split(": ", 1) for line in head.decode().split("\r\n")]

@@ -172,7 +172,7 @@ TEST_P(Fetching, ABranchThatVanishesIsToldAndComesBack) {
     const auto fetcher = open(settings());
     ASSERT_TRUE(fetch(*fetcher));
     repository.git({"push", "-q", "origin", "HEAD:refs/heads/side"});
-    repository.git({"push", "-q", "origin", ":main"});
+    repository.git({"--git-dir", repository.path(), "update-ref", "-d", "refs/heads/main"});
     const auto gone = fetch(*fetcher);
     ASSERT_FALSE(gone);
     EXPECT_EQ(gone.error().reason, "NotFound");

@@ -1,0 +1,348 @@
+#include "gitops/repository.hpp"
+
+#include "gitops/limits.hpp"
+
+#include <algorithm>
+#include <set>
+#include <utility>
+
+namespace ocim::gitops {
+
+namespace {
+
+using client::Delegate;
+using client::ServedKind;
+
+constexpr auto field_manager = "ocim-gitsource";
+constexpr api::Kind account_kind{"", "v1", "ServiceAccount", "serviceaccounts"};
+constexpr api::Kind binding_kind{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"};
+
+/// What two states of an object are compared by: neither who wrote it nor how it stands.
+Json declared(Json object) {
+    if (auto* fields = object.if_object()) fields->erase("status");
+    auto& metadata = api::make_object(object, {"metadata"});
+    for (const char* field : {"managedFields", "resourceVersion", "generation"}) metadata.erase(field);
+    return object;
+}
+
+std::string_view annotation(const Json& object, std::string_view name) {
+    return api::find_text(object, {"metadata", "annotations", name});
+}
+
+/// Another program that keeps the object as a repository says; two would undo each other's work for ever.
+std::string other_keeper(const Json& object) {
+    if (!api::find_text(object, {"metadata", "labels", "kustomize.toolkit.fluxcd.io/name"}).empty()) return "Flux";
+    if (!api::find_text(object, {"metadata", "labels", "argocd.argoproj.io/instance"}).empty() ||
+        !annotation(object, "argocd.argoproj.io/tracking-id").empty())
+        return "Argo CD";
+    return "";
+}
+
+/// Trouble of the API itself, after which nothing is known; anything else concerns one object.
+bool is_trouble(const Error& error) {
+    switch (error.error_class) {
+        case ErrorClass::transient:
+        case ErrorClass::rate_limited:
+        case ErrorClass::unreachable: return true;
+        case ErrorClass::conflict:
+        case ErrorClass::not_found:
+        case ErrorClass::auth:
+        case ErrorClass::invalid: return false;
+    }
+    return true;
+}
+
+/// A field that is not in the schema is answered with 500, by Kubernetes too, and it is the author who can help.
+bool is_unknown_field(const Error& error) { return error.message.starts_with("failed to create typed patch object"); }
+
+Fault fault_of(const Manifest& manifest, const Error& error) {
+    Fault out{manifest.file, manifest.document, manifest.id.text(), "", error.message};
+    // what is said of a Secret may repeat what is in it
+    if (manifest.id.kind == "Secret" && error.error_class != ErrorClass::auth)
+        out.message =
+            "the API refuses it; ask it why: kubectl apply --server-side --dry-run=server -f " + manifest.file;
+    if (error.error_class == ErrorClass::auth)
+        out.message += "; give the ServiceAccount that right, or name another in spec.serviceAccountName";
+    return out;
+}
+
+class Kept final : public Repository {
+public:
+    Kept(Opened opened, std::unique_ptr<Delegate> delegate, client::Client& client, const runtime::Services& services)
+        : opened_(std::move(opened)),
+          delegate_(std::move(delegate)),
+          client_(client),
+          blocking_(services.blocking),
+          mark_(opened_.namespace_ + "/" + opened_.name) {}
+
+    awaitable<Result<Snapshot>> observe() override {
+        if (opened_.makes_account) CO_CHECK(co_await make_account());
+        Snapshot out;
+        Fetched fetched;
+        if (!opened_.suspended) {
+            fetched = co_await fetch();
+            CO_CHECK(co_await judge_commit(fetched, out));
+            out[ObjectId{}].fetched = std::move(fetched);
+        }
+        CO_CHECK(co_await look_at_rest(out));
+        co_return out;
+    }
+
+    awaitable<void> act(std::vector<Action> actions, Results& results) override {
+        for (std::size_t i = 0; i < actions.size(); ++i) {
+            auto action = std::move(actions[i]);
+            const bool removes = action.verb == Action::Verb::delete_;
+            auto work = removes ? remove(std::move(action)) : apply(std::move(action));
+            auto done = co_await std::move(work);
+            // a right that lacks concerns that object, not us: the next look says which
+            if (!done && done.error().error_class == ErrorClass::auth) {
+                auto error = std::move(done).error();
+                error.error_class = ErrorClass::conflict;
+                done = std::move(error);
+            }
+            results.set(i, std::move(done));
+        }
+    }
+
+    /// There is nothing that is asked for its own sake.
+    awaitable<Result<void>> probe() override { co_return Result<void>(); }
+
+private:
+    awaitable<Fetched> fetch() {
+        Fetched out;
+        auto problem = opened_.problem;
+        if (opened_.fetcher) {
+            auto got = co_await opened_.fetcher->fetch();
+            if (got && *got != checkout_) {
+                checkout_ = *std::move(got);
+                auto read = [checkout = checkout_]() -> Result<Manifests> {
+                    return read_manifests(checkout->tree.files);
+                };
+                auto manifests = co_await blocking_.call(std::move(read));
+                if (!manifests) {
+                    checkout_.reset();
+                    problem = {"FetchFailed", manifests.error().message, true};
+                } else {
+                    manifests_ = *std::move(manifests);
+                    const auto& faults = checkout_->tree.faults;
+                    manifests_.faults.insert(manifests_.faults.begin(), faults.begin(), faults.end());
+                }
+            } else if (!got) {
+                problem = got.error();
+            }
+        }
+        out.reason = problem.reason;
+        out.message = problem.message;
+        out.soon = problem.soon;
+        if (checkout_) {
+            out.commit = checkout_->commit;
+            out.revision = checkout_->words;
+        }
+        co_return out;
+    }
+
+    /// Tries every manifest of the commit.
+    awaitable<Result<void>> judge_commit(Fetched& fetched, Snapshot& out) {
+        if (!checkout_) co_return Result<void>();
+        std::map<KindName, Scope> scopes;
+        kinds_.clear();
+        for (const auto& manifest : manifests_.items) {
+            KindName name{manifest.api_version, manifest.id.kind};
+            if (scopes.contains(name) || kinds_.contains(name)) continue;
+            CO_TRY(const auto kind, co_await delegate_->served(name.first, name.second));
+            if (!kind) continue;
+            scopes[name] = {kind->namespaced};
+            kinds_[name] = *kind;
+        }
+        auto copy = manifests_;
+        auto commit = placed(std::move(copy), scopes, opened_.namespace_);
+        fetched.faults = std::move(commit.faults);
+        std::set<std::string> namespaces;
+        for (const auto& manifest : commit.items)
+            if (manifest.id.group.empty() && manifest.id.kind == "Namespace") namespaces.insert(manifest.id.name);
+        for (auto& manifest : commit.items) {
+            api::make_object(manifest.object, {"metadata", "annotations"})[mark_annotation] = mark_;
+            const auto id = manifest.id;
+            CO_TRY(auto thing, co_await try_one(std::move(manifest), namespaces, fetched.faults));
+            tracked_now(id, thing.api_version);
+            out[id] = std::move(thing);
+        }
+        co_return Result<void>();
+    }
+
+    awaitable<Result<Thing>> try_one(Manifest manifest, const std::set<std::string>& namespaces,
+                                     std::vector<Fault>& faults) {
+        Thing out;
+        out.api_version = manifest.api_version;
+        const auto id = manifest.id;
+        const auto known = kinds_.find({manifest.api_version, id.kind});
+        if (known == kinds_.end()) {
+            out.differs = out.deferred = true;
+            out.wanted = std::move(manifest);
+            co_return out;
+        }
+        const auto kind = known->second;
+        const auto live = co_await delegate_->get(kind, id.namespace_, id.name);
+        if (!live && is_trouble(live.error())) co_return live.error();
+        if (!live && live.error().error_class != ErrorClass::not_found)
+            faults.push_back(fault_of(manifest, live.error()));
+        if (live) describe(*live, out);
+        if (live)
+            if (auto taken = taken_by(manifest, *live)) faults.push_back(*std::move(taken));
+        auto object = manifest.object;
+        const auto tried = co_await delegate_->apply(kind, std::move(object), field_manager, true);
+        if (!tried && is_trouble(tried.error()) && !is_unknown_field(tried.error())) co_return tried.error();
+        if (!tried && tried.error().error_class == ErrorClass::not_found && namespaces.contains(id.namespace_))
+            out.deferred = true;
+        else if (!tried)
+            faults.push_back(fault_of(manifest, tried.error()));
+        out.differs = !live || !tried || declared(*live) != declared(*tried);
+        out.wanted = std::move(manifest);
+        co_return out;
+    }
+
+    std::optional<Fault> taken_by(const Manifest& manifest, const Json& live) const {
+        Fault out{manifest.file, manifest.document, manifest.id.text(), "", ""};
+        const std::string holder(annotation(live, mark_annotation));
+        if (!holder.empty() && holder != mark_) {
+            out.message = "is kept by the GitSource " + holder + "; take it out of one of the two";
+            return out;
+        }
+        const auto other = other_keeper(live);
+        if (other.empty()) return std::nullopt;
+        out.message = "is kept by " + other + "; take it out of one of the two";
+        return out;
+    }
+
+    void describe(const Json& live, Thing& out) const {
+        out.exists = true;
+        out.ours = annotation(live, mark_annotation) == mark_;
+        out.kept = annotation(live, prune_annotation) == "disabled";
+        out.uid = api::find_text(live, {"metadata", "uid"});
+        out.health = health_of(live);
+    }
+
+    /// What was applied once and is not in the commit.
+    awaitable<Result<void>> look_at_rest(Snapshot& out) {
+        auto rest = opened_.tracked;
+        for (const auto& [id, api_version] : rest) {
+            if (out.contains(id)) continue;
+            CO_TRY(auto thing, co_await look(id, api_version));
+            // it was told that it is gone; whoever has not heard it looks before he deletes
+            if (thing.unknown.empty() && !thing.exists && !told_gone_.insert(id).second) {
+                opened_.tracked.erase(id);
+                told_gone_.erase(id);
+                continue;
+            }
+            out[id] = std::move(thing);
+        }
+        co_return Result<void>();
+    }
+
+    awaitable<Result<Thing>> look(ObjectId id, std::string api_version) {
+        Thing out;
+        out.api_version = api_version;
+        CO_TRY(const auto kind, co_await delegate_->served(api_version, id.kind));
+        // what a kind that is gone had went with it
+        if (!kind) co_return out;
+        const auto live = co_await delegate_->get(*kind, id.namespace_, id.name);
+        if (live)
+            describe(*live, out);
+        else if (is_trouble(live.error()))
+            co_return live.error();
+        else if (live.error().error_class != ErrorClass::not_found)
+            out.unknown = live.error().message;
+        co_return out;
+    }
+
+    awaitable<Result<Done>> apply(Action action) {
+        const auto id = action.id;
+        CO_TRY(const auto kind, co_await delegate_->served(action.api_version, id.kind));
+        if (!kind) co_return Error(Error{ErrorClass::conflict, "its kind is not served any more"});
+        auto object = action.manifest.object;
+        CO_TRY(const auto written, co_await delegate_->apply(*kind, std::move(object), field_manager, false));
+        Thing now;
+        now.api_version = action.api_version;
+        describe(written, now);
+        now.wanted = std::move(action.manifest);
+        co_return done(id, std::move(now));
+    }
+
+    awaitable<Result<Done>> remove(Action action) {
+        const auto id = action.id;
+        CO_TRY(const auto kind, co_await delegate_->served(action.api_version, id.kind));
+        Thing now;
+        now.api_version = action.api_version;
+        if (!kind) co_return done(id, std::move(now));
+        const auto live = co_await delegate_->get(*kind, id.namespace_, id.name);
+        if (!live && live.error().error_class != ErrorClass::not_found) co_return live.error();
+        if (live) describe(*live, now);
+        const bool same = action.uid.empty() || now.uid == action.uid;
+        if (!now.exists || !now.ours || now.kept || !same) co_return done(id, std::move(now));
+        const auto uid = now.uid;
+        CO_CHECK(co_await delegate_->remove(*kind, id.namespace_, id.name, uid));
+        const auto left = co_await delegate_->get(*kind, id.namespace_, id.name);
+        now = Thing{};
+        now.api_version = action.api_version;
+        if (left) describe(*left, now);
+        if (!left && left.error().error_class != ErrorClass::not_found) now.unknown = left.error().message;
+        co_return done(id, std::move(now));
+    }
+
+    static Done done(const ObjectId& id, Thing now) {
+        Done out;
+        out.now.emplace_back(id, std::move(now));
+        return out;
+    }
+    void tracked_now(const ObjectId& id, const std::string& api_version) {
+        opened_.tracked[id] = api_version;
+        told_gone_.erase(id);
+    }
+
+    /// The default account, with its rights in this namespace only.
+    awaitable<Result<void>> make_account() {
+        const std::string name(default_account);
+        api::json::object metadata{{"name", name}, {"namespace", opened_.namespace_}};
+        Json account(api::json::object{{"apiVersion", "v1"}, {"kind", "ServiceAccount"}, {"metadata", metadata}});
+        CO_CHECK(co_await make(account_kind, std::move(account)));
+        api::json::object subject{{"kind", "ServiceAccount"}, {"name", name}, {"namespace", opened_.namespace_}};
+        Json binding(api::json::object{
+            {"apiVersion", "rbac.authorization.k8s.io/v1"},
+            {"kind", "RoleBinding"},
+            {"metadata", metadata},
+            {"roleRef",
+             api::json::object{{"apiGroup", "rbac.authorization.k8s.io"}, {"kind", "ClusterRole"}, {"name", name}}},
+            {"subjects", api::json::array{subject}}});
+        CO_CHECK(co_await make(binding_kind, std::move(binding)));
+        opened_.makes_account = false;
+        co_return Result<void>();
+    }
+    awaitable<Result<void>> make(api::Kind kind, Json object) {
+        const std::string name(default_account);
+        const auto there = co_await client_.get(kind, opened_.namespace_, name);
+        if (there) co_return Result<void>();
+        if (there.error().error_class != ErrorClass::not_found) co_return there.error();
+        const auto made = co_await client_.create(kind, std::move(object));
+        if (made || made.error().error_class == ErrorClass::conflict) co_return Result<void>();
+        co_return made.error();
+    }
+
+    Opened opened_;
+    std::unique_ptr<Delegate> delegate_;
+    client::Client& client_;
+    BlockingPool& blocking_;
+    std::string mark_;
+    std::shared_ptr<const Checkout> checkout_;  // shared with the fetcher; the last that could be fetched
+    Manifests manifests_;                       // of the checkout
+    std::map<KindName, ServedKind> kinds_;
+    std::set<ObjectId> told_gone_;
+};
+
+}  // namespace
+
+std::unique_ptr<Repository> open_repository(Opened opened, std::unique_ptr<Delegate> delegate, client::Client& client,
+                                            const runtime::Services& services) {
+    return std::make_unique<Kept>(std::move(opened), std::move(delegate), client, services);
+}
+
+}  // namespace ocim::gitops

@@ -1,0 +1,251 @@
+#!/usr/bin/python3
+"""A GitSource: what is pushed to a real Git server, over HTTPS, is applied by `ocim serve` as its ServiceAccount, and pruned."""
+import json
+import pathlib
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from support import ROOT, Ocim, wait_until  # noqa: E402
+
+TOKEN = "hunter2-token"
+
+
+def config_map(name, value="1"):
+    return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"value": value}})
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Git:
+    """A bare repository behind Git's http-backend, and a working copy."""
+
+    def __init__(self):
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix="ocim-git-"))
+        served, self.work = self.home / "served", self.home / "work"
+        served.mkdir()
+        self.git("init", "-q", "--bare", "-b", "main", str(served / "fleet.git"), at=self.home)
+        self.git("init", "-q", "-b", "main", str(self.work), at=self.home)
+        self.git("remote", "add", "origin", str(served / "fleet.git"))
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-days", "2", "-subj", "/CN=git", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout",
+                        self.home / "key", "-out", self.home / "ca"], check=True, capture_output=True)
+        self.port = free_port()
+        self.log = open(self.home / "log", "wb")
+        self.server = subprocess.Popen([sys.executable, str(ROOT / "tests" / "support" / "git_server.py"), str(self.port),
+                                        str(self.home / "ca"), str(self.home / "key"), str(served), "git:" + TOKEN],
+                                       stdout=self.log, stderr=self.log)
+        wait_until(self.answers, "the Git server listens")
+        self.url = f"https://127.0.0.1:{self.port}/fleet.git"
+
+    def answers(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), timeout=5).close()
+            return True
+        except OSError:
+            return False
+
+    def git(self, *words, at=None):
+        return subprocess.run(["git", "-c", "user.name=Ada", "-c", "user.email=ada@example.com", *words], cwd=at or self.work,
+                              check=True, capture_output=True, text=True).stdout.strip()
+
+    def push(self, files):
+        """`files`: path -> text, None to remove it. The new commit."""
+        for path, text in files.items():
+            file = self.work / path
+            if text is None:
+                file.unlink()
+                continue
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(text)
+        self.git("add", "-A")
+        self.git("commit", "-q", "--allow-empty", "-m", "next")
+        self.git("push", "-q", "-f", "origin", "HEAD:refs/heads/main")
+        return self.git("rev-parse", "HEAD")
+
+    def close(self):
+        self.server.kill()
+        self.server.wait()
+        self.log.close()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+class GitSources(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.git = Git()
+        cls.addClassCleanup(cls.git.close)
+        cls.ocim = Ocim(controllers=True)
+        cls.addClassCleanup(cls.ocim.close)
+        cls.ocim.start()
+
+    def setUp(self):
+        """A namespace of its own, an account that may write ConfigMaps there, and a folder of the repository."""
+        self.home = self.id().rsplit(".", 1)[1].removeprefix("test_").replace("_", "-")[:40].strip("-")
+        kubectl = self.ocim.kubectl
+        kubectl("create", "namespace", self.home)
+        kubectl("-n", self.home, "create", "secret", "generic", "git", f"--from-literal=token={TOKEN}",
+                f"--from-file=ca.crt={self.git.home / 'ca'}")
+        kubectl("-n", self.home, "create", "serviceaccount", "fleet")
+        kubectl("-n", self.home, "create", "role", "fleet", "--verb=get,create,patch,delete", "--resource=configmaps")
+        kubectl("-n", self.home, "create", "rolebinding", "fleet", "--role=fleet", f"--serviceaccount={self.home}:fleet")
+
+    def source(self, **more):
+        spec = {"repository": self.git.url, "branch": "main", "path": self.home, "interval": "5s",
+                "credentialsRef": {"name": "git"}, "serviceAccountName": "fleet", **more}
+        spec = {field: value for field, value in spec.items() if value is not None}
+        self.apply({"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "GitSource",
+                    "metadata": {"name": "fleet", "namespace": self.home}, "spec": spec})
+
+    def apply(self, item):
+        self.ocim.kubectl("apply", "-f", "-", stdin=json.dumps(item))
+
+    def push(self, files):
+        commit = self.git.push({f"{self.home}/{path}": text for path, text in files.items()})
+        self.look()
+        return commit
+
+    def look(self):
+        self.ocim.kubectl("-n", self.home, "annotate", "gitsource", "fleet", "--overwrite",
+                          f"ocim.opencraft.com/reconcile-at={time.time()}", check=False)
+
+    def status(self):
+        done = self.ocim.kubectl("-n", self.home, "get", "gitsource", "fleet", "-o", "json", check=False)
+        return json.loads(done.stdout).get("status", {}) if done.returncode == 0 else {}
+
+    def ready(self):
+        return next((c for c in self.status().get("conditions", []) if c["type"] == "Ready"), {})
+
+    def stands(self, reason):
+        return wait_until(lambda: self.ready().get("reason") == reason and self.ready(), f"{reason}, not {self.ready()}")
+
+    def applied(self, commit):
+        wait_until(lambda: self.status().get("appliedCommit") == commit and self.ready().get("status") == "True",
+                   f"{commit} is applied, not {self.status()}")
+
+    def maps(self):
+        """The ConfigMaps of the namespace: name -> value."""
+        items = json.loads(self.ocim.kubectl("-n", self.home, "get", "configmaps", "-o", "json").stdout)["items"]
+        return {item["metadata"]["name"]: item["data"]["value"] for item in items
+                if item["metadata"]["name"] != "kube-root-ca.crt"}
+
+    def uid(self, name):
+        return self.ocim.kubectl("-n", self.home, "get", "configmap", name, "-o", "jsonpath={.metadata.uid}").stdout
+
+    def test_what_is_pushed_is_applied_and_what_is_removed_is_pruned(self):
+        first = self.push({"a.yaml": config_map("a") + "\n---\n" + config_map("b"), "deeper/c.json": config_map("c")})
+        self.source()
+        self.applied(first)
+        self.assertEqual(self.maps(), {"a": "1", "b": "1", "c": "1"})
+        managers = self.ocim.kubectl("-n", self.home, "get", "configmap", "a", "-o", "json", "--show-managed-fields").stdout
+        self.assertIn("ocim-gitsource", managers)
+
+        self.applied(self.push({"deeper/c.json": config_map("c", "2")}))
+        self.assertEqual(self.maps()["c"], "2")
+
+        before = self.uid("c")
+        self.applied(self.push({"deeper/c.json": None, "moved.yaml": config_map("c", "2")}))
+        self.assertEqual(self.uid("c"), before, "a file that is renamed deletes nothing")
+
+        self.applied(self.push({"a.yaml": config_map("b")}))
+        wait_until(lambda: "a" not in self.maps(), "it is pruned")
+        self.assertEqual(self.maps(), {"b": "1", "c": "2"})
+        wait_until(lambda: [e["name"] for e in self.status()["inventory"]] == ["b", "c"], "it is forgotten")
+
+        self.ocim.kubectl("-n", self.home, "patch", "configmap", "b", "--type=merge", "-p", '{"data":{"value":"by hand"}}')
+        self.look()
+        wait_until(lambda: self.maps()["b"] == "1", "what is changed by hand is put right")
+
+        self.ocim.kubectl("-n", self.home, "delete", "gitsource", "fleet", "--timeout=60s")
+        self.assertEqual(self.maps(), {})
+
+    def test_of_a_commit_with_a_bad_manifest_nothing_is_applied(self):
+        first = self.push({"a.yaml": config_map("a"), "b.yaml": config_map("b")})
+        self.source()
+        self.applied(first)
+        bad = json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "new"}, "dota": {"x": "y"}})
+        self.push({"a.yaml": config_map("a", "2"), "b.yaml": None, "z.yaml": config_map("ok") + "\n---\n" + bad})
+        told = self.stands("ManifestsRefused")
+        self.assertIn(f"{self.home}/z.yaml, document 2, ConfigMap {self.home}/new", told["message"])
+        self.assertIn("dota", told["message"])
+        self.assertEqual(self.status()["faults"][0]["document"], 2)
+        self.assertEqual(self.maps(), {"a": "1", "b": "1"})
+        self.assertEqual(self.status()["appliedCommit"], first)
+        mended = self.push({"z.yaml": config_map("ok")})
+        self.applied(mended)
+        wait_until(lambda: self.maps() == {"a": "2", "ok": "1"}, "the mended commit is applied")
+
+    def test_many_deletions_ask_first(self):
+        names = [f"m{i}" for i in range(4)]
+        self.applied_after = self.push({f"{name}.yaml": config_map(name) for name in names})
+        self.source(maxDeletionsPerCommit=2)
+        self.applied(self.applied_after)
+        commit = self.push({f"{name}.yaml": None for name in names[1:]} | {"new.yaml": config_map("new")})
+        told = self.stands("DeletionsNeedConfirmation")
+        self.assertEqual(len(self.status()["pendingDeletions"]), 3)
+        self.assertIn(commit, told["message"])
+        self.assertEqual(set(self.maps()), {*names, "new"})
+        command = told["message"].split("kubectl ", 1)[1].split()
+        self.ocim.kubectl(*command)
+        self.applied(commit)
+        wait_until(lambda: set(self.maps()) == {"m0", "new"}, "what was confirmed is deleted")
+
+    def test_nothing_happens_while_it_is_suspended(self):
+        first = self.push({"a.yaml": config_map("a")})
+        self.source()
+        self.applied(first)
+        self.source(suspend=True)
+        self.stands("Suspended")
+        second = self.push({"a.yaml": config_map("a", "2")})
+        self.look()
+        self.stands("Suspended")
+        self.assertEqual(self.maps(), {"a": "1"})
+        self.source(suspend=False)
+        self.applied(second)
+        self.assertEqual(self.maps(), {"a": "2"})
+
+    def test_an_account_without_rights_is_refused(self):
+        self.push({"a.yaml": config_map("a")})
+        self.source(serviceAccountName="default")
+        told = self.stands("ManifestsRefused")
+        self.assertIn(f"system:serviceaccount:{self.home}:default", told["message"])
+        self.assertIn("forbidden", told["message"])
+        self.assertEqual(self.maps(), {})
+
+    def test_the_default_account_writes_our_kinds_in_its_namespace_only(self):
+        record = {"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "DNSRecord", "metadata": {"name": "www"},
+                  "spec": {"zoneRef": {"name": "none"}, "name": "www.example.com", "type": "A", "values": ["192.0.2.1"]}}
+        self.push({"record.yaml": json.dumps(record)})
+        self.source(serviceAccountName=None)
+        self.stands("HealthCheckPending")
+        self.ocim.kubectl("-n", self.home, "get", "dnsrecord", "www")
+        for other, what in ({**record, "metadata": {"name": "x", "namespace": "default"}}, "default"), (
+                {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "x"}}, "configmaps"), (
+                {"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "GitSource", "metadata": {"name": "x"},
+                 "spec": {"repository": "https://git.example.com/x.git"}}, "gitsources"):
+            self.push({"other.yaml": json.dumps(other)})
+            wait_until(lambda: self.ready().get("reason") == "ManifestsRefused" and what in self.ready()["message"],
+                       f"{what} is refused")
+
+    def test_a_wrong_token_is_told_and_nothing_is_forgotten(self):
+        first = self.push({"a.yaml": config_map("a")})
+        self.source()
+        self.applied(first)
+        self.ocim.kubectl("-n", self.home, "patch", "secret", "git", "--type=merge", "-p", '{"stringData":{"token":"wrong-one"}}')
+        told = self.stands("AuthenticationFailed")
+        self.assertNotIn("wrong-one", json.dumps(self.status()))
+        self.assertIn("look at the Secret", told["message"])
+        self.assertEqual(self.maps(), {"a": "1"})
+        self.assertEqual([e["name"] for e in self.status()["inventory"]], ["a"])
+
+
+if __name__ == "__main__":
+    unittest.main()
