@@ -236,5 +236,42 @@ TEST_F(RemoteTest, WhoDoesNotLeadWritesNothing) {
     must(client->get(api::config_map_kind, "default", "one"));
 }
 
+TEST_F(RemoteTest, InThePlaceOfAServiceAccountTheServerSaysWhatItMay) {
+    RemoteSettings settings;
+    settings.access = [this]() -> Result<Access> { return access; };
+    settings.user_agent = "remote-test/1";
+    const auto delegates = make_remote_delegates(loop.executor(), loop.clock(), metrics, pool, std::move(settings));
+    const auto fleet = delegates("default", "fleet");
+    const auto kind = loop.run(fleet->served("v1", "ConfigMap"));
+    ASSERT_TRUE(kind && *kind);
+    EXPECT_EQ(**kind, (ServedKind{"", "v1", "ConfigMap", "configmaps", true}));
+    const auto nothing = loop.run(fleet->served("lab.example.com/v1", "Widget"));
+    ASSERT_TRUE(nothing);
+    EXPECT_FALSE(*nothing);
+    const auto refused = refusal(fleet->apply(**kind, config_map("one"), "tester", true));
+    EXPECT_EQ(refused.error_class, ErrorClass::auth);
+    EXPECT_NE(refused.message.find("system:serviceaccount:default:fleet"), std::string::npos) << refused.message;
+
+    constexpr auto rbac = "rbac.authorization.k8s.io";
+    must(client->create(
+        Kind{rbac, "v1", "Role", "roles"},
+        json("{'metadata':{'namespace':'default','name':'fleet'},'rules':[{'apiGroups':[''],'resources':["
+             "'configmaps'],'verbs':['get','create','patch','delete']}]}")));
+    must(client->create(Kind{rbac, "v1", "RoleBinding", "rolebindings"},
+                        json("{'metadata':{'namespace':'default','name':'fleet'},'roleRef':{'apiGroup':'"
+                             "rbac.authorization.k8s.io','kind':'Role','name':'fleet'},'subjects':[{'kind':'"
+                             "ServiceAccount','name':'fleet','namespace':'default'}]}")));
+    must(fleet->apply(**kind, config_map("one"), "tester", true));
+    EXPECT_EQ(refusal(fleet->get(**kind, "default", "one")).error_class, ErrorClass::not_found) << "a dry run";
+    const auto made = must(fleet->apply(**kind, config_map("one"), "tester", false));
+    EXPECT_EQ(must(fleet->get(**kind, "default", "one")), made);
+    EXPECT_TRUE(loop.run(fleet->remove(**kind, "default", "one", "another")));
+    must(fleet->get(**kind, "default", "one"));
+    EXPECT_TRUE(loop.run(fleet->remove(**kind, "default", "one", "")));
+    EXPECT_EQ(refusal(fleet->get(**kind, "default", "one")).error_class, ErrorClass::not_found);
+    EXPECT_EQ(refusal(fleet->get(ServedKind{"", "v1", "Secret", "secrets", true}, "default", "x")).error_class,
+              ErrorClass::auth);
+}
+
 }  // namespace
 }  // namespace ocim::client
