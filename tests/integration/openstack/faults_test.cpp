@@ -44,7 +44,7 @@ protected:
     FaultProxy proxy{stack.port("nova"), "/v2.1/servers"};
     std::string region;
     ocim::test::RealLoop loop;
-    ocim::test::Running running{loop, register_kinds};
+    ocim::test::Running running{loop, [](auto& manager) { register_kinds(manager, LocalMachines::refused); }};
 };
 
 TEST_F(OpenStackFaults, AMachineWhoseBirthWasNotAnsweredIsFoundAgainAndNotMadeTwice) {

@@ -92,7 +92,7 @@ protected:
                                        "ingress IPv4 tcp 4369-4369 itself"};
     OpenStack stack;
     ocim::test::RealLoop loop;
-    ocim::test::Running running{loop, register_kinds};
+    ocim::test::Running running{loop, [](auto& manager) { register_kinds(manager, LocalMachines::refused); }};
 };
 
 TEST_F(OpenStackGroups, HaveExactlyTheirRulesWhateverIsDoneByHand) {

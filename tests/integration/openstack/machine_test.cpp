@@ -58,7 +58,7 @@ protected:
 
     OpenStack stack;
     ocim::test::RealLoop loop;
-    ocim::test::Running running{loop, register_kinds};
+    ocim::test::Running running{loop, [](auto& manager) { register_kinds(manager, LocalMachines::refused); }};
 };
 
 TEST_F(OpenStackMachines, AreMadeAndGoToTheLast) {
