@@ -1,0 +1,93 @@
+#include "replicas.hpp"
+
+#include "store/transfer.hpp"
+
+#include <gmock/gmock.h>
+#include <filesystem>
+
+namespace ocim::store {
+namespace {
+
+using testing::HasSubstr;
+
+class TransferTest : public PostgresTest {
+protected:
+    Place file(const std::string& name) const { return {directory_.file(name), {}}; }
+    Place database() const { return {"", settings()}; }
+    /// Every sort of write, and what is left.
+    void write_some(Store& store) {
+        ASSERT_TRUE(loop_.run(store.write(put("core/configmaps/a", 0, "1"))));
+        ASSERT_TRUE(loop_.run(store.write(put("core/secrets/s", 0, "hidden word"))));
+        ASSERT_TRUE(loop_.run(store.write(put("core/configmaps/b", 0, std::string("\0\xff'\"", 4)))));
+        ASSERT_TRUE(loop_.run(store.write(put("core/configmaps/a", 1, "4"))));
+        ASSERT_TRUE(loop_.run(store.write(erase("core/configmaps/b", 3))));
+        for (int i = 0; i < 1'200; ++i) ASSERT_TRUE(loop_.run(store.write(put("many/" + std::to_string(i), 0, "x"))));
+    }
+    static std::vector<std::string> shown(const Snapshot& all) {
+        std::vector<std::string> out{std::to_string(all.revision)};
+        for (const auto& [key, item] : all.state)
+            out.push_back(key + "=" + *item.value + "@" + std::to_string(item.revision));
+        return out;
+    }
+    test::TempDir directory_;
+};
+
+TEST_F(TransferTest, EverythingGoesFromAFileToADatabaseAndBackAsItIs) {
+    {
+        Metrics metrics;
+        const auto journal = *open_sealed_journal(loop_.executor(), file("one.db").file, *ring_);
+        Store store(loop_.executor(), *journal, loop_.clock(), metrics);
+        ASSERT_TRUE(loop_.run(store.load()));
+        write_some(store);
+        EXPECT_FALSE(read_snapshot(file("one.db"), *ring_, InUse::refused)) << "a server uses it";
+        const auto running = read_snapshot(file("one.db"), *ring_, InUse::allowed);
+        ASSERT_TRUE(running) << running.error().message;
+        EXPECT_EQ(running->revision, 1'205u);
+        loop_.run(store.stop());
+    }
+    const auto all = *read_snapshot(file("one.db"), *ring_, InUse::refused);
+    EXPECT_THAT(shown(all), testing::Contains("core/configmaps/a=4@4"));
+    EXPECT_EQ(all.state.size(), 1'202u);
+    const auto there = fill(database(), *ring_, all);
+    ASSERT_TRUE(there) << there.error().message;
+    EXPECT_EQ(sql("SELECT count(*) FROM ocim_change WHERE position('hidden word'::bytea IN value) > 0"), "0\n");
+    auto& replica = start();
+    EXPECT_EQ(replica.store->revision(), 1'205u);
+    EXPECT_EQ(value(replica, "core/secrets/s"), "hidden word");
+    EXPECT_EQ(*write(replica, put("core/configmaps/c", 0, "new")), 1'206u) << "revisions go on where they were";
+    const auto changed = *read_snapshot(database(), *ring_, InUse::refused);
+    const auto back = fill(file("two.db"), *ring_, changed);
+    ASSERT_TRUE(back) << back.error().message;
+    EXPECT_EQ(shown(*read_snapshot(file("two.db"), *ring_, InUse::refused)), shown(changed));
+    EXPECT_FALSE(std::filesystem::exists(file("two.db.new").file)) << "nothing is left beside it";
+}
+
+TEST_F(TransferTest, NothingIsWrittenOverAndAServerIsNotWrittenUnder) {
+    Snapshot all{7, {{"a", {5, bytes("x"), 1}}}};
+    ASSERT_TRUE(fill(file("one.db"), *ring_, all));
+    ASSERT_TRUE(fill(database(), *ring_, all));
+    for (const auto& place : {file("one.db"), database()}) {
+        const auto again = fill(place, *ring_, all);
+        ASSERT_FALSE(again);
+        EXPECT_EQ(again.error().error_class, ErrorClass::conflict);
+    }
+    sql("INSERT INTO ocim_lease VALUES ('controllers', 'somebody', 1, clock_timestamp() + interval '1 hour')");
+    const auto read = read_snapshot(database(), *ring_, InUse::refused);
+    ASSERT_FALSE(read);
+    EXPECT_THAT(read.error().message, HasSubstr("somebody"));
+    EXPECT_TRUE(read_snapshot(database(), *ring_, InUse::allowed));
+    EXPECT_FALSE(read_snapshot(file("absent.db"), *ring_, InUse::refused));
+    EXPECT_FALSE(std::filesystem::exists(file("absent.db").file)) << "looking makes nothing";
+}
+
+TEST_F(TransferTest, WithoutTheKeysNothingIsCarriedAnywhere) {
+    const Snapshot all{7, {{"core/secrets/s", {5, bytes("x"), 1}}}};
+    ASSERT_TRUE(fill(file("one.db"), *ring_, all));
+    const auto other = *KeyRing::make();
+    const auto read = read_snapshot(file("one.db"), other, InUse::refused);
+    ASSERT_FALSE(read);
+    EXPECT_EQ(read.error().error_class, ErrorClass::invalid);
+}
+
+}  // namespace
+}  // namespace ocim::store
