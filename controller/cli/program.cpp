@@ -8,6 +8,7 @@
 #include "cli/controllers.hpp"
 #include "cli/files.hpp"
 #include "cli/judge.hpp"
+#include "cli/process_deadline.hpp"
 #include "cli/restored.hpp"
 #include "cli/revoked.hpp"
 #include "cli/signals.hpp"
@@ -64,7 +65,7 @@ struct Program::State {
     awaitable<Result<void>> name_installation();
     void make_controllers();
     void look_after_store();
-    void stand_for_leader();
+    Result<void> stand_for_leader();
     prometheus::Gauge& led_gauge() {
         return metrics.gauge("leader_election_master_status", "1 while this process leads, else 0.",
                              {{"name", "ocim-controller"}});
@@ -95,6 +96,7 @@ struct Program::State {
     bool leads = false;                        ///< among replicas
     Signal led;
     Result<void> leading;                         ///< how it began
+    std::unique_ptr<ProcessDeadline> deadline;    ///< of this thread, which starts every call
     std::unique_ptr<store::PostgresLease> lease;  ///< null when there are no others
 
     Access access;
@@ -220,7 +222,7 @@ awaitable<Result<void>> Program::State::start() {
     // before anybody can write: what the controllers refuse must be refused from the first request on
     if (settings.controllers) make_controllers();
     CO_CHECK(listen());
-    if (settings.database) stand_for_leader();
+    if (settings.database) CO_CHECK(stand_for_leader());
     if (!settings.database && controllers) CO_CHECK(co_await controllers->start());
     not_ready.clear();
     CO_CHECK(announce());
@@ -285,10 +287,14 @@ void Program::State::look_after_store() {
     tasks.spawn("upkeep", registry->run_upkeep());
 }
 
-void Program::State::stand_for_leader() {
+Result<void> Program::State::stand_for_leader() {
+    auto made = ProcessDeadline::make();
+    if (!made) return std::move(made).error();
+    deadline = *std::move(made);
     store::PostgresLease::Listeners listeners;
     listeners.told = [](const std::string& holder) { log::info("who leads", {{"holder", holder}}); };
     listeners.leads = [this] { asio::post(loop, [this] { leads = true, led.notify(); }); };
+    listeners.held = [this](Instant end) { deadline->move_to(end); };
     listeners.lost = [](const std::string& why) {
         log::error("the lease is lost: this process ends", {{"reason", why}});
         // not in order: what is in flight must not be seen through
@@ -299,6 +305,7 @@ void Program::State::stand_for_leader() {
         std::move(listeners));
     led_gauge().Set(0);
     tasks.spawn("leading", lead());
+    return {};
 }
 
 awaitable<void> Program::State::lead() {

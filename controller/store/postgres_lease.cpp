@@ -28,9 +28,15 @@ PostgresLease::PostgresLease(Metrics& metrics, Settings settings, Listeners list
 
 PostgresLease::~PostgresLease() { release(); }
 
-bool PostgresLease::may_act() const {
-    const auto renewed = renewed_.load();
-    return renewed != 0 && Steady::now() < Steady::time_point(Steady::duration(renewed)) + settings_.renew_deadline;
+bool PostgresLease::may_act() const { return renewed_.load() != 0 && Steady::now() < end(); }
+
+PostgresConnection::Deadline PostgresLease::end() const {
+    return Steady::time_point(Steady::duration(renewed_.load())) + settings_.renew_deadline;
+}
+
+void PostgresLease::hold_from(Steady::time_point begun) {
+    renewed_ = begun.time_since_epoch().count();
+    if (listeners_.held) listeners_.held(end());
 }
 
 void PostgresLease::release() {
@@ -38,6 +44,7 @@ void PostgresLease::release() {
     stop_.raise();
     thread_.join();
     if (renewed_.exchange(0) == 0) return;
+    if (listeners_.held) listeners_.held(Steady::time_point::max());
     (void)ask({"UPDATE ocim_lease SET until = clock_timestamp() WHERE name = 'controllers' AND term = $1::bigint",
                {{term_, false}},
                false},
@@ -56,7 +63,7 @@ bool PostgresLease::acquire() {
         const auto begun = Steady::now();
         const auto taken = try_to_take();
         if (taken && *taken) {
-            renewed_ = begun.time_since_epoch().count();
+            hold_from(begun);
             return true;
         }
         pause(settings_.look_interval);
@@ -99,7 +106,7 @@ std::string PostgresLease::keep() {
             return "another process leads";
         }
         if (renewed) {
-            renewed_ = begun.time_since_epoch().count();
+            hold_from(begun);
             trouble.clear();
             continue;
         }
@@ -111,8 +118,7 @@ std::string PostgresLease::keep() {
 }
 
 Result<bool> PostgresLease::renew() {
-    const auto end = Steady::time_point(Steady::duration(renewed_.load())) + settings_.renew_deadline;
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end - Steady::now());
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end() - Steady::now());
     auto rows = ask({"UPDATE ocim_lease SET until = clock_timestamp() + $1::text::interval WHERE name = 'controllers' "
                      "AND term = $2::bigint RETURNING term::text",
                      {{seconds(settings_.duration), false}, {term_, false}},

@@ -25,11 +25,14 @@ public:
         std::chrono::milliseconds renew_interval{500};
         std::chrono::milliseconds look_interval{250};  ///< of one who waits
     };
-    /// All are called on the lease's thread.
+    /// All are called on the lease's thread, unless they say otherwise.
     struct Listeners {
         std::function<void(const std::string& holder)> told;  ///< whenever another one holds it
         std::function<void()> leads;
         std::function<void(const std::string& why)> lost;  ///< once, and the last of all
+        /// may_act() says no from `end` on: before `leads`, and again with each renewal. The maximum, where release()
+        /// is called, once it is not held any more. May be none.
+        std::function<void(PostgresConnection::Deadline end)> held{};
     };
     /// The tables are there: the journal was loaded. `metrics` must outlive it.
     PostgresLease(Metrics& metrics, Settings settings, Listeners listeners);
@@ -49,6 +52,8 @@ private:
     /// False when it is to end before it leads.
     bool acquire();
     std::string keep();
+    void hold_from(Steady::time_point begun);
+    PostgresConnection::Deadline end() const;
     Result<bool> try_to_take();
     Result<bool> renew();
     void pause(std::chrono::milliseconds time) const;

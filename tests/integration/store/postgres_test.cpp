@@ -1,9 +1,12 @@
 #include "replicas.hpp"
 
 #include "base/random.hpp"
+#include "store/postgres_lease.hpp"
 
 #include <gmock/gmock.h>
+#include <algorithm>
 #include <map>
+#include <mutex>
 
 namespace ocim::store {
 namespace {
@@ -225,6 +228,46 @@ TEST_F(PostgresTest, SecretsAreEncryptedInTheDatabaseAndAnewWithAnotherKey) {
     Metrics metrics;
     const auto stranger = open_postgres_journal(loop_.executor(), metrics, old, {settings(), "stranger"});
     EXPECT_FALSE(loop_.run(stranger->load())) << "without the key nothing is told";
+}
+
+/// What the lease told, by its own thread.
+struct Held {
+    std::mutex mutex;
+    std::vector<Instant> ends;
+    int leads = 0;
+    std::vector<Instant> seen() {
+        const std::lock_guard lock(mutex);
+        return ends;
+    }
+};
+
+TEST_F(PostgresTest, TheLeaseSaysUntilWhenItHoldsBeforeItLeadsAndWithEachRenewal) {
+    (void)start();
+    Metrics metrics;
+    Held held;
+    PostgresLease::Listeners listeners;
+    listeners.told = [](const std::string&) {};
+    listeners.lost = [](const std::string&) {};
+    listeners.leads = [&] {
+        const std::lock_guard lock(held.mutex);
+        EXPECT_EQ(held.ends.size(), 1u) << "known before anything is begun";
+    };
+    listeners.held = [&](Instant end) {
+        const std::lock_guard lock(held.mutex);
+        held.ends.push_back(end);
+    };
+    const auto before = loop_.clock().now();
+    PostgresLease lease(metrics,
+                        {.database = settings(), .holder = "one", .renew_deadline = 3s, .renew_interval = 20ms},
+                        std::move(listeners));
+    ASSERT_TRUE(run_until([&] { return held.seen().size() >= 3; }));
+    EXPECT_TRUE(lease.may_act());
+    const auto ends = held.seen();
+    EXPECT_TRUE(std::ranges::is_sorted(ends));
+    EXPECT_GE(ends.front(), before + 3s);
+    EXPECT_LE(ends.back(), loop_.clock().now() + 3s);
+    lease.release();
+    EXPECT_EQ(held.seen().back(), Instant::max()) << "given up, it ends nothing";
 }
 
 TEST_F(PostgresTest, ADatabaseOfANewerVersionIsRefused) {
