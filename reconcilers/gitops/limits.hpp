@@ -18,7 +18,12 @@ inline constexpr std::size_t files_bytes_max = 32 * 1024 * 1024;      // togethe
 inline constexpr std::size_t manifests_max = 2'000;                   // the inventory must fit into one status
 inline constexpr std::size_t faults_max = 1'000;                      // more than anybody reads
 inline constexpr std::size_t shown_max = 20;                          // in the status
+inline constexpr std::size_t fault_bytes_max = 1'000;                 // of one fault in the status
+inline constexpr std::size_t value_shown_max = 80;                    // of what somebody else wrote, quoted
+inline constexpr std::size_t pack_objects_max = 250'000;              // of one commit, without its past
+inline constexpr std::size_t object_bytes_max = 64 * 1024 * 1024;     // of one that is made of another, in memory
 inline constexpr auto fetch_max = 45s;                                // one fetch; an observation may take 60 s
+inline constexpr auto unpack_max = 30s;                               // a thread of the pool, which others need too
 inline constexpr auto retry_after = 15s;                              // a server that does not answer
 
 }  // namespace ocim::gitops::limits

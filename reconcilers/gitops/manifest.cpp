@@ -1,6 +1,7 @@
 #include "gitops/manifest.hpp"
 
 #include "api/yaml.hpp"
+#include "base/utf8.hpp"
 #include "gitops/limits.hpp"
 
 #include <algorithm>
@@ -23,6 +24,30 @@ Result<std::vector<api::Parsed>> parse(const File& file) {
     out.push_back(*std::move(one));
     return out;
 }
+
+bool is_lower_or_digit(char one) { return (one >= 'a' && one <= 'z') || (one >= '0' && one <= '9'); }
+bool is_letter(char one) { return (one >= 'a' && one <= 'z') || (one >= 'A' && one <= 'Z'); }
+
+/// "v1", "apps/v1". It becomes part of a request's target, where anything else could be read as something else.
+bool is_api_version(std::string_view text) {
+    const auto slash = text.find('/');
+    const auto first = text.substr(0, slash);
+    const bool group_is = !first.empty() && std::ranges::all_of(first, [](char one) {
+        return is_lower_or_digit(one) || one == '.' || one == '-';
+    });
+    if (slash == std::string_view::npos) return group_is;
+    const auto version = text.substr(slash + 1);
+    return group_is && !version.empty() && std::ranges::all_of(version, is_lower_or_digit);
+}
+
+/// "ConfigMap"
+bool is_kind(std::string_view text) {
+    return !text.empty() && is_letter(text.front()) &&
+           std::ranges::all_of(text, [](char one) { return is_letter(one) || (one >= '0' && one <= '9'); });
+}
+
+/// As it is shown to people: it may be anything.
+std::string quoted(std::string_view value) { return "\"" + one_line(value, limits::value_shown_max) + "\""; }
 
 /// Reads the documents of one file after the other.
 class Reader {
@@ -60,6 +85,10 @@ private:
             return refuse(kind, "sops", "is encrypted with SOPS, which is not supported; keep this Secret elsewhere");
         if (api_version.empty()) return refuse(kind, "apiVersion", "is missing; every manifest names one");
         if (kind.empty()) return refuse("", "kind", "is missing; every manifest names one");
+        if (!is_kind(kind))
+            return refuse("", "kind", quoted(kind) + " is none; it has letters and digits only, as ConfigMap");
+        if (!is_api_version(api_version))
+            return refuse(kind, "apiVersion", quoted(api_version) + " is none; write it as v1 or apps/v1");
         if (group_of(api_version) == "kustomize.config.k8s.io")
             return refuse(kind, "kind", "is for Kustomize, which is not run here; commit what it renders");
         take(document, api_version, kind);
@@ -147,7 +176,7 @@ std::string Fault::text() const {
     auto out = file + listed(document);
     for (const auto* part : {&object, &field})
         if (!part->empty()) out += (out.empty() ? "" : ", ") + *part;
-    return out.empty() ? message : out + ": " + message;
+    return one_line(out.empty() ? message : out + ": " + message, limits::fault_bytes_max);
 }
 
 Manifests read_manifests(const std::vector<File>& files) {

@@ -9,6 +9,7 @@
 
 #include <stdlib.h>
 #include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <memory>
 
@@ -17,7 +18,6 @@ namespace ocim::gitops {
 namespace {
 
 constexpr std::size_t reason_max = 300;
-constexpr std::size_t objects_max = 1'000'000;
 
 template <auto Free>
 struct Freed {
@@ -40,7 +40,8 @@ using Blob = Held<git_blob, git_blob_free>;
 struct Library {
     Library() {
         git_libgit2_init();
-        git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, objects_max);
+        git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECTS, limits::pack_objects_max);
+        git_libgit2_opts(GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, limits::object_bytes_max);
     }
     ~Library() { git_libgit2_shutdown(); }
     Library(const Library&) = delete;
@@ -51,6 +52,23 @@ Error failed(ErrorClass error_class, const std::string& what) {
     const auto* last = git_error_last();
     return {error_class, what + (last && last->message ? ": " + one_line(last->message, reason_max) : "")};
 }
+
+/// How long the thread may be kept: a small pack can be made to take hours.
+class Patience {
+public:
+    explicit Patience(std::chrono::steady_clock::duration most) : until_(std::chrono::steady_clock::now() + most) {}
+    bool over() const { return std::chrono::steady_clock::now() >= until_; }
+    static Error exhausted() {
+        return {ErrorClass::invalid, "the commit takes longer to unpack than it may; choose a smaller repository"};
+    }
+    /// For the library: a number other than 0 ends its work.
+    static int ask(const git_indexer_progress*, void* self) {
+        return static_cast<const Patience*>(self)->over() ? GIT_EUSER : 0;
+    }
+
+private:
+    std::chrono::steady_clock::time_point until_;
+};
 
 /// A directory of its own, gone with all that is in it.
 class Workspace {
@@ -77,17 +95,19 @@ private:
 };
 
 /// Writes the pack and its index; says where the index is.
-Result<std::string> index_of(const std::string& pack, const std::string& directory) {
+Result<std::string> index_of(const std::string& pack, const std::string& directory, Patience& patience) {
     git_indexer* raw = nullptr;
     git_indexer_options options{};
     git_indexer_options_init(&options, GIT_INDEXER_OPTIONS_VERSION);
+    options.progress_cb = Patience::ask;
+    options.progress_cb_payload = &patience;
     if (git_indexer_new(&raw, directory.c_str(), 0600, nullptr, &options) != 0)
         return failed(ErrorClass::transient, "a pack cannot be written");
     const Indexer indexer(raw);
     git_indexer_progress progress{};
     if (git_indexer_append(indexer.get(), pack.data(), pack.size(), &progress) != 0 ||
         git_indexer_commit(indexer.get(), &progress) != 0)
-        return failed(ErrorClass::invalid, "the pack cannot be read");
+        return patience.over() ? Patience::exhausted() : failed(ErrorClass::invalid, "the pack cannot be read");
     return directory + "/pack-" + git_indexer_name(indexer.get()) + ".idx";
 }
 
@@ -113,11 +133,13 @@ bool is_manifest(std::string_view name) {
 /// Goes through a folder and those below it.
 class Walk {
 public:
-    Walk(git_repository* repository, git_odb* database) : repository_(repository), database_(database) {}
+    Walk(git_repository* repository, git_odb* database, const Patience& patience)
+        : repository_(repository), database_(database), patience_(patience) {}
 
     Result<void> folder(const git_tree* tree, const std::string& at, std::size_t depth) {
         if (depth > limits::folders_depth_max) return too_much("folders within each other", limits::folders_depth_max);
         for (std::size_t i = 0; i < git_tree_entrycount(tree); ++i) {
+            if (patience_.over()) return Patience::exhausted();
             if (++entries_ > limits::entries_max) return too_much("files and folders", limits::entries_max);
             if (auto taken = entry(git_tree_entry_byindex(tree, i), at, depth); !taken) return taken;
         }
@@ -184,6 +206,7 @@ private:
 
     git_repository* repository_;
     git_odb* database_;
+    const Patience& patience_;
     Tree out_;
     std::size_t entries_ = 0, bytes_ = 0;
 };
@@ -220,11 +243,12 @@ Result<TreePtr> folder_of(git_repository* repository, const std::string& commit,
 }  // namespace
 
 Result<Tree> read_tree(const std::string& pack, const std::string& commit, const std::string& path,
-                       const std::string& workspace) {
+                       const std::string& workspace, std::chrono::steady_clock::duration most) {
     const Library library;
+    Patience patience(most);
     const auto directory = Workspace::make(workspace);
     if (!directory) return directory.error();
-    const auto index = index_of(pack, (*directory)->path());
+    const auto index = index_of(pack, (*directory)->path(), patience);
     if (!index) return index.error();
     const auto repository = open_pack(*index);
     if (!repository) return repository.error();
@@ -234,7 +258,7 @@ Result<Tree> read_tree(const std::string& pack, const std::string& commit, const
     git_odb* raw = nullptr;
     if (git_repository_odb(&raw, repository->get()) != 0) return failed(ErrorClass::transient, "no object database");
     const Database database(raw);
-    Walk walk(repository->get(), database.get());
+    Walk walk(repository->get(), database.get(), patience);
     if (auto walked = walk.folder(tree->get(), at, 0); !walked) return std::move(walked).error();
     return walk.take();
 }

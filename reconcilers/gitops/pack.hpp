@@ -1,8 +1,10 @@
 #pragma once
 
 #include "base/result.hpp"
+#include "gitops/limits.hpp"
 #include "gitops/manifest.hpp"
 
+#include <chrono>
 #include <string>
 #include <vector>
 
@@ -16,10 +18,10 @@ struct Tree {
 };
 
 /// Takes the manifests of `path` out of a pack that has `commit`. No hook, filter or link is followed, nothing is
-/// checked out; a directory in `workspace` is used and removed again. Blocks: runs on a thread. Errors: invalid for a
-/// pack that is none or too much, not_found when the commit or the path is not in it, transient when the disk is in
-/// trouble.
+/// checked out; a directory in `workspace` is used and removed again. Blocks: runs on a thread, which it gives back
+/// after `most`. Errors: invalid for a pack that is none or too much, not_found when the commit or the path is not in
+/// it, transient when the disk is in trouble.
 Result<Tree> read_tree(const std::string& pack, const std::string& commit, const std::string& path,
-                       const std::string& workspace);
+                       const std::string& workspace, std::chrono::steady_clock::duration most = limits::unpack_max);
 
 }  // namespace ocim::gitops

@@ -1,3 +1,4 @@
+#include "base/utf8.hpp"
 #include "gitops/limits.hpp"
 #include "gitops/plan.hpp"
 #include "runtime/backend_spec.hpp"
@@ -35,13 +36,13 @@ std::string joined(const std::vector<std::string>& texts, std::size_t most) {
 Object::Status::Fault shown(const Fault& fault) {
     Object::Status::Fault out;
     const auto set = [](std::optional<std::string>& to, const std::string& from) {
-        if (!from.empty()) to = from;
+        if (!from.empty()) to = one_line(from, limits::fault_bytes_max);
     };
     set(out.file, fault.file);
     set(out.object, fault.object);
     set(out.field, fault.field);
     if (fault.document > 0) out.document = static_cast<std::int32_t>(fault.document);
-    out.message = fault.message;
+    out.message = one_line(fault.message, limits::fault_bytes_max);
     return out;
 }
 

@@ -94,6 +94,24 @@ TEST(Manifests, ThatAreNoneAreFaultsWithPlaceAndNextStep) {
         {"a number",
          {"a.yaml", "apiVersion: v1\nkind: Secret\nmetadata: {name: a, namespace: 7}\n"},
          "a.yaml, document 1, Secret a, metadata.namespace: is no text; quote it"},
+        {"a version that ends the request's target",
+         {"a.yaml", "apiVersion: \"v1 HTTP/1.1\\r\\nX: y\"\nkind: Secret\nmetadata: {name: a}\n"},
+         "a.yaml, document 1, Secret, apiVersion: \"v1 HTTP/1.1  X: y\" is none; write it as v1 or apps/v1"},
+        {"a version that is another path",
+         {"a.yaml", "apiVersion: apps/v1/namespaces\nkind: Secret\nmetadata: {name: a}\n"},
+         "a.yaml, document 1, Secret, apiVersion: \"apps/v1/namespaces\" is none; write it as v1 or apps/v1"},
+        {"a version without a group",
+         {"a.yaml", "apiVersion: /v1\nkind: Secret\nmetadata: {name: a}\n"},
+         "a.yaml, document 1, Secret, apiVersion: \"/v1\" is none; write it as v1 or apps/v1"},
+        {"a group without a version",
+         {"a.yaml", "apiVersion: apps/\nkind: Secret\nmetadata: {name: a}\n"},
+         "a.yaml, document 1, Secret, apiVersion: \"apps/\" is none; write it as v1 or apps/v1"},
+        {"a kind that is a path",
+         {"a.yaml", "apiVersion: v1\nkind: Secret/../x\nmetadata: {name: a}\n"},
+         "a.yaml, document 1, kind: \"Secret/../x\" is none; it has letters and digits only, as ConfigMap"},
+        {"a kind that is a number",
+         {"a.yaml", "apiVersion: v1\nkind: '7'\nmetadata: {name: a}\n"},
+         "a.yaml, document 1, kind: \"7\" is none; it has letters and digits only, as ConfigMap"},
     };
     for (const auto& c : cases) {
         const auto read = read_manifests({c.file});
@@ -109,6 +127,12 @@ TEST(Manifests, ThatCannotBeParsedNameTheFileAndTheLineButNotTheText) {
     EXPECT_TRUE(read.faults[0].text().starts_with("bad.yaml: ")) << read.faults[0].text();
     EXPECT_NE(read.faults[0].message.find("line "), std::string::npos) << read.faults[0].text();
     EXPECT_EQ(read.faults[0].message.find("hunter2"), std::string::npos);
+}
+
+TEST(Faults, AreOneBoundedLine) {
+    const Fault fault{"a.yaml", 1, "Secret a", "data", "first\nsecond" + std::string(5'000, 'x')};
+    EXPECT_TRUE(fault.text().starts_with("a.yaml, document 1, Secret a, data: first second"));
+    EXPECT_EQ(fault.text().size(), limits::fault_bytes_max);
 }
 
 TEST(Manifests, OfUnknownKindsAndTwiceTheSameAreFaults) {
