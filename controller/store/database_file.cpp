@@ -239,6 +239,14 @@ Result<void> DatabaseFile::heal() {
     return {};
 }
 
+Result<void> DatabaseFile::settle() {
+    constexpr const char* sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+    const auto busy = number(sql);  // it fails without an error when somebody reads
+    if (!busy) return busy.error();
+    if (*busy == 0) return {};
+    return Error{ErrorClass::conflict, path_ + ": somebody else has it open"};
+}
+
 Result<DatabaseFile::Rewritten> DatabaseFile::rewrite(
     const std::string& prefix, Revision after, std::size_t count,
     const std::function<Result<Rewrite>(const std::string& key, const std::string& value)>& change) {

@@ -46,6 +46,8 @@ public:
         const std::function<Result<Rewrite>(const std::string& key, const std::string& value)>& change);
     /// Writes the file anew, so that nothing is left in it of what was deleted or replaced.
     Result<void> scrub();
+    /// All of it is in the file itself then, and the log beside it empty. Error conflict: somebody else has it open.
+    Result<void> settle();
 
 private:
     struct Closer {

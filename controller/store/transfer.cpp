@@ -1,11 +1,15 @@
 #include "store/transfer.hpp"
 
 #include "store/database_file.hpp"
+#include "store/file_lock.hpp"
 #include "store/postgres_log.hpp"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <unistd.h>
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <memory>
 
@@ -114,7 +118,8 @@ Result<void> write_file(const std::string& path, const std::vector<Change>& chan
         const auto to = changes.begin() + static_cast<std::ptrdiff_t>(end);
         if (auto stored = (*file)->append(std::vector<Change>(from, to)); !stored) return stored;
     }
-    return (*file)->compact(revision);
+    if (auto compacted = (*file)->compact(revision); !compacted) return compacted;
+    return (*file)->settle();
 }
 
 Result<void> same(const Result<Snapshot>& read, const Snapshot& wanted) {
@@ -128,18 +133,51 @@ Result<void> same(const Result<Snapshot>& read, const Snapshot& wanted) {
     return Error{ErrorClass::transient, "what was written reads otherwise: do not use it"};
 }
 
-Result<void> fill_file(const std::string& path, const KeyRing& keys, const Snapshot& snapshot) {
+/// A log that is left of another database SQLite would play into what is put beside it.
+Result<void> refuse_left_over(const std::string& path) {
     if (fs::exists(path)) return Error{ErrorClass::conflict, path + " is there already"};
+    for (const auto* ending : {"-wal", "-shm", "-journal"})
+        if (fs::exists(path + ending))
+            return Error{ErrorClass::conflict, path + ending +
+                                                   " is left of the database that was there: move it to where that "
+                                                   "database is now, and try again"};
+    return {};
+}
+
+/// A file, or the names in a directory.
+Result<void> sync(const std::string& path) {
+    const int descriptor = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+    const bool good = descriptor >= 0 && ::fsync(descriptor) == 0;
+    const std::string why = good ? "" : std::strerror(errno);
+    if (descriptor >= 0) ::close(descriptor);
+    return good ? Result<void>() : Result<void>(Error{ErrorClass::transient, path + ": " + why});
+}
+
+/// It becomes `path` as a whole: nothing of it is in a log beside it.
+Result<void> put_in_place(const std::string& fresh, const std::string& path) {
+    std::error_code failed;
+    const auto log = fs::file_size(fresh + "-wal", failed);
+    if (!failed && log > 0)
+        return Error{ErrorClass::transient, fresh + "-wal still holds some of it: see to the disk, and try again"};
+    if (auto synced = sync(fresh); !synced) return synced;
+    failed.clear();
+    fs::rename(fresh, path, failed);
+    if (failed) return Error{ErrorClass::transient, path + ": " + failed.message()};
+    const auto directory = fs::path(path).parent_path().string();
+    return sync(directory.empty() ? "." : directory);
+}
+
+Result<void> fill_file(const std::string& path, const KeyRing& keys, const Snapshot& snapshot) {
+    const auto lock = FileLock::take(path + ".lock");  // a server that is started meanwhile would make the file
+    if (!lock) return lock.error();
+    if (auto free = refuse_left_over(path); !free) return free;
     auto changes = changes_of(snapshot, keys);
     if (!changes) return std::move(changes).error();
     const Temporary fresh{path + ".new"};
     if (fs::exists(fresh.path)) return Error{ErrorClass::conflict, fresh.path + " is there already: remove it"};
     if (auto wrote = write_file(fresh.path, *changes, snapshot.revision); !wrote) return wrote;
     if (auto good = same(read_file(fresh.path, keys), snapshot); !good) return good;
-    std::error_code failed;
-    fs::rename(fresh.path, path, failed);
-    if (failed) return Error{ErrorClass::transient, path + ": " + failed.message()};
-    return {};
+    return put_in_place(fresh.path, path);
 }
 
 Result<void> fill_database(const PostgresSettings& settings, const KeyRing& keys, const Snapshot& snapshot) {

@@ -30,7 +30,8 @@ enum class InUse { allowed, refused };
 /// conflict when a server uses it and must not, invalid when a value does not open.
 Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys, InUse in_use);
 /// Fills a place that holds nothing, as a whole or not at all, and reads it back. Its history begins there: whoever
-/// watches lists again. Errors: conflict when something is there already, or a server uses it.
+/// watches lists again. Errors: conflict when something is there already, a log of a database that was there, or a
+/// server uses it.
 Result<void> fill(const Place& place, const KeyRing& keys, const Snapshot& snapshot);
 
 }  // namespace ocim::store

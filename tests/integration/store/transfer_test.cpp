@@ -1,9 +1,11 @@
 #include "replicas.hpp"
 
+#include "store/file_lock.hpp"
 #include "store/transfer.hpp"
 
 #include <gmock/gmock.h>
 #include <filesystem>
+#include <fstream>
 
 namespace ocim::store {
 namespace {
@@ -29,6 +31,7 @@ protected:
             out.push_back(key + "=" + *item.value + "@" + std::to_string(item.revision));
         return out;
     }
+    static void write_left_over(const std::string& path) { std::ofstream(path) << "of another one"; }
     test::TempDir directory_;
 };
 
@@ -78,6 +81,31 @@ TEST_F(TransferTest, NothingIsWrittenOverAndAServerIsNotWrittenUnder) {
     EXPECT_TRUE(read_snapshot(database(), *ring_, InUse::allowed));
     EXPECT_FALSE(read_snapshot(file("absent.db"), *ring_, InUse::refused));
     EXPECT_FALSE(std::filesystem::exists(file("absent.db").file)) << "looking makes nothing";
+}
+
+TEST_F(TransferTest, ALogThatIsLeftOfAnotherDatabaseIsNotPlayedIntoAFile) {
+    const Snapshot all{7, {{"a", {5, bytes("x"), 1}}}};
+    const auto place = file("one.db");
+    for (const auto* ending : {"-wal", "-shm", "-journal"}) {
+        write_left_over(place.file + ending);
+        const auto filled = fill(place, *ring_, all);
+        ASSERT_FALSE(filled) << ending;
+        EXPECT_EQ(filled.error().error_class, ErrorClass::conflict);
+        EXPECT_THAT(filled.error().message, testing::AllOf(HasSubstr(place.file + ending), HasSubstr("move it")));
+        EXPECT_FALSE(std::filesystem::exists(place.file));
+        std::filesystem::remove(place.file + ending);
+    }
+    {
+        const auto server = FileLock::take(place.file + ".lock");
+        ASSERT_TRUE(server);
+        const auto filled = fill(place, *ring_, all);
+        ASSERT_FALSE(filled) << "a server begins there";
+        EXPECT_EQ(filled.error().error_class, ErrorClass::conflict);
+    }
+    const auto filled = fill(place, *ring_, all);
+    ASSERT_TRUE(filled) << filled.error().message;
+    for (const auto* ending : {"-wal", "-shm", "-journal"}) EXPECT_FALSE(std::filesystem::exists(place.file + ending));
+    EXPECT_EQ(shown(*read_snapshot(place, *ring_, InUse::refused)), shown(all));
 }
 
 TEST_F(TransferTest, WithoutTheKeysNothingIsCarriedAnywhere) {
