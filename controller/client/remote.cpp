@@ -48,6 +48,19 @@ std::string text(const Json& object, std::initializer_list<std::string_view> pat
 }
 
 /// A collection that is not there: the kind is not installed, or not any more.
+/// Whether a text from outside may stand in a path: "v1", "apps/v1".
+bool names_a_version(std::string_view api_version) {
+    const auto slash = api_version.find('/');
+    const auto is_name = [](std::string_view part) {
+        const auto fits = [](char c) {
+            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
+        };
+        return !part.empty() && part.front() != '.' && std::ranges::all_of(part, fits);
+    };
+    if (slash == std::string_view::npos) return is_name(api_version);
+    return is_name(api_version.substr(0, slash)) && is_name(api_version.substr(slash + 1));
+}
+
 Error not_served(const Kind& kind) {
     return Error{ErrorClass::transient, "the server does not serve " + std::string(kind.plural) + " of " +
                                             kind.api_version() + ": install its CustomResourceDefinition"};
@@ -297,6 +310,7 @@ private:
     }
     /// What is served of a group and version; everybody may know it, so it is asked as ourselves.
     awaitable<Result<Json>> resources(std::string api_version) {
+        if (!names_a_version(api_version)) co_return Error{ErrorClass::not_found, "no group and version is called so"};
         const auto now = session_->clock().now();
         const auto known = known_.find(api_version);
         if (known != known_.end() && now - known->second.first < resources_max_age) co_return known->second.second;

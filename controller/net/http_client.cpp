@@ -3,6 +3,7 @@
 #include "base/async.hpp"
 #include "base/limits.hpp"
 #include "base/utf8.hpp"
+#include "net/http_request.hpp"
 #include "net/lookup.hpp"
 
 #include <cpprest/http_client.h>
@@ -68,37 +69,15 @@ struct ReplyTooLarge : std::exception {
     const char* what() const noexcept override { return "reply too large"; }
 };
 
-bool is_token(std::string_view text) {
-    constexpr std::string_view marks = "!#$%&'*+-.^_`|~";
-    return !text.empty() && std::ranges::all_of(text, [&](char c) {
-        return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-               marks.find(c) != std::string_view::npos;
-    });
-}
-
-bool is_header_value(std::string_view text) {
-    return std::ranges::none_of(
-        text, [](char c) { return (static_cast<unsigned char>(c) < 0x20U && c != '\t') || c == 0x7F; });
-}
-
 /// A request that cannot be put on the wire as it was meant is not sent at all.
 Result<void> check(const HttpRequest& request) {
-    const auto invalid = [](std::string what) { return Error{ErrorClass::invalid, std::move(what)}; };
-    if (!is_token(request.method)) return invalid("the method is not a word of HTTP");
-    const auto& target = request.target;
-    if (!target.empty() && target.front() != '/' && target.front() != '?')
-        return invalid("the path does not start with a slash");
-    if (target.starts_with("//")) return invalid("the path starts with two slashes");
-    if (std::ranges::any_of(target, [](char c) { return c <= ' ' || c > '~' || c == '#' || c == '"' || c == '\\'; }))
-        return invalid("the path holds a character that is not percent-encoded");
-    if (!is_header_value(request.content_type)) return invalid("the content type holds a control character");
+    auto out = wire::check_request(request.method, request.target);
+    if (out) out = wire::check_header("Content-Type", request.content_type);
     for (const auto& [name, value] : request.headers)
-        if (!is_token(name) || !is_header_value(value))
-            return invalid("the header " + percent_encode(name) + " holds a control character");
+        if (out) out = wire::check_header(name, value);
     for (const auto& [name, value] : request.secret_headers)
-        if (!is_token(name) || !is_header_value(value.reveal()))
-            return invalid("the secret header " + percent_encode(name) + " holds a control character");
-    return {};
+        if (out) out = wire::check_header(name, value.reveal());
+    return out;
 }
 
 http::http_request to_library(const HttpRequest& request, const std::string& prefix, std::shared_ptr<Call> call) {

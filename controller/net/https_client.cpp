@@ -3,6 +3,7 @@
 #include "base/async.hpp"
 #include "base/limits.hpp"
 #include "net/dial.hpp"
+#include "net/http_request.hpp"
 #include "net/http_wire.hpp"
 #include "net/lookup.hpp"
 #include "net/target.hpp"
@@ -131,6 +132,7 @@ public:
     Result<void> use(const TlsIdentity& identity) { return prepare(context_, identity); }
 
     awaitable<Result<HttpReply>> send(HttpsRequest request) override {
+        CO_CHECK(check(request));
         const auto limit = request.timeout;
         const auto method = request.method;
         auto work = exchange(std::move(request));
@@ -140,6 +142,7 @@ public:
     }
 
     awaitable<Result<std::unique_ptr<HttpsStream>>> open(HttpsRequest request) override {
+        CO_CHECK(check(request));
         const auto limit = request.timeout;
         const auto method = request.method;
         auto work = begin(std::move(request));
@@ -156,6 +159,14 @@ private:
             .Increment();
     }
 
+    static Result<void> check(const HttpsRequest& request) {
+        auto out = wire::check_request(request.method, request.target);
+        if (out) out = wire::check_header("Content-Type", request.content_type);
+        if (out) out = wire::check_header("Authorization", request.bearer_token.reveal());
+        for (const auto& [name, value] : request.headers)
+            if (out) out = wire::check_header(name, value);
+        return out;
+    }
     Request wire_request(HttpsRequest request, bool keep) const {
         Request out(http::verb::get,
                     target_.path_and_query == "/" ? request.target : target_.path_and_query + request.target, 11);

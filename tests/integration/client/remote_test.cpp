@@ -252,6 +252,16 @@ TEST_F(RemoteTest, InThePlaceOfAServiceAccountTheServerSaysWhatItMay) {
     EXPECT_EQ(refused.error_class, ErrorClass::auth);
     EXPECT_NE(refused.message.find("system:serviceaccount:default:fleet"), std::string::npos) << refused.message;
 
+    const auto before = door.turns();
+    for (const auto* version :
+         {"v1 HTTP/1.1\r\nHost: x\r\n\r\nGET /version HTTP/1.1\r\nX: ", "../version", "a/b/c", ""}) {
+        const auto none = loop.run(fleet->served(version, "A"));
+        EXPECT_TRUE(none && !*none) << version;
+    }
+    const auto crooked = delegates("default", "fleet\r\nImpersonate-Group: system:masters");
+    EXPECT_EQ(refusal(crooked->apply(**kind, config_map("one"), "tester", true)).error_class, ErrorClass::invalid);
+    EXPECT_EQ(door.turns(), before) << "nothing of it is sent";
+
     constexpr auto rbac = "rbac.authorization.k8s.io";
     must(client->create(
         Kind{rbac, "v1", "Role", "roles"},
