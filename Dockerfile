@@ -19,6 +19,8 @@ RUN apt-get update \
     && useradd --uid 10001 --home-dir /var/lib/ocim --no-create-home --shell /usr/sbin/nologin ocim \
     && install -d -o ocim -g ocim -m 700 /var/lib/ocim
 COPY --from=build /src/build-release/ocim /usr/bin/ocim
+# libmongoc's counters in /dev/shm would outlive a process that is killed.
+ENV MONGOC_DISABLE_SHM=1
 USER 10001:10001
 VOLUME /var/lib/ocim
 EXPOSE 7443 7480

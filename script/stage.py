@@ -24,6 +24,9 @@ KUBECTL = ROOT / ".deps" / "kubectl" / "kubectl"
 # The way to run: "standalone", or "operator" with the API server and the controllers in two processes.
 MODE = os.environ.get("OCIM_MODE", "standalone")
 
+# A library of Ocim's keeps counters in a file of /dev/shm, which stays there when its process is killed.
+os.environ["MONGOC_DISABLE_SHM"] = "1"
+
 
 class StageError(Exception):
     """Something did not come up; the message says what, and where its log is."""
