@@ -55,7 +55,8 @@ Result<void> write_keys(const KeyFile& file, const store::KeyRing& keys) {
 
 awaitable<Result<std::size_t>> finish_rotation(store::SealedJournal& journal, KeyFile file) {
     CO_TRY(const auto changed, co_await journal.reseal());
-    if (journal.ring().size() == 1) co_return changed;
+    // others share the log, and whether each of them has the new key nobody here can tell
+    if (journal.shared() || journal.ring().size() == 1) co_return changed;
     const auto lock = store::FileLock::take(file.path + ".lock");
     if (!lock) co_return lock.error();
     auto now = read_keys(file);
@@ -67,6 +68,29 @@ awaitable<Result<std::size_t>> finish_rotation(store::SealedJournal& journal, Ke
     journal.use(**std::move(now));
     co_return changed;
 }
+
+namespace {
+
+/// Whether there is something to encrypt anew.
+bool take_up(store::SealedJournal& journal, store::KeyRing keys, const KeyFile& file) {
+    const auto& now = journal.ring();
+    const bool first = keys.first().id != now.first().id;
+    if (journal.shared()) {
+        // what is in the log, or comes from others, may be under any key that was ever known here
+        keys.keep(now);
+        if (!first && keys.size() == now.size()) return false;
+    } else if (!first) {
+        return false;
+    } else if (!keys.find(now.first().id)) {
+        log::error("the file with the encryption keys lacks the key in use: it is not taken up",
+                   {{"file", file.path}, {"key", now.first().id}});
+        return false;
+    }
+    journal.use(std::move(keys));
+    return first;
+}
+
+}  // namespace
 
 awaitable<void> follow_keys(Clock& clock, store::SealedJournal& journal, KeyFile file) {
     for (;;) {
@@ -81,7 +105,7 @@ awaitable<void> follow_keys(Clock& clock, store::SealedJournal& journal, KeyFile
         if (*finished > 0)
             log::info("Secrets were encrypted anew",
                       {{"key", journal.ring().first().id}, {"values", std::to_string(*finished)}});
-        auto seen = finished && journal.ring().size() == 1 ? state_of(file.path) : before;
+        auto seen = !journal.shared() && journal.ring().size() == 1 ? state_of(file.path) : before;
         for (bool same = true; same;) {
             co_await clock.sleep(look_interval);
             if (state_of(file.path) == seen) continue;
@@ -93,14 +117,7 @@ awaitable<void> follow_keys(Clock& clock, store::SealedJournal& journal, KeyFile
                            {{"file", file.path}, {"error", keys ? "it is gone" : keys.error().message}});
                 continue;
             }
-            if ((*keys)->first().id == journal.ring().first().id) continue;
-            if (!(*keys)->find(journal.ring().first().id)) {
-                log::error("the file with the encryption keys lacks the key in use: it is not taken up",
-                           {{"file", file.path}, {"key", journal.ring().first().id}});
-                continue;
-            }
-            journal.use(**std::move(keys));
-            same = false;
+            same = !take_up(journal, **std::move(keys), file);
         }
     }
 }

@@ -22,12 +22,13 @@ Result<std::optional<store::KeyRing>> read_keys(const KeyFile& file);
 /// Replaces it as a whole, with mode 0600.
 Result<void> write_keys(const KeyFile& file, const store::KeyRing& keys);
 
-/// Encrypts everything anew with the first key of `journal`'s ring; then no other one is left in the file. Until then
-/// they all are, so whatever breaks it off, nothing is lost.
+/// Encrypts everything anew with the first key of `journal`'s ring; then no other one is left in the file, unless the
+/// journal is shared: others may still write with theirs. Until then they all are, so whatever breaks it off, nothing
+/// is lost.
 awaitable<Result<std::size_t>> finish_rotation(store::SealedJournal& journal, KeyFile file);
 
 /// Finishes a rotation that was broken off, encrypts what was not, and then takes up a new key whenever the file has
-/// one. Until cancelled.
+/// one; with a shared journal what was known before is known still. Until cancelled.
 awaitable<void> follow_keys(Clock& clock, store::SealedJournal& journal, KeyFile file);
 
 }  // namespace ocim::cli

@@ -9,6 +9,7 @@
 #include <boost/asio/io_context.hpp>
 
 #include <sys/stat.h>
+#include <filesystem>
 #include <iostream>
 
 namespace ocim::cli {
@@ -27,6 +28,18 @@ constexpr std::string_view ways[] = {"rotate-key", "rotate-token-key"};
 
 constexpr auto server_limit = std::chrono::minutes(5);
 constexpr auto look_interval = Duration(200);
+
+/// What is made there would be empty, and then the keys forgotten that the Secrets elsewhere need.
+Result<void> refuse_without(const std::string& database) {
+    std::error_code failed;
+    const bool there = std::filesystem::exists(database, failed);
+    if (failed) return Error{ErrorClass::transient, database + ": " + failed.message()};
+    if (there) return {};
+    return Error{ErrorClass::not_found,
+                 database +
+                     " is not there, so nothing was changed. Of servers with --store, put the new key into the "
+                     "file with the keys of each yourself: docs/replicated-mode.md says how"};
+}
 
 /// Puts a new key in front, unless a rotation is under way already.
 Result<store::KeyRing> begin_rotation(const KeyFile& file) {
@@ -56,6 +69,7 @@ awaitable<Result<void>> wait_for_server(Clock& clock, KeyFile file, std::string 
 }
 
 awaitable<Result<void>> rotate(boost::asio::any_io_executor loop, Clock& clock, std::string database, KeyFile file) {
+    CO_CHECK(refuse_without(database));
     auto ring = begin_rotation(file);
     if (!ring) co_return std::move(ring).error();
     const auto key = ring->first().id;
@@ -140,7 +154,8 @@ constinit const Command secrets_command{
         "takes\n"
         "up the new key from the file within a second. The old key stays in the file until nothing needs it, so this "
         "can\n"
-        "be broken off at any instant, and run again.\n"
+        "be broken off at any instant, and run again. It is not for servers with --store: they have their Secrets in\n"
+        "PostgreSQL (docs/replicated-mode.md).\n"
         "\n"
         "rotate-token-key signs tokens of ServiceAccounts with a new key. The server may run meanwhile. What the old "
         "key\n"

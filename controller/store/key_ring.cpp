@@ -136,6 +136,11 @@ Result<void> KeyRing::renew() {
     return {};
 }
 
+void KeyRing::keep(const KeyRing& other) {
+    for (const auto& key : other.keys_)
+        if (!find(key.id)) keys_.push_back(key);
+}
+
 Result<KeyRing> KeyRing::parse(std::string_view text, const Secret& passphrase) {
     KeyRing ring;
     std::istringstream lines{std::string(text)};

@@ -27,6 +27,8 @@ public:
 
     /// Puts a new key in front.
     Result<void> renew();
+    /// Puts those of another one behind that are not here.
+    void keep(const KeyRing& other);
     /// Forgets all but the first one.
     void forget_old() { keys_.resize(1); }
 
