@@ -106,6 +106,7 @@ Result<void> PostgresConnection::log_in(const PostgresSettings& settings, Deadli
     };
     if (!settings.password.empty()) add("password", settings.password.reveal().c_str());
     add("client_encoding", "UTF8");
+    add("target_session_attrs", "read-write");  // of several hosts, and after a fail-over: never one that only reads
     add("options", session_options);
     names.push_back(nullptr), values.push_back(nullptr);
     handle_ = PQconnectStartParams(names.data(), values.data(), 1);
