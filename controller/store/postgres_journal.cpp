@@ -1,6 +1,7 @@
 #include "store/postgres_journal.hpp"
 
 #include "store/postgres_log.hpp"
+#include "store/postgres_words.hpp"
 
 #include <algorithm>
 #include <array>
@@ -9,7 +10,6 @@ namespace ocim::store {
 
 namespace {
 
-constexpr auto seal_name = "ocim_meta";
 constexpr std::size_t slice = 200;  // values encrypted anew in one transaction: appends go in between
 constexpr auto poll_interval =
     std::chrono::milliseconds(1'000);  // should a notification be lost, this is how late we are
@@ -77,9 +77,12 @@ public:
         auto work = [this, open = opener(), ring = ring_] {
             return calls_.time(Name::load, [&]() -> Result<Loaded> {
                 if (auto made = reader_.prepare(); !made) return std::move(made).error();
+                auto loaded = reader_.load(open);
+                if (!loaded) return loaded;
+                // only keys that open all there is may bind the others
                 if (auto same = check_keys(*ring, PostgresReader::KeepSeal::first); !same)
                     return std::move(same).error();
-                return reader_.load(open);
+                return loaded;
             });
         };
         co_return co_await read_thread_.call(std::move(work));

@@ -46,12 +46,12 @@ Result<std::vector<Change>> changes_of(Rows rows, const OpenValue& open) {
     return out;
 }
 
-/// What follows on `after` without a gap; a gap is what compaction makes.
+/// What follows on `after` without a gap; a gap is what compaction makes, at the end too.
 Result<SharedJournal::News> news_of(Rows rows, Revision after, Revision compacted, const OpenValue& open) {
     SharedJournal::News out;
     auto expected = after;
     for (const auto& row : rows) out.behind = out.behind || static_cast<Revision>(number_in(row[0])) != ++expected;
-    out.behind = out.behind || (rows.empty() && compacted > after);
+    out.behind = out.behind || expected < compacted;
     if (out.behind) return out;
     auto changes = changes_of(std::move(rows), open);
     if (!changes) return std::move(changes).error();
@@ -152,13 +152,14 @@ Result<Journal::Loaded> PostgresReader::load(const OpenValue& open) {
         if (!connection) return std::move(connection).error();
         auto rows = (*connection)
                         ->run({plain("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+                               plain(long_statements),
                                plain("SELECT revision, compacted FROM ocim_meta"),
                                {changes_after, {number(0)}, false},
                                plain("COMMIT")},
                               Steady::now() + load_limit);
         if (!rows) return std::move(rows).error();
-        const auto& meta = (*rows)[1].front();
-        auto changes = changes_of(std::move((*rows)[2]), open);
+        const auto& meta = (*rows)[2].front();
+        auto changes = changes_of(std::move((*rows)[3]), open);
         if (!changes) return std::move(changes).error();
         return fold(*std::move(changes), static_cast<Revision>(number_in(meta[1])),
                     static_cast<Revision>(number_in(meta[0])));

@@ -74,8 +74,9 @@ public:
     Result<void> append(const std::vector<Change>& batch);
     Result<void> compact(Revision revision);
 
-    /// Fills a log that holds nothing; its history begins at `revision`. All or nothing. Error conflict: it does.
-    Result<void> seed(const std::vector<Change>& changes, Revision revision);
+    /// Fills a log that holds nothing; its history begins at `revision`, and its replicas must open `seal`. All or
+    /// nothing. Error conflict: it does.
+    Result<void> seed(const std::vector<Change>& changes, Revision revision, const std::string& seal);
 
     struct Rewritten {
         std::size_t changed = 0;

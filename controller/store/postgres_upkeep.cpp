@@ -11,13 +11,14 @@ using Steady = std::chrono::steady_clock;
 }  // namespace
 
 Result<void> PostgresWriter::compact(Revision revision) {
-    const auto deadline = Steady::now() + turn_limit;
-    auto connection = session_.get(deadline);
+    const auto deadline = Steady::now() + load_limit;
+    auto connection = session_.get(Steady::now() + turn_limit);
     if (!connection) return std::move(connection).error();
     // before the last compaction everything is so already: only what the changes since then have replaced is looked for
     auto done =
         (*connection)
             ->run({plain(begin_turn),
+                   plain(long_statements),
                    {"DELETE FROM ocim_change AS earlier USING ocim_change AS later, ocim_meta AS meta WHERE "
                     "earlier.key = later.key AND earlier.revision < later.revision AND later.revision <= $1::bigint "
                     "AND later.revision > meta.compacted",
@@ -35,7 +36,7 @@ Result<void> PostgresWriter::compact(Revision revision) {
     return std::move(done).error();
 }
 
-Result<void> PostgresWriter::seed(const std::vector<Change>& changes, Revision revision) {
+Result<void> PostgresWriter::seed(const std::vector<Change>& changes, Revision revision, const std::string& seal) {
     constexpr std::size_t slice = 1'000;
     auto rows = take_turn(0, Steady::now() + turn_limit);
     if (!rows) return std::move(rows).error();
@@ -53,12 +54,12 @@ Result<void> PostgresWriter::seed(const std::vector<Change>& changes, Revision r
         if (!ran) stored = std::move(ran).error();
     }
     if (stored) {
-        auto ended =
-            (*connection)
-                ->run(
-                    {{"UPDATE ocim_meta SET revision = $1::bigint, compacted = $1::bigint", {number(revision)}, false},
-                     plain("COMMIT")},
-                    Steady::now() + turn_limit);
+        auto ended = (*connection)
+                         ->run({{"UPDATE ocim_meta SET revision = $1::bigint, compacted = $1::bigint, seal = $2::bytea",
+                                 {number(revision), {seal, true}},
+                                 false},
+                                plain("COMMIT")},
+                               Steady::now() + turn_limit);
         if (!ended) stored = std::move(ended).error();
     }
     session_.drop();

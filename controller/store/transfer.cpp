@@ -3,6 +3,7 @@
 #include "store/database_file.hpp"
 #include "store/file_lock.hpp"
 #include "store/postgres_log.hpp"
+#include "store/postgres_words.hpp"
 
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -190,7 +191,9 @@ Result<void> fill_database(const PostgresSettings& settings, const KeyRing& keys
     auto changes = changes_of(snapshot, keys);
     if (!changes) return std::move(changes).error();
     PostgresWriter writer(settings, never, "transfer");
-    if (auto stored = writer.seed(*changes, snapshot.revision); !stored) return stored;
+    const auto seal = keys.seal(seal_name, "");
+    if (!seal) return seal.error();
+    if (auto stored = writer.seed(*changes, snapshot.revision, *seal); !stored) return stored;
     return same(read_database(settings, keys, InUse::allowed), snapshot);
 }
 

@@ -2,6 +2,7 @@
 
 #include "base/random.hpp"
 #include "store/postgres_lease.hpp"
+#include "store/postgres_log.hpp"
 
 #include <gmock/gmock.h>
 #include <algorithm>
@@ -228,6 +229,60 @@ TEST_F(PostgresTest, SecretsAreEncryptedInTheDatabaseAndAnewWithAnotherKey) {
     Metrics metrics;
     const auto stranger = open_postgres_journal(loop_.executor(), metrics, old, {settings(), "stranger"});
     EXPECT_FALSE(loop_.run(stranger->load())) << "without the key nothing is told";
+}
+
+TEST_F(PostgresTest, KeysThatDoNotOpenEverythingDoNotBindTheOthers) {
+    auto& one = start();
+    ASSERT_TRUE(write(one, put("core/secrets/a", 0, "word")));
+    sql("UPDATE ocim_meta SET seal = NULL");
+    Metrics metrics;
+    const auto stranger = open_postgres_journal(loop_.executor(), metrics, *KeyRing::make(), {settings(), "stranger"});
+    EXPECT_FALSE(loop_.run(stranger->load()));
+    EXPECT_EQ(sql("SELECT count(seal) FROM ocim_meta"), "0\n");
+    EXPECT_EQ(value(start(), "core/secrets/a"), "word");
+    EXPECT_EQ(sql("SELECT count(seal) FROM ocim_meta"), "1\n");
+}
+
+TEST_F(PostgresTest, AnotherKindOfServerThatTheUrlAsksForIsNotTaken) {
+    (void)start();
+    auto asked = settings();
+    asked.url += "?target_session_attrs=standby";
+    const Interrupt never;
+    const auto opened = PostgresConnection::open(asked, never, loop_.clock().now() + 10s);
+    EXPECT_TRUE(opened) << "what can be written, whatever the URL says: " << opened.error().message;
+}
+
+TEST_F(PostgresTest, WhoMissesChangesThatCompactionTookFromTheEndIsBehind) {
+    auto& one = start();
+    ASSERT_TRUE(write(one, put("a", 0, "1")));
+    ASSERT_TRUE(write(one, put("b", 0, "2")));
+    ASSERT_TRUE(write(one, erase("b", 2)));
+    ASSERT_TRUE(loop_.run(one.journal->compact(3)));
+    ASSERT_EQ(sql("SELECT revision FROM ocim_change"), "1\n");
+    const Interrupt never;
+    PostgresReader reader(settings(), never);
+    const auto news = reader.tail(0, nullptr);
+    ASSERT_TRUE(news) << news.error().message;
+    EXPECT_TRUE(news->behind);
+    EXPECT_TRUE(news->changes.empty());
+}
+
+TEST_F(PostgresTest, LoadingAndCompactingMayTakeLongerThanOtherStatements) {
+    auto& one = start();
+    ASSERT_TRUE(write(one, put("a", 0, "1")));
+    ASSERT_TRUE(write(one, put("a", 1, "2")));
+    // nothing is to be seen by a statement with another bound
+    sql("ALTER TABLE ocim_change RENAME TO kept; CREATE VIEW ocim_change AS SELECT * FROM kept WHERE "
+        "current_setting('statement_timeout') = '2min'; ALTER VIEW ocim_change OWNER TO ocim");
+    const Interrupt never;
+    PostgresReader reader(settings(), never);
+    const auto loaded = reader.load(nullptr);
+    ASSERT_TRUE(loaded) << loaded.error().message;
+    EXPECT_EQ(loaded->state.size(), 1u);
+    PostgresWriter writer(settings(), never, "upkeep");
+    const auto compacted = writer.compact(2);
+    ASSERT_TRUE(compacted) << compacted.error().message;
+    EXPECT_EQ(sql("SELECT revision FROM kept"), "2\n");
 }
 
 /// What the lease told, by its own thread.

@@ -54,6 +54,7 @@ TEST_F(TransferTest, EverythingGoesFromAFileToADatabaseAndBackAsItIs) {
     const auto there = fill(database(), *ring_, all);
     ASSERT_TRUE(there) << there.error().message;
     EXPECT_EQ(sql("SELECT count(*) FROM ocim_change WHERE position('hidden word'::bytea IN value) > 0"), "0\n");
+    EXPECT_EQ(sql("SELECT count(seal) FROM ocim_meta"), "1\n") << "who has other keys does not start on it";
     auto& replica = start();
     EXPECT_EQ(replica.store->revision(), 1'205u);
     EXPECT_EQ(value(replica, "core/secrets/s"), "hidden word");
