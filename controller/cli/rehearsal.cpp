@@ -1,6 +1,7 @@
 #include "cli/rehearsal.hpp"
 
 #include "cli/applying.hpp"
+#include "cli/taken_along.hpp"
 #include "client/client.hpp"
 #include "crd/schemas.hpp"
 #include "github/hooks.hpp"
@@ -16,6 +17,7 @@
 
 #include <stdlib.h>
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <optional>
 #include <utility>
@@ -171,17 +173,27 @@ private:
                });
     }
 
+    /// With all that goes with it.
     void remove(const Spot& spot) {
         const auto found = state_.find(spot);
         if (found == state_.end()) return;
         changed_.insert(spot);
-        const auto* held = api::find(found->second, {"metadata", "finalizers"});
-        if (!held || !held->is_array() || held->get_array().empty()) {
+        auto along = taken_along(spot, found->second, state_);
+        if (is_held(found->second)) {
+            auto& metadata = api::make_object(found->second, {"metadata"});
+            if (!metadata.contains("deletionTimestamp")) metadata["deletionTimestamp"] = rfc3339(clock_->wall());
+        } else {
             state_.erase(found);
-            return;
         }
-        auto& metadata = api::make_object(found->second, {"metadata"});
-        if (!metadata.contains("deletionTimestamp")) metadata["deletionTimestamp"] = rfc3339(clock_->wall());
+        for (auto& [other, object] : along)
+            if (!given_.gone.contains(other) && taken_.emplace(other, std::move(object)).second) remove(other);
+    }
+    /// It stays until somebody has done something; a Namespace until it is empty.
+    static bool is_held(const Json& object) {
+        return std::ranges::any_of(std::array{"metadata", "spec"}, [&](std::string_view where) {
+            const auto* held = api::find(object, {where, "finalizers"});
+            return held && held->is_array() && !held->get_array().empty();
+        });
     }
 
     /// A store that holds the objects as they are to be.
@@ -275,6 +287,7 @@ private:
 
     void conclude() {
         std::set<Spot> seen;
+        for (auto& [spot, object] : taken_) out_.consequences.push_back({spot, std::move(object), nullptr});
         for (const auto& kind : Rehearsal::kinds()) {
             const auto* resource = registry_->resource(kind.group, kind.version, kind.plural);
             const auto page = resource ? registry_->list(*resource, {}) : registry::Outcome<registry::ListPage>();
@@ -306,6 +319,9 @@ private:
     }
 
     void tell_untold(const Spot& spot, const Json& object) {
+        // its controller is none of these
+        if (auto untold = changed_.contains(spot) ? untold_of_git_source(spot, object) : std::nullopt)
+            return out_.untold.push_back(*std::move(untold));
         if (!concerned_.contains(spot) || acted_.contains(spot) || runtime::is_ready(object)) return;
         const auto* ready = runtime::condition(object, "Ready");
         const auto reason = ready ? text(*ready, {"reason"}) : "", message = ready ? text(*ready, {"message"}) : "";
@@ -320,6 +336,7 @@ private:
 
     Rehearsal::Given given_;
     std::map<Spot, Json> before_, state_;
+    std::map<Spot, Json> taken_;  ///< goes with what is to go
     std::map<Spot, std::size_t> prints_;
     std::set<Spot> changed_, asked_, concerned_, acted_;
     Rehearsed out_;

@@ -178,11 +178,19 @@ class Plan(Scenario):
         self.assertEqual(self.ocim("explain-status", "dns/www", "-n", "campus").stdout, "DNSRecord campus/www: Ready\n")
 
     def test_07_a_deletion(self):
-        path = self.write("things.json", *self.things("192.0.2.3", "more")[1:])
+        """Of the Namespace: with it goes all that is in it."""
+        things = self.things("192.0.2.3", "more")
+        path = self.write("things.json", *things)
         _, known = self.acted()
         plan = self.plan(path, "--delete")
+        self.assertEqual(plan, plan | {"complete": True, "unknown": []})
+        alone = self.plan(self.write("namespace.json", things[0]), "--delete")
+        self.assertEqual(self.planned(alone), self.planned(plan))
+        self.assertLessEqual({"DNSRecord campus/www", "DatabaseTenant campus/wiki", "LoadBalancerFragment campus/wiki",
+                              "Secret campus/wiki-db"},
+                             {one["object"] for one in alone["consequences"] if one["verb"] == "delete"})
         self.assertEqual({one["verb"] for one in plan["actions"]}, {"delete"})
-        self.ocim("delete", "-f", path, seconds=300)
+        self.ocim("delete", "-f", self.write("things.json", *things[1:]), seconds=300)
         wait_for("the server says all of it", lambda: self.acted(known)[0] == self.planned(plan), 60)
 
     def test_08_a_site_as_far_as_it_can_be_known(self):

@@ -1,0 +1,137 @@
+#include "cli/rehearsal.hpp"
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+using namespace ocim;
+using namespace ocim::cli;
+using namespace std::chrono_literals;
+
+namespace {
+
+api::Json json(std::string text) {
+    std::ranges::replace(text, '\'', '"');
+    auto parsed = api::parse_json(text);
+    EXPECT_TRUE(parsed) << text;
+    return parsed ? std::move(parsed->value) : api::Json();
+}
+
+api::Json object(const std::string& version, const std::string& kind, const std::string& name,
+                 const std::string& metadata = "", const std::string& rest = "") {
+    return json("{'apiVersion':'" + version + "','kind':'" + kind + "','metadata':{'name':'" + name + "','uid':'uid-" +
+                kind + name + "','creationTimestamp':'2026-11-23T12:00:00Z'" + metadata + "}" + rest + "}");
+}
+
+constexpr auto ours = "ocim.opencraft.com/v1alpha1";
+const std::string in_campus = ",'namespace':'campus'";
+const std::string marked = in_campus + ",'annotations':{'ocim.opencraft.com/git-source':'campus/fleet'}";
+
+api::Json campus() { return object("v1", "Namespace", "campus", "", ",'spec':{'finalizers':['kubernetes']}"); }
+api::Json secret(const std::string& name, const std::string& metadata) {
+    return object("v1", "Secret", name, metadata);
+}
+
+/// It applied two Secrets and a Deployment; of the Secrets "lost" is somebody else's by now, and "kept" is to stay.
+api::Json source(const std::string& more = "") {
+    const auto entry = [](const std::string& version, const std::string& kind, const std::string& name) {
+        return "{'apiVersion':'" + version + "','kind':'" + kind + "','namespace':'campus','name':'" + name + "'}";
+    };
+    return object(ours, "GitSource", "fleet", in_campus + ",'finalizers':['ocim.opencraft.com/external']",
+                  ",'spec':{'repository':'https://git.example.com/fleet.git'" + more + "},'status':{'inventory':[" +
+                      entry("v1", "Secret", "mine") + "," + entry("v1", "Secret", "lost") + "," +
+                      entry("v1", "Secret", "kept") + "," + entry("v1", "Secret", "gone") + "," +
+                      entry("apps/v1", "Deployment", "web") + "]}");
+}
+
+std::vector<api::Json> world(const std::string& more = "") {
+    return {campus(),
+            source(more),
+            secret("mine", marked),
+            secret("lost", in_campus),
+            secret("kept", in_campus + ",'annotations':{'ocim.opencraft.com/git-source':'campus/fleet',"
+                                       "'ocim.opencraft.com/prune':'disabled'}"),
+            secret("elsewhere", ",'namespace':'other'")};
+}
+
+Rehearsed run(Rehearsal::Given given) {
+    auto out = Rehearsal::run(std::move(given), 30s);
+    EXPECT_TRUE(out) << out.error().message;
+    EXPECT_TRUE(out->complete);
+    return out ? *std::move(out) : Rehearsed();
+}
+
+/// What goes in consequence.
+std::vector<std::string> gone(const Rehearsed& told) {
+    std::vector<std::string> out;
+    for (const auto& one : told.consequences) {
+        EXPECT_FALSE(one.before.is_null()) << one.spot.key.text();
+        EXPECT_TRUE(one.after.is_null()) << one.spot.key.text();
+        out.push_back(one.spot.kind + " " + one.spot.key.text());
+    }
+    std::ranges::sort(out);
+    return out;
+}
+
+Rehearsed without(const api::Json& object, const std::string& more = "") {
+    Rehearsal::Given given;
+    given.before = world(more);
+    given.gone = given.asked = {spot_of(object)};
+    return run(std::move(given));
+}
+
+TEST(Rehearsal, WithAGitSourceGoesWhatIsMarkedAsItsOwn) {
+    const auto told = without(source());
+    EXPECT_EQ(gone(told), (std::vector<std::string>{"/Secret campus/mine", "apps/Deployment campus/web"}));
+    ASSERT_EQ(told.untold.size(), 1U);
+    EXPECT_EQ(told.untold[0].spot, spot_of(source()));
+    EXPECT_FALSE(told.untold[0].unreachable);
+}
+
+TEST(Rehearsal, WithoutPruneNothingGoesWithAGitSource) {
+    const auto told = without(source(), ",'prune':false");
+    EXPECT_EQ(gone(told), std::vector<std::string>());
+    EXPECT_TRUE(told.untold.empty());
+}
+
+TEST(Rehearsal, WithANamespaceGoesAllThatIsInIt) {
+    EXPECT_EQ(gone(without(campus())),
+              (std::vector<std::string>{"/Secret campus/kept", "/Secret campus/lost", "/Secret campus/mine",
+                                        "apps/Deployment campus/web", "ocim.opencraft.com/GitSource campus/fleet"}));
+}
+
+TEST(Rehearsal, WhatGoesAnywayIsNoConsequence) {
+    Rehearsal::Given given;
+    given.before = world();
+    given.gone = {spot_of(campus()), spot_of(source()), spot_of(secret("mine", in_campus))};
+    given.asked = given.gone;
+    EXPECT_EQ(gone(run(std::move(given))),
+              (std::vector<std::string>{"/Secret campus/kept", "/Secret campus/lost", "apps/Deployment campus/web"}));
+}
+
+TEST(Rehearsal, WhatANewOrOtherGitSourceAppliesIsNotKnown) {
+    const struct {
+        const char* name;
+        std::vector<api::Json> before, after;
+        std::size_t untold;
+    } cases[] = {
+        {"new", {campus()}, {source()}, 1},
+        {"other", world(), {source(",'path':'other'")}, 1},
+        {"goes on", world(",'suspend':true"), {source(",'suspend':false")}, 1},
+        {"suspended", world(), {source(",'suspend':true")}, 0},
+        {"as it was", world(), {}, 0},
+    };
+    for (const auto& c : cases) {
+        Rehearsal::Given given;
+        given.before = c.before;
+        given.after = c.after;
+        given.asked = {spot_of(source())};
+        const auto told = run(std::move(given));
+        ASSERT_EQ(told.untold.size(), c.untold) << c.name;
+        if (c.untold == 0) continue;
+        EXPECT_EQ(told.untold[0].spot, spot_of(source())) << c.name;
+        EXPECT_TRUE(told.untold[0].unreachable) << c.name;
+    }
+}
+
+}  // namespace
