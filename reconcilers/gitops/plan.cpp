@@ -1,6 +1,7 @@
 #include "gitops/plan.hpp"
 
 #include <algorithm>
+#include <cstdint>
 #include <set>
 
 namespace ocim::gitops {
@@ -21,6 +22,14 @@ bool is_over(const Thing* thing) {
     return thing && !thing->wanted && thing->unknown.empty() && (!thing->exists || !thing->ours);
 }
 
+/// What is wanted, by the name that it has under each group it is served in.
+std::set<std::string> wanted_uids(const Snapshot& seen) {
+    std::set<std::string> out;
+    for (const auto& [id, thing] : seen)
+        if (thing.wanted && !thing.uid.empty()) out.insert(thing.uid);
+    return out;
+}
+
 Entry entry_of(const ObjectId& id, const std::string& api_version) {
     Entry out;
     out.api_version = api_version;
@@ -33,10 +42,13 @@ Entry entry_of(const ObjectId& id, const std::string& api_version) {
 /// What is stored and not known to be gone, and what is about to be applied.
 std::vector<Entry> inventory_of(const crd::GitSource& object, const Snapshot& seen, bool with_wanted) {
     std::map<ObjectId, Entry> out;
+    const auto uids = with_wanted ? wanted_uids(seen) : std::set<std::string>();
     for (const auto& entry : object.status.inventory) {
         const auto id = id_of(entry);
         const auto* thing = find(seen, id);
-        if (!is_over(thing)) out.emplace(id, is_wanted(thing) ? entry_of(id, thing->api_version) : entry);
+        const bool is_another = thing && !thing->wanted && uids.contains(thing->uid);
+        if (!is_over(thing) && !is_another)
+            out.emplace(id, is_wanted(thing) ? entry_of(id, thing->api_version) : entry);
     }
     if (with_wanted)
         for (const auto& [id, thing] : seen)
@@ -54,9 +66,44 @@ bool is_stored(const crd::GitSource& object, const std::string& commit, const Sn
     return std::ranges::all_of(seen, [&](const auto& one) { return !one.second.wanted || stored.contains(one.first); });
 }
 
-bool is_confirmed(const crd::GitSource& object, const std::string& commit) {
+/// FNV-1a: tells sets of one commit apart; what cannot be forged is the name of the commit beside it.
+std::string hash_of(std::vector<ObjectId> ids) {
+    std::ranges::sort(ids);
+    std::uint64_t hash = 0xcbf29ce484222325ULL;
+    for (const auto& id : ids)
+        for (const char one : id.group + "/" + id.text() + "\n") {
+            hash ^= static_cast<unsigned char>(one);
+            hash *= 0x100000001b3ULL;
+        }
+    constexpr std::string_view digits = "0123456789abcdef";
+    std::string out;
+    for (int shift = 60; shift >= 0; shift -= 4) out += digits[(hash >> shift) & 0xfU];
+    return out;
+}
+
+bool takes_others_along(const ObjectId& id) {
+    return (id.group.empty() && id.kind == "Namespace") ||
+           (id.group == "apiextensions.k8s.io" && id.kind == "CustomResourceDefinition");
+}
+
+/// Whether somebody has to confirm what is to be pruned, and has. What was confirmed is stored before the first of it
+/// goes: then it holds although there is less and less of it, as long as the same is wanted.
+void judge_pruning(const crd::GitSource& object, const Snapshot& seen, Plan& plan) {
+    if (plan.prune.empty()) return;
+    std::vector<ObjectId> gone = plan.blind, wanted;
+    for (const auto& action : plan.prune) gone.push_back(action.id);
+    for (const auto& [id, thing] : seen)
+        if (thing.wanted) wanted.push_back(id);
+    const auto most = static_cast<std::size_t>(std::max(object.spec.max_deletions_per_commit, 0));
+    const bool drastic = std::ranges::any_of(gone, takes_others_along);
+    if (gone.size() <= most && !wanted.empty() && !drastic) return;
+    plan.confirmation = plan.fetched->commit + "/" + hash_of(std::move(gone));
     const auto found = object.metadata.annotations.find(std::string(confirm_annotation));
-    return found != object.metadata.annotations.end() && !commit.empty() && found->second == commit;
+    const auto said = found == object.metadata.annotations.end() ? std::string() : found->second;
+    const auto stored = said + "/" + hash_of(std::move(wanted));
+    const bool goes_on = said.starts_with(plan.fetched->commit + "/") && object.status.confirmed_deletions == stored;
+    plan.confirmed = said == plan.confirmation || goes_on;
+    if (plan.confirmed) plan.confirmed_as = stored;
 }
 
 std::vector<const Thing*> to_apply(const Snapshot& seen) {
@@ -73,28 +120,29 @@ ObjectId id_of(const Entry& entry) {
     return {std::string(group_of(entry.api_version)), entry.kind, entry.namespace_.value_or(""), entry.name};
 }
 
-std::pair<std::vector<Action>, std::size_t> removals(const crd::GitSource& object, const Snapshot& seen,
-                                                     bool also_wanted) {
-    std::vector<Action> out;
-    std::size_t going = 0;
+Removals removals(const crd::GitSource& object, const Snapshot& seen, bool last) {
+    Removals out;
+    const auto uids = last ? std::set<std::string>() : wanted_uids(seen);
     for (const auto& entry : object.status.inventory) {
         const auto id = id_of(entry);
         const auto* thing = find(seen, id);
-        if (is_wanted(thing) && !also_wanted) continue;
-        if (thing && !thing->unknown.empty()) continue;
+        if (is_wanted(thing) && !last) continue;
+        const bool unknown = thing && !thing->unknown.empty();
+        if (unknown) out.unknown.push_back(id);
+        if (unknown && !last) continue;
         // nobody looked at it in this run: whoever deletes looks first
-        if (!thing) {
-            out.push_back({Action::Verb::delete_, id, entry.api_version});
+        if (!thing || unknown) {
+            out.actions.push_back({Action::Verb::delete_, id, entry.api_version, {}, "", last});
             continue;
         }
-        if (!thing->exists || !thing->ours || thing->kept) continue;
+        if (!thing->exists || !thing->ours || thing->kept || uids.contains(thing->uid)) continue;
         if (thing->health.state == Health::State::terminating)
-            ++going;
+            ++out.going;
         else
-            out.push_back({Action::Verb::delete_, id, entry.api_version, {}, thing->uid});
+            out.actions.push_back({Action::Verb::delete_, id, entry.api_version, {}, thing->uid, last});
     }
-    std::ranges::sort(out, std::greater(), [](const Action& one) { return place_of(one.id); });
-    return {std::move(out), going};
+    std::ranges::sort(out.actions, std::greater(), [](const Action& one) { return place_of(one.id); });
+    return out;
 }
 
 Plan plan_of(const crd::GitSource& object, const Snapshot& seen) {
@@ -113,13 +161,15 @@ Plan plan_of(const crd::GitSource& object, const Snapshot& seen) {
     }
     for (const auto& [id, thing] : seen) out.deferred += thing.wanted && thing.deferred;
     if (object.spec.prune) {
-        auto [actions, going] = removals(object, seen, false);
-        out.prune = std::move(actions);
-        out.going = going;
-        const auto most = static_cast<std::size_t>(std::max(object.spec.max_deletions_per_commit, 0));
-        out.confirmed = out.prune.size() <= most || is_confirmed(object, out.fetched->commit);
+        auto rest = removals(object, seen, false);
+        out.prune = std::move(rest.actions);
+        out.going = rest.going;
+        out.blind = std::move(rest.unknown);
+        judge_pruning(object, seen, out);
     }
-    out.standing = is_stored(object, out.fetched->commit, seen) ? Standing::open : Standing::unwritten;
+    const bool noted = object.status.confirmed_deletions.value_or("") == out.confirmed_as || out.confirmed_as.empty();
+    const bool stored = noted && is_stored(object, out.fetched->commit, seen);
+    out.standing = stored ? Standing::open : Standing::unwritten;
     out.apply = to_apply(seen);
     return out;
 }

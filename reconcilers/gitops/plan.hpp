@@ -24,7 +24,10 @@ struct Plan {
     const Fetched* fetched = nullptr;  ///< into the snapshot; null when it was not looked at yet
     std::vector<const Thing*> apply;   ///< in order
     std::vector<Action> prune;         ///< in order, whether it is allowed or not
-    bool confirmed = true;             ///< it is allowed
+    std::vector<ObjectId> blind;       ///< would be pruned if it is there, and nobody can look
+    bool confirmed = true;             ///< pruning is allowed
+    std::string confirmation;          ///< the word that allows it: the commit, and what would go
+    std::string confirmed_as;          ///< as it is stored while it is worked on; "" when nobody is asked
     std::size_t deferred = 0;          ///< wanted, and to be looked at again when others are there
     std::size_t going = 0;             ///< pruned and not gone yet
     std::vector<Entry> inventory;      ///< as it is to be stored: nothing is forgotten that may be there
@@ -32,8 +35,13 @@ struct Plan {
 
 Plan plan_of(const crd::GitSource& object, const Snapshot& seen);
 
-/// What of the inventory is still there, last applied first. The second: how many of them are going already.
-std::pair<std::vector<Action>, std::size_t> removals(const crd::GitSource& object, const Snapshot& seen,
-                                                     bool also_wanted);
+/// What of the inventory is still there.
+struct Removals {
+    std::vector<Action> actions;    ///< last applied first
+    std::size_t going = 0;          ///< so many are going already
+    std::vector<ObjectId> unknown;  ///< could not be looked at
+};
+/// `last`: of everything, since the GitSource is going; then what is unknown is in the actions too, which look first.
+Removals removals(const crd::GitSource& object, const Snapshot& seen, bool last);
 
 }  // namespace ocim::gitops

@@ -15,6 +15,8 @@ using client::ServedKind;
 
 constexpr auto field_manager = "ocim-gitsource";
 constexpr api::Kind account_kind{"", "v1", "ServiceAccount", "serviceaccounts"};
+constexpr api::Kind definition_kind{"apiextensions.k8s.io", "v1", "CustomResourceDefinition",
+                                    "customresourcedefinitions"};
 constexpr api::Kind binding_kind{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"};
 
 /// What two states of an object are compared by: neither who wrote it nor how it stands.
@@ -66,6 +68,11 @@ Fault fault_of(const Manifest& manifest, const Error& error) {
     return out;
 }
 
+/// Kinds that no CustomResourceDefinition has to define.
+bool may_be_built_in(const std::string& group) {
+    return group.find('.') == std::string::npos || group.ends_with(".k8s.io");
+}
+
 class Kept final : public Repository {
 public:
     Kept(Opened opened, std::unique_ptr<Delegate> delegate, client::Client& client, const runtime::Services& services)
@@ -73,10 +80,12 @@ public:
           delegate_(std::move(delegate)),
           client_(client),
           blocking_(services.blocking),
-          mark_(opened_.namespace_ + "/" + opened_.name) {}
+          clock_(services.clock),
+          mark_(opened_.namespace_ + "/" + opened_.name),
+          problem_(opened_.problem) {}
 
     awaitable<Result<Snapshot>> observe() override {
-        if (opened_.makes_account) CO_CHECK(co_await make_account());
+        if (opened_.makes_account && !opened_.suspended) CO_CHECK(co_await make_account());
         Snapshot out;
         Fetched fetched;
         if (!opened_.suspended) {
@@ -108,37 +117,51 @@ public:
     awaitable<Result<void>> probe() override { co_return Result<void>(); }
 
 private:
+    /// What is known of the commit; the server is asked when it is time, however often the objects are looked at.
     awaitable<Fetched> fetch() {
-        Fetched out;
-        auto problem = opened_.problem;
-        if (opened_.fetcher) {
-            auto got = co_await opened_.fetcher->fetch();
-            if (got && *got != checkout_) {
-                checkout_ = *std::move(got);
-                auto read = [checkout = checkout_]() -> Result<Manifests> {
-                    return read_manifests(checkout->tree.files);
-                };
-                auto manifests = co_await blocking_.call(std::move(read));
-                if (!manifests) {
-                    checkout_.reset();
-                    problem = {"FetchFailed", manifests.error().message, true};
-                } else {
-                    manifests_ = *std::move(manifests);
-                    const auto& faults = checkout_->tree.faults;
-                    manifests_.faults.insert(manifests_.faults.begin(), faults.begin(), faults.end());
-                }
-            } else if (!got) {
-                problem = got.error();
-            }
+        const auto now = clock_.now();
+        if (opened_.fetcher && now >= ask_at_) {
+            co_await ask();
+            failures_ = problem_.reason.empty() ? 0 : std::min(failures_ + 1, 16U);
+            ask_at_ = now + pause();
         }
-        out.reason = problem.reason;
-        out.message = problem.message;
-        out.soon = problem.soon;
+        Fetched out;
+        out.reason = problem_.reason;
+        out.message = problem_.message;
+        out.soon = problem_.soon;
         if (checkout_) {
             out.commit = checkout_->commit;
             out.revision = checkout_->words;
         }
         co_return out;
+    }
+
+    /// A little less than the interval, at whose end the next look comes; sooner where that is worth it.
+    Duration pause() const {
+        const auto regular = opened_.interval - opened_.interval / 10;
+        if (!problem_.soon) return regular;
+        return std::min(regular, Duration(limits::retry_after) * (1U << (failures_ - 1)));
+    }
+
+    awaitable<void> ask() {
+        auto got = co_await opened_.fetcher->fetch();
+        if (!got) {
+            problem_ = got.error();
+            co_return;
+        }
+        problem_ = {};
+        if (*got == checkout_) co_return;
+        checkout_ = *std::move(got);
+        auto read = [checkout = checkout_]() -> Result<Manifests> { return read_manifests(checkout->tree.files); };
+        auto manifests = co_await blocking_.call(std::move(read));
+        if (!manifests) {
+            checkout_.reset();
+            problem_ = {"FetchFailed", manifests.error().message, true};
+            co_return;
+        }
+        manifests_ = *std::move(manifests);
+        const auto& faults = checkout_->tree.faults;
+        manifests_.faults.insert(manifests_.faults.begin(), faults.begin(), faults.end());
     }
 
     /// Tries every manifest of the commit.
@@ -184,8 +207,10 @@ private:
         const auto kind = known->second;
         const auto live = co_await delegate_->get(kind, id.namespace_, id.name);
         if (!live && is_trouble(live.error())) co_return live.error();
-        if (!live && live.error().error_class != ErrorClass::not_found)
+        if (!live && live.error().error_class != ErrorClass::not_found) {
             faults.push_back(fault_of(manifest, live.error()));
+            out.unknown = live.error().message;
+        }
         if (live) describe(*live, out);
         if (live)
             if (auto taken = taken_by(manifest, *live)) faults.push_back(*std::move(taken));
@@ -242,9 +267,11 @@ private:
     awaitable<Result<Thing>> look(ObjectId id, std::string api_version) {
         Thing out;
         out.api_version = api_version;
-        CO_TRY(const auto kind, co_await delegate_->served(api_version, id.kind));
-        // what a kind that is gone had went with it
-        if (!kind) co_return out;
+        CO_TRY(const auto kind, co_await kind_of(id, api_version));
+        if (!kind) {
+            out.unknown = co_await why_not_gone(id, api_version);
+            co_return out;
+        }
         const auto live = co_await delegate_->get(*kind, id.namespace_, id.name);
         if (live)
             describe(*live, out);
@@ -253,6 +280,30 @@ private:
         else if (live.error().error_class != ErrorClass::not_found)
             out.unknown = live.error().message;
         co_return out;
+    }
+
+    /// The kind in that version, or in another in which it is known to be served.
+    awaitable<Result<std::optional<ServedKind>>> kind_of(ObjectId id, std::string api_version) {
+        CO_TRY(auto kind, co_await delegate_->served(api_version, id.kind));
+        if (!kind)
+            for (const auto& [name, known] : kinds_)
+                if (known.group == id.group && known.kind == id.kind) kind = known;
+        co_return Result<std::optional<ServedKind>>(std::move(kind));
+    }
+
+    /// That a version is not served says nothing of the others, where it may be. "": nothing defines the kind, so what
+    /// there was of it went with its definition.
+    awaitable<std::string> why_not_gone(ObjectId id, std::string api_version) {
+        std::string why = "the API does not serve " + id.kind + " of " + api_version +
+                          " any more; declare it in a version that is served, or delete it by hand";
+        if (may_be_built_in(id.group)) co_return why;
+        client::Wanted wanted = [id](const Json& one) {
+            return api::find_text(one, {"spec", "group"}) == id.group &&
+                   api::find_text(one, {"spec", "names", "kind"}) == id.kind;
+        };
+        const auto defined = co_await client_.list(definition_kind, "", std::move(wanted));
+        const bool gone = defined && defined->items.empty();
+        co_return gone ? std::string() : why;
     }
 
     awaitable<Result<Done>> apply(Action action) {
@@ -270,23 +321,33 @@ private:
 
     awaitable<Result<Done>> remove(Action action) {
         const auto id = action.id;
-        CO_TRY(const auto kind, co_await delegate_->served(action.api_version, id.kind));
-        Thing now;
-        now.api_version = action.api_version;
+        CO_TRY(auto now, co_await look(id, action.api_version));
+        if (!now.unknown.empty()) {
+            Error blind{ErrorClass::conflict, "it is not known whether it is there: " + now.unknown};
+            co_return advised(action, std::move(blind));
+        }
+        CO_TRY(const auto kind, co_await kind_of(id, action.api_version));
         if (!kind) co_return done(id, std::move(now));
-        const auto live = co_await delegate_->get(*kind, id.namespace_, id.name);
-        if (!live && live.error().error_class != ErrorClass::not_found) co_return live.error();
-        if (live) describe(*live, now);
         const bool same = action.uid.empty() || now.uid == action.uid;
         if (!now.exists || !now.ours || now.kept || !same) co_return done(id, std::move(now));
         const auto uid = now.uid;
-        CO_CHECK(co_await delegate_->remove(*kind, id.namespace_, id.name, uid));
+        auto removed = co_await delegate_->remove(*kind, id.namespace_, id.name, uid);
+        if (!removed) co_return advised(action, std::move(removed).error());
         const auto left = co_await delegate_->get(*kind, id.namespace_, id.name);
         now = Thing{};
         now.api_version = action.api_version;
         if (left) describe(*left, now);
         if (!left && left.error().error_class != ErrorClass::not_found) now.unknown = left.error().message;
         co_return done(id, std::move(now));
+    }
+
+    /// With the way out, where the GitSource waits for it.
+    static Error advised(const Action& action, Error error) {
+        if (action.last)
+            error.message +=
+                "; this GitSource stays until that is over. To let go of what is there without cleaning "
+                "up, set its annotation ocim.opencraft.com/abandon=true";
+        return error;
     }
 
     static Done done(const ObjectId& id, Thing now) {
@@ -331,7 +392,11 @@ private:
     std::unique_ptr<Delegate> delegate_;
     client::Client& client_;
     BlockingPool& blocking_;
+    Clock& clock_;
     std::string mark_;
+    Problem problem_;                           // of the last question
+    unsigned failures_ = 0;                     // one after the other
+    Instant ask_at_{};                          // not before
     std::shared_ptr<const Checkout> checkout_;  // shared with the fetcher; the last that could be fetched
     Manifests manifests_;                       // of the checkout
     std::map<KindName, ServedKind> kinds_;

@@ -21,10 +21,11 @@ struct Opened {
     std::map<ObjectId, std::string> tracked{};  ///< what may be there, and its apiVersion
     std::unique_ptr<Fetcher> fetcher{};         ///< null when suspended, or when `problem` says why
     Problem problem{};
+    Duration interval{60'000};  ///< the server is asked no more often
 };
 
 /// One GitSource, opened: its commit, and what is there of it, looked at and written by way of `delegate`. `client`
-/// makes the default account, and nothing else; it must outlive it.
+/// makes the default account, and says which kinds are defined; it must outlive it.
 std::unique_ptr<Repository> open_repository(Opened opened, std::unique_ptr<client::Delegate> delegate,
                                             client::Client& client, const runtime::Services& services);
 

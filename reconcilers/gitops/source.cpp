@@ -25,12 +25,14 @@ std::vector<Action> Sources::diff(const Object& object, const runtime::Inputs&, 
 }
 
 std::vector<Action> Sources::remove(const Object& object, const std::string&, const Snapshot& seen) {
-    if (!object.spec.prune) return {};
-    return removals(object, seen, true).first;
+    if (!object.spec.prune || object.spec.suspend) return {};
+    return removals(object, seen, true).actions;
 }
 
 std::optional<Duration> Sources::going(const Object& object, const std::string&, const Snapshot& seen) {
-    if (!object.spec.prune || removals(object, seen, true).second == 0) return std::nullopt;
+    if (!object.spec.prune || object.spec.suspend) return std::nullopt;
+    const auto rest = removals(object, seen, true);
+    if (rest.going == 0 && rest.unknown.empty()) return std::nullopt;
     return while_going;
 }
 

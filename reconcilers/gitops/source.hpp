@@ -52,6 +52,7 @@ struct Action {
     std::string api_version;
     Manifest manifest{};  ///< of create and update
     std::string uid{};    ///< of delete_, when it is known
+    bool last = false;    ///< of delete_: the GitSource itself is going
     bool operator==(const Action&) const = default;
 };
 
@@ -63,7 +64,7 @@ using Done = runtime::Done<ObjectId, Thing>;
 inline constexpr std::string_view mark_annotation = "ocim.opencraft.com/git-source";
 /// On what is never to be pruned, with the value "disabled".
 inline constexpr std::string_view prune_annotation = "ocim.opencraft.com/prune";
-/// On a GitSource: the commit whose deletions somebody has confirmed.
+/// On a GitSource: the deletions that somebody has confirmed, as its status calls them.
 inline constexpr std::string_view confirm_annotation = "ocim.opencraft.com/confirm-deletions";
 
 /// How the API is reached: as ourselves, and as others. `self` outlives whoever has it.
@@ -89,7 +90,8 @@ struct Sources {
     static std::vector<runtime::Claim> claims(const Object&) { return {}; }
 
     static std::vector<Action> diff(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);
-    /// With spec.prune everything that it applied; else nothing.
+    /// With spec.prune everything that it applied, and what could not be looked at is looked at again; else, and while
+    /// it is suspended, nothing.
     static std::vector<Action> remove(const Object& object, const std::string& installation, const Snapshot& seen);
     static std::optional<Duration> going(const Object& object, const std::string& installation, const Snapshot& seen);
     static runtime::Report<Object> report(const Object& object, const runtime::Inputs& inputs, const Snapshot& seen);

@@ -61,6 +61,7 @@ Result<std::unique_ptr<Repository>> Sources::open_with(const Doors& doors, const
     opened.namespace_ = source.metadata.namespace_;
     opened.name = source.metadata.name;
     opened.suspended = source.spec.suspend;
+    opened.interval = settings(source).drift_interval;
     opened.makes_account = !source.spec.service_account_name;
     for (const auto& entry : source.status.inventory) opened.tracked[id_of(entry)] = entry.api_version;
     const auto& secret = source.spec.credentials_ref;

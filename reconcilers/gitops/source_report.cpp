@@ -4,6 +4,8 @@
 #include "runtime/backend_spec.hpp"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
 
 /// What a GitSource says of itself.
 namespace ocim::gitops {
@@ -69,9 +71,21 @@ std::vector<std::string> not_looked_at(const Snapshot& seen) {
     return out;
 }
 
+/// What does not get better by itself: whoever keeps the spec or the Secret must do something.
+bool needs_somebody(const Fetched& fetched) {
+    constexpr std::array<std::string_view, 4> reasons{"AuthenticationFailed", "NotFound", "InvalidRepository",
+                                                      "SecretNotFound"};
+    return !fetched.soon && std::ranges::find(reasons, fetched.reason) != reasons.end();
+}
+
+Verdict of_problem(const Fetched& fetched) {
+    return needs_somebody(fetched) ? stalled(fetched.reason, fetched.message)
+                                   : progressing(fetched.reason, fetched.message);
+}
+
 Verdict of_fetch(const Plan& plan, std::string otherwise) {
     if (!plan.fetched) return progressing("Starting", "The repository is being asked.");
-    if (!plan.fetched->reason.empty()) return progressing(plan.fetched->reason, plan.fetched->message);
+    if (!plan.fetched->reason.empty()) return of_problem(*plan.fetched);
     return progressing("Starting", std::move(otherwise));
 }
 
@@ -81,23 +95,30 @@ Verdict of_faults(const Fetched& fetched) {
     return stalled("ManifestsRefused", "Nothing of " + fetched.revision + " is applied: " + joined(texts, 3));
 }
 
+std::vector<std::string> pending(const Plan& plan) {
+    std::vector<std::string> out;
+    for (const auto& action : plan.prune) out.push_back(action.id.text());
+    for (const auto& id : plan.blind) out.push_back(id.text());
+    return out;
+}
+
 Verdict of_deletions(const Object& object, const Plan& plan) {
-    std::vector<std::string> names;
-    for (const auto& action : plan.prune) names.push_back(action.id.text());
-    return stalled("DeletionsNeedConfirmation",
-                   plan.fetched->revision + " deletes " + std::to_string(names.size()) + " objects, and " +
-                       std::to_string(object.spec.max_deletions_per_commit) +
-                       " are the most without a confirmation. Nothing is deleted: " + joined(names, 5) +
-                       ". To delete them: kubectl -n " + object.metadata.namespace_ + " annotate gitsource " +
-                       object.metadata.name + " --overwrite " + std::string(confirm_annotation) + "=" +
-                       plan.fetched->commit);
+    const auto names = pending(plan);
+    return stalled(
+        "DeletionsNeedConfirmation",
+        plan.fetched->revision + " deletes " + std::to_string(names.size()) +
+            " objects, which needs a confirmation: they are more than " +
+            std::to_string(object.spec.max_deletions_per_commit) +
+            ", or all there are, or a Namespace or definition is among them. Nothing is deleted: " + joined(names, 5) +
+            ". To delete them: kubectl -n " + object.metadata.namespace_ + " annotate gitsource " +
+            object.metadata.name + " --overwrite " + std::string(confirm_annotation) + "=" + plan.confirmation);
 }
 
 /// How it stands where nothing keeps it from being applied, and nothing is left to be done.
 Verdict of_objects(const Object& object, const Plan& plan, const Snapshot& seen,
                    const std::vector<std::string>& unready) {
     if (!plan.confirmed) return of_deletions(object, plan);
-    if (!plan.fetched->reason.empty()) return progressing(plan.fetched->reason, plan.fetched->message);
+    if (!plan.fetched->reason.empty()) return of_problem(*plan.fetched);
     if (plan.deferred > 0)
         return progressing("WaitingForKinds",
                            std::to_string(plan.deferred) + " objects wait until their kinds and namespaces are there.");
@@ -133,9 +154,11 @@ void fill_status(Object::Status& status, const Plan& plan, const std::vector<std
     if (!plan.fetched->commit.empty()) status.commit = plan.fetched->commit;
     for (const auto& fault : plan.fetched->faults)
         if (status.faults.size() < limits::shown_max) status.faults.push_back(shown(fault));
+    status.confirmed_deletions.reset();
+    if (!plan.confirmed_as.empty()) status.confirmed_deletions = plan.confirmed_as;
     if (plan.confirmed) return;
-    for (const auto& action : plan.prune)
-        if (status.pending_deletions.size() < limits::shown_max) status.pending_deletions.push_back(action.id.text());
+    for (const auto& name : pending(plan))
+        if (status.pending_deletions.size() < limits::shown_max) status.pending_deletions.push_back(name);
 }
 
 Verdict verdict_of(const Object& object, const Plan& plan, const Snapshot& seen,

@@ -43,6 +43,12 @@ protected:
         thing.uid = "uid-" + name;
         return thing;
     }
+    /// The commit is not empty.
+    void something_stays() {
+        noted({"stays"});
+        wanted("stays");
+        there("stays");
+    }
     void gone(const std::string& name) { seen[id(name)] = Thing{.api_version = api_version}; }
     void noted(const Texts& names, const std::string& kind = "Instance") {
         for (const auto& name : names) source.status.inventory.push_back({api_version, kind, "campus", name});
@@ -58,6 +64,8 @@ protected:
         for (const auto& entry : report().status.inventory) out.push_back(entry.name);
         return out;
     }
+    void confirm(const std::string& word) { source.metadata.annotations[std::string(confirm_annotation)] = word; }
+    std::string word() const { return plan_of(source, seen).confirmation; }
     std::string reason() const { return report().verdict.reason; }
 
     crd::GitSource source;
@@ -170,6 +178,7 @@ TEST_F(Deciding, TheLastCommitIsKeptUpWhileTheRepositoryCannotBeReached) {
 }
 
 TEST_F(Deciding, MoreDeletionsThanAllowedWaitForAConfirmation) {
+    something_stays();
     noted({"a", "b", "c"});
     for (const auto* name : {"a", "b", "c"}) there(name);
     source.spec.max_deletions_per_commit = 2;
@@ -178,17 +187,114 @@ TEST_F(Deciding, MoreDeletionsThanAllowedWaitForAConfirmation) {
     EXPECT_EQ(said.verdict.state, Verdict::State::stalled);
     EXPECT_EQ(said.verdict.reason, "DeletionsNeedConfirmation");
     EXPECT_NE(said.verdict.message.find(
-                  "kubectl -n campus annotate gitsource fleet --overwrite ocim.opencraft.com/confirm-deletions=c1"),
+                  "kubectl -n campus annotate gitsource fleet --overwrite ocim.opencraft.com/confirm-deletions=c1/"),
               std::string::npos)
         << said.verdict.message;
     EXPECT_EQ(said.status.pending_deletions.size(), 3U);
-    source.metadata.annotations[std::string(confirm_annotation)] = "c0";
-    EXPECT_EQ(actions(), Texts{}) << "another commit was confirmed";
-    source.metadata.annotations[std::string(confirm_annotation)] = "c1";
+    for (const auto* wrong : {"c1", "c0/", "c1/", "c1/0000000000000000"}) {
+        confirm(wrong);
+        EXPECT_EQ(actions(), Texts{}) << wrong;
+        EXPECT_EQ(reason(), "DeletionsNeedConfirmation") << wrong;
+    }
+    confirm(word());
+    EXPECT_EQ(actions(), Texts{}) << "it is stored first";
+    source.status = report().status;
     EXPECT_EQ(actions().size(), 3U);
     source.metadata.annotations.clear();
     source.spec.max_deletions_per_commit = 3;
     EXPECT_EQ(actions().size(), 3U);
+}
+
+TEST_F(Deciding, AConfirmationHoldsForWhatWasConfirmedUntilAllOfItIsGone) {
+    noted({"a", "b", "c", "d", "stays"});
+    wanted("stays");
+    for (const auto* name : {"a", "b", "c", "d", "stays"}) there(name);
+    source.spec.max_deletions_per_commit = 1;
+    confirm(word());
+    source.status = report().status;
+    EXPECT_EQ(actions().size(), 4U);
+    gone("a");
+    EXPECT_EQ(actions().size(), 3U) << "a program that ended midway goes on";
+    seen[id("stays")].wanted.reset();
+    EXPECT_EQ(actions(), Texts{}) << "another folder of the same commit has less";
+    EXPECT_EQ(reason(), "DeletionsNeedConfirmation");
+    source.status = report().status;
+    wanted("stays");
+    there("stays");
+    EXPECT_EQ(actions(), Texts{}) << "it was withdrawn";
+}
+
+TEST_F(Deciding, SomeDeletionsAreAlwaysAskedAbout) {
+    const auto add = [&](const char* group, const char* kind) {
+        const ObjectId it{group, kind, "", "x"};
+        const std::string version = *group ? std::string(group) + "/v1" : "v1";
+        source.status.inventory.push_back({version, kind, {}, "x"});
+        auto& thing = seen[it];
+        thing.exists = thing.ours = true;
+    };
+    noted({"a", "stays"});
+    wanted("stays");
+    there("stays");
+    there("a");
+    EXPECT_EQ(actions().size(), 1U);
+    seen.erase(id("stays"));
+    source.status.inventory.pop_back();
+    EXPECT_EQ(reason(), "DeletionsNeedConfirmation") << "the commit has no manifest";
+    wanted("stays");
+    there("stays");
+    noted({"stays"});
+    EXPECT_EQ(actions().size(), 1U);
+    const auto before = source.status.inventory;
+    add("", "Namespace");
+    EXPECT_EQ(actions(), Texts{}) << "all that is in the namespace goes with it";
+    source.status.inventory = before;
+    EXPECT_EQ(actions().size(), 1U);
+    add("apiextensions.k8s.io", "CustomResourceDefinition");
+    EXPECT_EQ(actions(), Texts{}) << "all objects of the kind go with it";
+}
+
+TEST_F(Deciding, WhatCannotBeLookedAtCountsAsADeletion) {
+    noted({"a", "b", "stays"});
+    wanted("stays");
+    there("stays");
+    there("a");
+    there("b");
+    source.spec.max_deletions_per_commit = 1;
+    EXPECT_EQ(actions(), Texts{});
+    const auto asked = word();
+    seen[id("b")] = Thing{.api_version = api_version, .unknown = "forbidden"};
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(word(), asked);
+    EXPECT_EQ(report().status.pending_deletions.size(), 2U);
+}
+
+TEST_F(Deciding, TheSameObjectUnderAnotherGroupIsNotDeleted) {
+    noted({"a"});
+    source.status.inventory.push_back({"old.example.com/v1", "Instance", "campus", "a"});
+    wanted("a");
+    there("a");
+    auto& other = seen[ObjectId{"old.example.com", "Instance", "campus", "a"}];
+    other.exists = other.ours = true;
+    other.uid = "uid-a";
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(inventory(), Texts{"a"});
+    EXPECT_EQ(reason(), "Applied");
+    other.uid = "uid-b";
+    EXPECT_EQ(actions(), Texts{"delete Instance campus/a"});
+}
+
+TEST_F(Deciding, WhatNeedsSomebodyIsStalled) {
+    for (const auto* why : {"AuthenticationFailed", "NotFound", "InvalidRepository", "SecretNotFound"}) {
+        fetched({"", "", why, "mend it"});
+        EXPECT_EQ(report().verdict.state, Verdict::State::stalled) << why;
+        EXPECT_EQ(reason(), why);
+        fetched({"c1", "main at c1", why, "mend it"});
+        EXPECT_EQ(report().verdict.state, Verdict::State::stalled) << why << ", with a commit of before";
+    }
+    for (const auto* why : {"FetchFailed", "RateLimited"}) {
+        fetched({"", "", why, "wait", true});
+        EXPECT_EQ(report().verdict.state, Verdict::State::progressing) << why;
+    }
 }
 
 TEST_F(Deciding, DeletionsThatAreHeldUpDoNotHoldUpTheRest) {
@@ -201,6 +307,7 @@ TEST_F(Deciding, DeletionsThatAreHeldUpDoNotHoldUpTheRest) {
 }
 
 TEST_F(Deciding, WhatIsNotToBePrunedStays) {
+    something_stays();
     noted({"a"});
     auto& thing = there("a");
     struct {
@@ -220,16 +327,17 @@ TEST_F(Deciding, WhatIsNotToBePrunedStays) {
         EXPECT_EQ(actions().size(), 1U) << "before: " << c.why;
         c.set();
         EXPECT_EQ(actions(), Texts{}) << c.why;
-        EXPECT_EQ(inventory().size(), c.stays_noted ? 1U : 0U) << c.why;
+        EXPECT_EQ(inventory().size(), c.stays_noted ? 2U : 1U) << c.why;
         c.back();
     }
 }
 
 TEST_F(Deciding, WhatNobodyLookedAtInThisRunIsLookedAtByWhoeverDeletesIt) {
+    something_stays();
     noted({"a"});
     ASSERT_EQ(Sources::diff(source, inputs, seen).size(), 1U);
     EXPECT_EQ(Sources::diff(source, inputs, seen)[0].uid, "");
-    EXPECT_EQ(inventory(), Texts{"a"});
+    EXPECT_EQ(inventory(), (Texts{"a", "stays"}));
 }
 
 TEST_F(Deciding, WhatNeedsAnotherOfTheSameCommitWaitsAndNothingIsPrunedMeanwhile) {
@@ -279,6 +387,20 @@ TEST_F(Deciding, DeletionTakesEverythingInReverseOrderOrNothing) {
     source.spec.prune = false;
     EXPECT_TRUE(Sources::remove(source, "", seen).empty());
     EXPECT_FALSE(Sources::going(source, "", seen));
+    source.spec.prune = source.spec.suspend = true;
+    EXPECT_TRUE(Sources::remove(source, "", seen).empty()) << "suspended: nothing is pruned";
+    EXPECT_FALSE(Sources::going(source, "", seen));
+}
+
+TEST_F(Deciding, DeletionDoesNotEndBeforeWhatCannotBeLookedAt) {
+    noted({"a", "b"});
+    wanted("b");
+    there("b").unknown = "forbidden";
+    seen[id("a")] = Thing{.api_version = api_version, .unknown = "forbidden"};
+    const auto tried = Sources::remove(source, "", seen);
+    ASSERT_EQ(tried.size(), 2U) << "which looks again, and says why not";
+    EXPECT_TRUE(tried[0].last && tried[0].uid.empty());
+    EXPECT_TRUE(Sources::going(source, "", seen));
 }
 
 }  // namespace
