@@ -48,7 +48,9 @@ int migrate(const Arguments& arguments) {
         complain(carried.error().message);
         return carried.error().error_class == ErrorClass::invalid ? exit_usage : exit_failed;
     }
-    std::cout << *carried << " objects are there now, and were read back. Where they were nothing has changed."
+    std::cout << *carried
+              << " objects are there now, and were read back. Where they were nothing has changed: never "
+                 "start a server there again, for both would take the same things for theirs."
               << std::endl;
     return exit_ok;
 }

@@ -153,6 +153,7 @@ TEST_F(Restored, EverythingIsCarriedToADatabaseAndServedFromThere) {
     }
     const auto there = migrate("sqlite:" + first + "/ocim.db", url);
     ASSERT_EQ(there.exit_code, 0) << there.output;
+    EXPECT_NE(there.output.find("never start a server there again"), std::string::npos) << there.output;
     {
         const Server server(first, {"--store", url, "--store-password-file", directory("password")});
         server.declare("www", "192.0.2.7");
