@@ -182,7 +182,7 @@ private:
                 ++ready;
             else
                 fail(one.title() + ": " + standing.reason + ": " + standing.message,
-                     "it is for " + who_must_act(standing, false, one.title(), one.title()));
+                     "it is for " + who_must_act(standing, false, one.title(), one.title(), server_->wall()));
             const auto* orphans = api::find(one.object, {"status", "orphans"});
             if (orphans && orphans->is_int64() && orphans->get_int64() > 0)
                 warn(one.title() + " holds " + std::to_string(orphans->get_int64()) +
@@ -209,26 +209,39 @@ private:
             warn("there is no InstanceClass, so no site can be declared", "see manifests/samples/sandbox-class.yaml");
     }
 
+    void is_stalled(const Seen& one, const Standing& standing, std::size_t count) {
+        if (count > shown_max) return;
+        fail(one.title() + ": " + standing.reason + ": " + standing.message, "ocim explain-status " + one.title());
+    }
+    void takes_too_long(const Seen& one, const Standing& standing, std::size_t count) {
+        if (count > shown_max) return;
+        const auto now = server_->wall();
+        warn(one.title() + " is not ready for " + schema::age(*standing.since, now) + ": " + standing.reason + ": " +
+                 standing.message,
+             "it is for " + who_must_act(standing, false, "", one.title(), now) + "; ocim explain-status " +
+                 one.title());
+    }
+
     void objects_stand_well() {
-        std::size_t well = 0, under_way = 0, told = 0, stalled = 0;
+        std::size_t well = 0, under_way = 0;
+        std::size_t stalled = 0, overdue = 0;
         for (const auto& one : objects_) {
             if (is_backend(one)) continue;
             const auto standing = standing_of(one.object);
             if (standing.paused) warn(one.title() + " is paused", "ocim resume " + one.title());
-            if (standing.ready) {
+            if (standing.ready)
                 ++well;
-                continue;
-            }
-            if (!standing.stalled) {
+            else if (standing.stalled)
+                is_stalled(one, standing, ++stalled);
+            else if (is_overdue(standing, server_->wall()))
+                takes_too_long(one, standing, ++overdue);
+            else
                 ++under_way;
-                continue;
-            }
-            ++stalled;
-            if (++told > shown_max) continue;
-            fail(one.title() + ": " + standing.reason + ": " + standing.message, "ocim explain-status " + one.title());
         }
         if (stalled > shown_max)
             fail("and " + std::to_string(stalled - shown_max) + " more are stalled", "ocim get ocim -A");
+        if (overdue > shown_max)
+            warn("and " + std::to_string(overdue - shown_max) + " more are not ready for long", "ocim get ocim -A");
         if (well + under_way > 0)
             ok(std::to_string(well) + " objects are ready" +
                (under_way ? ", " + std::to_string(under_way) + " under way" : std::string()));

@@ -145,7 +145,7 @@ public:
         line(indent, "next try", next_try(link.standing, link.last, waits, now_));
         const auto name = link.named.kind->singular + "/" + link.named.name +
                           (link.named.namespace_.empty() ? "" : " -n " + link.named.namespace_);
-        line(indent, "must act", who_must_act(link.standing, waits, link.backend, name));
+        line(indent, "must act", who_must_act(link.standing, waits, link.backend, name, now_));
         if (!waits) return;
         std::cout << indent << "  waits on:\n";
         for (const auto& cause : link.causes) tell(cause, indent + "    ");

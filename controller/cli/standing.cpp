@@ -13,6 +13,7 @@ using api::Json;
 
 constexpr std::array<std::string_view, 5> calls{"Created", "Updated", "Deleted", "Acted", "ActionFailed"};
 constexpr std::int64_t retry_seconds_max = 300;  // runtime::Manager::Settings::retry_max
+constexpr std::chrono::minutes patience{10};
 
 const Json* condition(const Json& object, std::string_view type) {
     const auto* all = api::find(object, {"status", "conditions"});
@@ -35,7 +36,7 @@ std::optional<WallTime> time_at(const Json& object, std::initializer_list<std::s
 struct Advice {
     std::string_view reason, advice;
 };
-/// Of what is stalled.
+/// Of what is stalled, or is tried again and again without anything to come of it.
 constexpr Advice advices[] = {
     {"NotOwned",
      "whoever owns what is there already: free the name, or let it be taken over (spec.adoptionPolicy: Adopt)"},
@@ -45,6 +46,11 @@ constexpr Advice advices[] = {
     {"ChildRefused", "whoever declared this: correct what the server refuses"},
     {"NamespaceNotAllowed", "whoever runs the backend: spec.allowedNamespaces leaves this namespace out"},
     {"Drifted", "a person: decide which is right; spec.driftPolicy of the backend says that drift is only reported"},
+    {"AuthenticationFailed", "whoever declared this: the repository refuses us; correct the Secret of credentialsRef"},
+    {"NotFound",
+     "whoever declared this: correct what the repository does not have (repository, branch, tag, commit, path)"},
+    {"InvalidRepository", "whoever runs the repository, or whoever declared this: correct what it says above"},
+    {"SecretNotFound", "whoever declared this: make the Secret that it names, or name another"},
     {"Differs", "nobody, as it is only observed (spec.managementPolicy: Observe)"},
 };
 
@@ -68,6 +74,10 @@ Standing standing_of(const Json& object) {
     out.message = api::find_text(*ready, {"message"});
     out.since = time_at(*ready, {"lastTransitionTime"});
     return out;
+}
+
+bool is_overdue(const Standing& standing, WallTime now) {
+    return !standing.ready && !standing.paused && standing.since && now - *standing.since > patience;
 }
 
 std::optional<LastCall> last_call(const Json& events, std::string_view uid) {
@@ -105,17 +115,17 @@ std::string next_try(const Standing& standing, const std::optional<LastCall>& la
     return "by itself, as it goes on";
 }
 
-std::string who_must_act(const Standing& standing, bool waits, const std::string& backend, const std::string& name) {
+std::string who_must_act(const Standing& standing, bool waits, const std::string& backend, const std::string& name,
+                         WallTime now) {
     if (standing.paused) return "whoever paused it: ocim resume " + name;
-    if (standing.stalled) {
-        for (const auto& [reason, advice] : advices)
-            if (standing.reason == reason) return std::string(advice);
-        return waits ? "see what it waits on" : "a person: what it says above names the next step";
-    }
+    for (const auto& [reason, advice] : advices)
+        if (standing.reason == reason) return std::string(advice);
+    if (standing.stalled) return waits ? "see what it waits on" : "a person: what it says above names the next step";
     if (standing.reason.starts_with("Backend"))
         return "whoever runs " + (backend.empty() ? std::string("it") : backend);
     if (standing.reason == "NotLookedAtYet") return "whoever runs ocim: \"ocim doctor\" says whether controllers run";
     if (waits) return "nobody here: see what it waits on";
+    if (is_overdue(standing, now)) return "a person, as it takes too long: see what it says above, and its last call";
     return "nobody: it goes on by itself";
 }
 

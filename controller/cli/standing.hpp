@@ -19,6 +19,9 @@ struct Standing {
 };
 Standing standing_of(const api::Json& object);
 
+/// It is not ready for longer than anything may need that goes on by itself. Not what is paused.
+bool is_overdue(const Standing& standing, WallTime now);
+
 /// The newest of what was done for an object, of its events.
 struct LastCall {
     WallTime at{};
@@ -32,6 +35,7 @@ std::optional<LastCall> last_call(const api::Json& events, std::string_view uid)
 /// When it is tried again, in words. `waits`: on something that is not ready itself.
 std::string next_try(const Standing& standing, const std::optional<LastCall>& last, bool waits, WallTime now);
 /// Who must do something, in words. `name`: "dnsrecord/www -n school".
-std::string who_must_act(const Standing& standing, bool waits, const std::string& backend, const std::string& name);
+std::string who_must_act(const Standing& standing, bool waits, const std::string& backend, const std::string& name,
+                         WallTime now);
 
 }  // namespace ocim::cli

@@ -34,6 +34,11 @@ Standing with(std::string reason, bool stalled = false, bool paused = false) {
     return out;
 }
 
+Standing since(Standing standing, WallTime at) {
+    standing.since = at;
+    return standing;
+}
+
 const WallTime noon = *parse_rfc3339("2026-11-23T12:00:00Z");
 
 TEST(Standing, OfConditions) {
@@ -91,13 +96,31 @@ TEST(Standing, NextTryAndWhoMustAct) {
          "nobody: it goes on by itself"},
         {"long ago", with("ProgressingWithRetry"), LastCall{noon - 1h, true, "x", 1}, false, "at any moment",
          "nobody: it goes on by itself"},
+        {"credentials do not mend themselves", with("AuthenticationFailed"), std::nullopt, false,
+         "by itself, as it goes on",
+         "whoever declared this: the repository refuses us; correct the Secret of credentialsRef"},
+        {"for too long", since(with("Progressing"), noon - 11min), std::nullopt, false, "by itself, as it goes on",
+         "a person, as it takes too long: see what it says above, and its last call"},
+        {"not yet too long", since(with("Progressing"), noon - 10min), std::nullopt, false, "by itself, as it goes on",
+         "nobody: it goes on by itself"},
         {"others first", with("Waiting"), std::nullopt, true, "as soon as what it waits on changes",
          "nobody here: see what it waits on"},
     };
     for (const auto& c : cases) {
         EXPECT_EQ(next_try(c.standing, c.last, c.waits, noon), c.next) << c.reason;
-        EXPECT_EQ(who_must_act(c.standing, c.waits, "DNSZone z", "dns/www"), c.who) << c.reason;
+        EXPECT_EQ(who_must_act(c.standing, c.waits, "DNSZone z", "dns/www", noon), c.who) << c.reason;
     }
+}
+
+TEST(Standing, WhatIsNotReadyForTenMinutesIsOverdue) {
+    const auto long_ago = noon - 10min - 1s;
+    auto ready = since(with("Served"), long_ago);
+    ready.ready = true;
+    EXPECT_TRUE(is_overdue(since(with("Progressing"), long_ago), noon));
+    EXPECT_FALSE(is_overdue(since(with("Progressing"), noon - 10min), noon));
+    EXPECT_FALSE(is_overdue(since(with("", false, true), long_ago), noon)) << "somebody paused it";
+    EXPECT_FALSE(is_overdue(with("Progressing"), noon)) << "nobody knows since when";
+    EXPECT_FALSE(is_overdue(ready, noon));
 }
 
 TEST(Difference, NamesFieldsAndHidesWhatASecretHolds) {
