@@ -23,6 +23,9 @@ bool is_true(const Json& object, std::string_view field, bool otherwise) {
     return value && value->is_bool() ? value->get_bool() : otherwise;
 }
 
+/// Its deletion takes what it applied with it.
+bool prunes(const Json& source) { return is_true(source, "prune", true) && !is_true(source, "suspend", false); }
+
 bool is_git_source(const Spot& spot) { return spot.kind == runtime::kind_id(crd::GitSource::kind); }
 
 /// The rehearsal has all that there is of that kind there.
@@ -51,7 +54,7 @@ Found in_namespace(const std::string& name, const std::map<Spot, Json>& known) {
 Found pruned_with(const Spot& source, const Json& object, const std::map<Spot, Json>& known) {
     Found out;
     const auto* inventory = api::find(object, {"status", "inventory"});
-    if (!inventory || !inventory->is_array() || !is_true(object, "prune", true)) return out;
+    if (!inventory || !inventory->is_array() || !prunes(object)) return out;
     const auto mark = source.key.namespace_ + "/" + source.key.name;
     for (const auto& entry : inventory->get_array()) {
         auto one = named(entry);
@@ -83,7 +86,7 @@ std::optional<Rehearsed::Untold> untold_of_git_source(const Spot& spot, const Js
     }
     const auto* inventory = api::find(object, {"status", "inventory"});
     const bool any = inventory && inventory->is_array() && !inventory->get_array().empty();
-    if (!any || !is_true(object, "prune", true)) return std::nullopt;
+    if (!any || !prunes(object)) return std::nullopt;
     return Rehearsed::Untold{spot, "the server removes what it applied, as far as it still has its mark", false};
 }
 

@@ -88,10 +88,12 @@ TEST(Rehearsal, WithAGitSourceGoesWhatIsMarkedAsItsOwn) {
     EXPECT_FALSE(told.untold[0].unreachable);
 }
 
-TEST(Rehearsal, WithoutPruneNothingGoesWithAGitSource) {
-    const auto told = without(source(), ",'prune':false");
-    EXPECT_EQ(gone(told), std::vector<std::string>());
-    EXPECT_TRUE(told.untold.empty());
+TEST(Rehearsal, WithoutPruneOrSuspendedNothingGoesWithAGitSource) {
+    for (const auto* more : {",'prune':false", ",'suspend':true"}) {
+        const auto told = without(source(), more);
+        EXPECT_EQ(gone(told), std::vector<std::string>()) << more;
+        EXPECT_TRUE(told.untold.empty()) << more;
+    }
 }
 
 TEST(Rehearsal, WithANamespaceGoesAllThatIsInIt) {
