@@ -295,7 +295,7 @@ private:
     /// there was of it went with its definition.
     awaitable<std::string> why_not_gone(ObjectId id, std::string api_version) {
         std::string why = "the API does not serve " + id.kind + " of " + api_version +
-                          " any more; declare it in a version that is served, or delete it by hand";
+                          " any more; declare it in one that is served, and then remove it";
         if (may_be_built_in(id.group)) co_return why;
         client::Wanted wanted = [id](const Json& one) {
             return api::find_text(one, {"spec", "group"}) == id.group &&
