@@ -43,13 +43,14 @@ class Image:
     def __init__(self, folder):
         self.root, self.data = folder / "root", folder / "data"
         self.user, self.entry, self.command, self.health = "0", [], [], []
+        self.environment = {"PATH": "/usr/sbin:/usr/bin:/sbin:/bin"}
 
     def build(self):
         known = {"FROM": self.start_from, "RUN": self.run, "COPY": self.copy, "USER": lambda rest: setattr(self, "user", rest),
                  "ENTRYPOINT": lambda rest: setattr(self, "entry", json.loads(rest)),
                  "CMD": lambda rest: setattr(self, "command", json.loads(rest)),
                  "HEALTHCHECK": lambda rest: setattr(self, "health", json.loads(rest.split(" CMD ")[1])),
-                 "VOLUME": lambda rest: None, "EXPOSE": lambda rest: None}
+                 "ENV": lambda rest: self.environment.update([rest.split("=", 1)]), "VOLUME": lambda rest: None, "EXPOSE": lambda rest: None}
         for word, rest in image_instructions():
             known[word](rest)
         # a volume begins with what the image has there
@@ -84,7 +85,7 @@ class Container:
         words = ["unshare", "--mount", "--net", "--pid", "--fork", "--propagation", "private", "/bin/sh", "-c",
                  START, "ocim", str(image.root), str(self.data), image.user, mounts, *image.entry, *(command or image.command)]
         self.process = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-                                        env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/var/lib/ocim"})
+                                        env={**image.environment, "HOME": "/var/lib/ocim"})
         self.pid = wait_until(lambda: self.child() or self.process.poll() is not None, "its first process")
 
     def child(self):
