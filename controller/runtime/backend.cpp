@@ -385,7 +385,7 @@ void Backend::await_observation(const ObjectKey& object, std::uint64_t after, In
         auto& awaits = found->second.awaits;
         awaits = std::max(awaits.value_or(0), after);
     }
-    observe_by(when);
+    if (!observing_ || after >= observing_from_) observe_by(when);  // else the look under way is new enough
 }
 
 void Backend::submit(const ObjectKey& object, std::vector<PlannedAction> actions) {

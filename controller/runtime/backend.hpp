@@ -168,6 +168,7 @@ private:
     std::optional<WallTime> last_observed_;
     api::json::object more_;  // of what was seen last, for the status
 
+    std::uint64_t observing_from_ = 0;  // the moment before the last observation began
     bool probing_ = false, observing_ = false, draining_ = false, retired_ = false;
     bool actions_first_ = false;  // a look was the last to go
     bool sweeping_ = false, told_too_many_ = false;

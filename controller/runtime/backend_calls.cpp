@@ -97,6 +97,7 @@ std::optional<Instant> Backend::start_observation(Instant now) {
     if (observe_at_ > now) return observe_at_;
     if (const auto wait = pace_.take(now)) return wait;
     observing_ = true;
+    observing_from_ = world_->tick();
     observe_at_ = Instant::max();  // until it has ended
     calls_.spawn("observation of " + name_, observe());
     return std::nullopt;
