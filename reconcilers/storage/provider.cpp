@@ -1,11 +1,10 @@
 #include "storage/provider.hpp"
 
 #include "base/async.hpp"
+#include "base/join.hpp"
 #include "storage/rounds.hpp"
 
 #include <algorithm>
-#include <boost/asio/this_coro.hpp>
-#include <exception>
 #include <utility>
 
 namespace ocim::storage {
@@ -28,7 +27,7 @@ public:
         const auto lanes = std::min(in_flight_, round.names.size());
         TaskGroup group(loop_);
         for (std::size_t lane = 0; lane < lanes; ++lane) group.spawn("a look at containers", look_on(round));
-        co_await ended(group);
+        co_await join_or_stop(group);
         if (!round.failed) co_return std::move(round.failed).error();
         co_return rounds_.all();
     }
@@ -41,7 +40,7 @@ public:
         const auto lanes = std::min(in_flight_, work.todo.size());
         TaskGroup group(loop_);
         for (std::size_t lane = 0; lane < lanes; ++lane) group.spawn("actions on containers", act_on(work));
-        co_await ended(group);
+        co_await join_or_stop(group);
     }
 
     awaitable<Result<void>> probe() override { co_return co_await provider_->probe(); }
@@ -60,18 +59,6 @@ private:
         std::optional<Error> broken;  // why nothing more is sent
         Instant until;
     };
-
-    /// Waits for all of a group, cancelling them when we are.
-    static awaitable<void> ended(TaskGroup& group) {
-        std::exception_ptr cancelled;
-        try {
-            co_await group.join();
-        } catch (...) { cancelled = std::current_exception(); }  // nothing can be awaited in here
-        if (!cancelled) co_return;
-        co_await boost::asio::this_coro::throw_if_cancelled(false);
-        co_await group.stop();
-        std::rethrow_exception(cancelled);
-    }
 
     awaitable<void> look_on(Round& round) {
         while (round.failed && round.next < round.names.size()) {
