@@ -476,7 +476,9 @@ Composition<Object> Instances::compose(const Object& object, const Children& chi
                            " does not exist or cannot be read; make it, or correct it"};
         return out;
     }
-    return Composer(object, children, inputs, *of_class).compose();
+    auto out = Composer(object, children, inputs, *of_class).compose();
+    leave_former_life(object, children, out.children);
+    return out;
 }
 
 }  // namespace ocim::openedx

@@ -31,12 +31,17 @@ bool is_owned(const Json& object) {
     return owners && owners->is_array() && !owners->get_array().empty();
 }
 
+bool bears_data(const Json& object) {
+    return is_kind(object, crd::StorageContainer::kind) || is_kind(object, crd::DatabaseTenant::kind) ||
+           is_kind(object, crd::RabbitMQVhost::kind);
+}
+
 /// A child as it is, but kept or not as the Instance says now: the policy may have changed a moment before deletion.
 /// Nothing when that is so already.
-std::optional<runtime::Child> with_policy(const crd::Instance& instance, const Json& item) {
+std::optional<runtime::Child> with_policy(const crd::Instance& instance, const runtime::Children& children,
+                                          const Json& item) {
     const bool deletes = deletes_data(instance);
-    const bool files = is_kind(item, crd::StorageContainer::kind);
-    if (files || is_kind(item, crd::DatabaseTenant::kind) || is_kind(item, crd::RabbitMQVhost::kind)) {
+    if (bears_data(item)) {
         const auto* wanted = deletes ? "Delete" : "Retain";
         if (api::find_text(item, {"spec", "deletionPolicy"}) == wanted) return std::nullopt;
         auto out = standing(item);
@@ -44,7 +49,7 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const J
         auto& spec = out.object.as_object()["spec"];
         spec = item.at("spec");
         spec.as_object()["deletionPolicy"] = wanted;
-        if (files) spec.as_object()["emptyOnDelete"] = deletes;
+        if (is_kind(item, crd::StorageContainer::kind)) spec.as_object()["emptyOnDelete"] = deletes;
         return out;
     }
     const ObjectNames names(instance.metadata.name);
@@ -52,13 +57,32 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const J
     if (!is_kind(item, api::secret_kind) ||
         (name != names.secrets && name != names.mysql && name != names.mongodb && name != names.tutor))
         return std::nullopt;
-    if (is_owned(item) == deletes) return std::nullopt;
+    if (is_owned(item) == deletes || (deletes && is_of_former_life(instance, children, item))) return std::nullopt;
     auto out = standing(item);
     out.retain = !deletes;
     return out;
 }
 
 }  // namespace
+
+bool is_of_former_life(const crd::Instance& instance, const runtime::Children& children, const Json& secret) {
+    if (is_owned(secret)) return false;
+    const auto& placement = instance.status.placement;
+    const bool dataless = placement && placement->cloud && !placement->mysql && !placement->mongodb &&
+                          !placement->rabbitmq && !placement->storage;
+    return !dataless && std::ranges::none_of(children.items(), bears_data) &&
+           api::find_text(secret, {"metadata", "creationTimestamp"}) < instance.metadata.creation_timestamp;
+}
+
+void leave_former_life(const crd::Instance& instance, const runtime::Children& children,
+                       std::vector<runtime::Child>& wanted) {
+    for (auto& child : wanted) {
+        if (child.retain || !is_kind(child.object, api::secret_kind)) continue;
+        const auto* secret =
+            children.find(api::secret_kind, std::string(api::find_text(child.object, {"metadata", "name"})));
+        child.retain = secret && is_of_former_life(instance, children, *secret);
+    }
+}
 
 Remains remains_of(const runtime::Children& children, const runtime::Inputs& inputs) {
     Remains out;
@@ -85,7 +109,7 @@ runtime::Composition<crd::Instance> compose_deletion(const crd::Instance& instan
     out.children = std::move(remains.standing);
     for (const auto& item : children.items()) {
         if (leads_here(item) || is_kind(item, crd::AppServer::kind)) continue;
-        if (auto changed = with_policy(instance, item)) {
+        if (auto changed = with_policy(instance, children, item)) {
             out.children.push_back(*std::move(changed));
             remains.unsettled = true;
         } else if (remains.visited || remains.served) {

@@ -18,6 +18,13 @@ struct Remains {
 };
 Remains remains_of(const runtime::Children& children, const runtime::Inputs& inputs);
 
+/// Whether a Secret was kept, with the data that it opens, by an Instance of this name that is no more, and this one
+/// has not taken that data over yet: it has no right to delete the Secret then, for the data would be lost.
+bool is_of_former_life(const crd::Instance& instance, const runtime::Children& children, const api::Json& secret);
+/// Of what is wanted, such Secrets stay nobody's for now.
+void leave_former_life(const crd::Instance& instance, const runtime::Children& children,
+                       std::vector<runtime::Child>& wanted);
+
 /// Deletion: what leads visitors here and watches, then the servers, then the data, by the policy as it is now.
 runtime::Composition<crd::Instance> compose_deletion(const crd::Instance& instance, const runtime::Children& children,
                                                      const runtime::Inputs& inputs);

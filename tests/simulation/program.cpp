@@ -131,16 +131,22 @@ void Program::run_for(Duration time) {
 
 Result<api::Json> Program::create(api::Json object) {
     for (const auto& kind : story_.kinds())
-        if (kind.name == api::find_text(object, {"kind"})) return loop_.run(person_->create(kind, std::move(object)));
+        if (kind.name == api::find_text(object, {"kind"})) {
+            universe_.trace.add("a person creates " + std::string(kind.name) + " " +
+                                std::string(api::find_text(object, {"metadata", "name"})));
+            return loop_.run(person_->create(kind, std::move(object)));
+        }
     throw std::logic_error("an object of an unknown kind");
 }
 
 Result<api::Json> Program::patch(const api::Kind& kind, const std::string& namespace_, const std::string& name,
                                  api::Json patch) {
+    universe_.trace.add("a person patches " + std::string(kind.name) + " " + name + " " + api::to_text(patch));
     return loop_.run(person_->merge_patch(kind, namespace_, name, std::move(patch), ""));
 }
 
 Result<void> Program::remove(const api::Kind& kind, const std::string& namespace_, const std::string& name) {
+    universe_.trace.add("a person deletes " + std::string(kind.name) + " " + name);
     return loop_.run(person_->remove(kind, namespace_, name, ""));
 }
 

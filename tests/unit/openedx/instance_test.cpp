@@ -173,6 +173,35 @@ TEST(Instance, ThePolicyThatHoldsIsTheOneAtDeletion) {
     }
 }
 
+TEST(Instance, WhatAFormerLifeKeptIsNotLostByOneThatNeverTookItOver) {
+    Campus campus;
+    campus.settle();
+    campus.remove();
+    for (int visits = 0; visits < 10; ++visits) campus.visit();
+    const Names kept{"demo-mysql", "demo-secrets"};
+    ASSERT_EQ(campus.names("Secret"), kept);
+
+    const auto lives_again = [&](int visits) {
+        campus.instance.metadata.uid += "-again";
+        campus.instance.metadata.deletion_timestamp.clear();
+        campus.instance.status = {};
+        campus.instance.spec.deletion_policy = crd::Instance::Spec::DeletionPolicy::delete_;
+        campus.now += std::chrono::hours(1);
+        campus.instance.metadata.creation_timestamp = rfc3339(campus.now);
+        while (visits-- > 0 && campus.names("DatabaseTenant").empty()) campus.visit();
+        const auto taken = !campus.names("DatabaseTenant").empty();
+        if (taken) campus.visit();
+        campus.remove();
+        for (int more = 0; more < 10; ++more) campus.visit();
+        return taken;
+    };
+    for (int visits = 0; !lives_again(visits); ++visits) {
+        EXPECT_EQ(campus.names("Secret"), kept) << visits << " visits before its deletion";
+        ASSERT_LT(visits, 10);
+    }
+    EXPECT_EQ(campus.names("Secret"), Names{}) << "with the data that it took over";
+}
+
 // --- what is not known
 
 TEST(Instance, WhatCannotBeReadTakesNothingAway) {
