@@ -9,12 +9,13 @@ RUN cmake --preset release && ninja -C build-release ocim && strip --strip-debug
 
 FROM debian:12-slim
 # What the program is linked with; libcurl4 (mail) is loaded when it is needed, and curl asks for health.
-# Machines, load balancers and playbooks are elsewhere and reached over SSH by the program itself.
+# Machines, load balancers and playbooks are elsewhere and reached over SSH by the program itself; ssh-keygen (of
+# openssh-client) and gpgv judge who signed a commit.
 RUN apt-get update \
     && apt-get install -y --no-install-recommends \
-        ca-certificates curl libboost-container1.81.0 libboost-json1.81.0 libboost-system1.81.0 libbson-1.0-0 libcurl4 \
+        ca-certificates curl gpgv libboost-container1.81.0 libboost-json1.81.0 libboost-system1.81.0 libbson-1.0-0 libcurl4 \
         libfmt9 libgit2-1.5 libidn2-0 libjemalloc2 libldns3 libmariadb3 libmongoc-1.0-0 libpq5 libprometheus-cpp-core1.0 \
-        libprotobuf32 libre2-9 libspdlog1.10 libsqlite3-0 libssh-4 libssl3 libyaml-cpp0.7 \
+        libprotobuf32 libre2-9 libspdlog1.10 libsqlite3-0 libssh-4 libssl3 libyaml-cpp0.7 openssh-client \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --uid 10001 --home-dir /var/lib/ocim --no-create-home --shell /usr/sbin/nologin ocim \
     && install -d -o ocim -g ocim -m 700 /var/lib/ocim

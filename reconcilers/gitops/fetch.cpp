@@ -34,7 +34,7 @@ public:
           workspace_(services.data_directory + "/git"),
           metrics_(services.metrics) {
         for (const auto* result : {"success", "unchanged", "AuthenticationFailed", "NotFound", "InvalidRepository",
-                                   "RateLimited", "FetchFailed"})
+                                   "RateLimited", "FetchFailed", "SignatureRefused"})
             counter(result);
     }
 
@@ -48,8 +48,11 @@ public:
             counter(problem.reason).Increment();
             co_return problem;
         }
+        if (!refusal_.empty()) {
+            counter("SignatureRefused").Increment();
+            co_return Problem{"SignatureRefused", refusal_};
+        }
         counter(*got == before ? "unchanged" : "success").Increment();
-        last_ = *got;
         co_return last_;
     }
 
@@ -61,24 +64,60 @@ private:
         if (!refs) co_return refs.error();
         const auto target = target_of(*refs, settings_.wanted);
         if (!target) co_return target.error();
-        if (last_ && last_->commit == target->commit) {
-            if (last_->words == target->words) co_return last_;
+        if (!last_ || last_->commit != target->commit || want_ != target->want) {
+            CO_TRY(last_, co_await transfer(*refs, *target));
+            want_ = target->want;
+            judged_ = false;
+        }
+        if (last_->words != target->words) {
             auto renamed = std::make_shared<Checkout>(*last_);
             renamed->words = target->words;
-            co_return std::shared_ptr<const Checkout>(std::move(renamed));
+            last_ = std::move(renamed);
         }
-        auto request = request_for(*refs, *target);
+        // what was refused once may be good by now: a key has a time from which it counts
+        if (!judged_ || !refusal_.empty()) CO_CHECK(co_await judge());
+        co_return last_;
+    }
+
+    awaitable<Result<std::shared_ptr<const Checkout>>> transfer(const Refs& refs, const Target& target) {
+        auto request = request_for(refs, target);
         CO_TRY(const auto answer, co_await transport_->ask(std::move(request)));
-        auto pack = read_pack(answer, *refs);
+        auto pack = read_pack(answer, refs);
         if (!pack) co_return std::move(pack).error();
-        auto taking = [pack = *std::move(pack), commit = target->commit, path = settings_.path,
-                       workspace = workspace_]() { return read_tree(pack, commit, path, workspace); };
+        auto taking = [pack = *std::move(pack), target, path = settings_.path, workspace = workspace_]() {
+            return read_tree(pack, target, path, workspace);
+        };
         CO_TRY(auto tree, co_await blocking_.call(std::move(taking)));
         auto out = std::make_shared<Checkout>();
-        out->commit = target->commit;
-        out->words = target->words;
+        out->commit = target.commit;
+        out->words = target.words;
         out->tree = std::move(tree);
         co_return std::shared_ptr<const Checkout>(std::move(out));
+    }
+
+    /// Whether the last that was fetched is signed as it has to be.
+    awaitable<Result<void>> judge() {
+        judged_ = false;
+        refusal_.clear();
+        const auto& asked = settings_.verification;
+        const bool by_tag = asked && asked->of == Verification::Of::tag;
+        if (by_tag && last_->tree.tag_name != settings_.wanted.tag) {
+            refusal_ = "Nothing of " + last_->words +
+                       " is applied: it is not an annotated tag of that name and commit, and only such a one is "
+                       "signed; make it with git tag -s";
+        } else if (asked) {
+            auto what = by_tag ? last_->tree.tag : last_->tree.commit;
+            auto signers = asked->signers;
+            CO_TRY(auto judgement,
+                   co_await judge_signature(std::move(what), std::move(signers), blocking_, workspace_));
+            if (!judgement.refusal.empty())
+                refusal_ = "Nothing of " + last_->words + " is applied: " + judgement.refusal;
+            auto signed_ = std::make_shared<Checkout>(*last_);
+            signed_->signer = std::move(judgement.signer);
+            last_ = std::move(signed_);
+        }
+        judged_ = true;
+        co_return Result<void>();
     }
     prometheus::Counter& counter(const std::string& result) {
         return metrics_.counter("ocim_git_fetches_total", "Questions to Git repositories by what came of them",
@@ -92,6 +131,9 @@ private:
     std::string workspace_;
     Metrics& metrics_;
     std::shared_ptr<const Checkout> last_;  // shared with whoever still works with it
+    std::string want_;                      // what the server was asked for to have it
+    bool judged_ = false;                   // its signature, if one is asked for
+    std::string refusal_;                   // why nothing of it is to be applied; "" when nothing is against it
 };
 
 }  // namespace

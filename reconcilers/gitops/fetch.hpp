@@ -12,6 +12,12 @@
 
 namespace ocim::gitops {
 
+/// Whose signature a commit needs, or the tag that points at it.
+struct Verification {
+    enum class Of { commit, tag } of = Of::commit;
+    Signers signers{};
+};
+
 /// Where a repository is, what of it is wanted, and who we are there.
 struct RepositorySettings {
     std::string repository;  ///< "https://…" or "ssh://…"
@@ -24,13 +30,15 @@ struct RepositorySettings {
     // over SSH
     Secret identity{};
     std::string host_key{};
-    Duration call_max{30'000};  ///< one question and its answer
+    std::optional<Verification> verification{};  ///< without it nobody has to have signed anything
+    Duration call_max{30'000};                   ///< one question and its answer
 };
 
 /// A commit, and what of it is in the folder.
 struct Checkout {
     std::string commit, words;
     Tree tree;
+    std::string signer{};  ///< whose signature counted, for people; "" where none is asked for
     bool operator==(const Checkout&) const = default;
 };
 
@@ -46,7 +54,8 @@ struct Problem {
 class Fetcher {
 public:
     virtual ~Fetcher() = default;
-    /// The commit that is meant now. Nothing is transferred when it is the one of the last call.
+    /// The commit that is meant now, signed as it has to be. Nothing is transferred when it is the one of the last
+    /// call.
     virtual awaitable<Result<std::shared_ptr<const Checkout>, Problem>> fetch() = 0;
 };
 

@@ -2,15 +2,14 @@
 
 #include "base/utf8.hpp"
 #include "gitops/limits.hpp"
+#include "gitops/workspace.hpp"
 
 #include <git2.h>
 #include <git2/odb_backend.h>
 #include <git2/sys/repository.h>
 
-#include <stdlib.h>
 #include <algorithm>
 #include <chrono>
-#include <filesystem>
 #include <memory>
 
 namespace ocim::gitops {
@@ -68,30 +67,6 @@ public:
 
 private:
     std::chrono::steady_clock::time_point until_;
-};
-
-/// A directory of its own, gone with all that is in it.
-class Workspace {
-public:
-    static Result<std::unique_ptr<Workspace>> make(const std::string& parent) {
-        std::error_code error;
-        std::filesystem::create_directories(parent, error);
-        auto pattern = parent + "/pack-XXXXXX";
-        if (error || !::mkdtemp(pattern.data()))
-            return Error{ErrorClass::transient, "no directory can be made in " + parent + "; look at the disk"};
-        return std::make_unique<Workspace>(std::move(pattern));
-    }
-    explicit Workspace(std::string path) : path_(std::move(path)) {}
-    ~Workspace() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    Workspace(const Workspace&) = delete;
-    Workspace& operator=(const Workspace&) = delete;
-    const std::string& path() const { return path_; }
-
-private:
-    std::string path_;
 };
 
 /// Writes the pack and its index; says where the index is.
@@ -240,9 +215,48 @@ Result<TreePtr> folder_of(git_repository* repository, const std::string& commit,
     return TreePtr(tree);
 }
 
+Signed signed_commit(git_repository* repository, const std::string& commit) {
+    git_oid id{};
+    git_buf signature{}, text{};
+    Signed out;
+    if (git_oid_fromstr(&id, commit.c_str()) == 0 &&
+        git_commit_extract_signature(&signature, &text, repository, &id, nullptr) == 0)
+        out = {std::string(text.ptr, text.size), std::string(signature.ptr, signature.size)};
+    git_buf_dispose(&signature);
+    git_buf_dispose(&text);
+    return out;
+}
+
+/// Of a tag the signature is the end of its text: from the last line with which one begins, as Git has it.
+Signed signed_text(std::string_view whole) {
+    std::size_t cut = whole.size();
+    for (std::size_t at = 0; at < whole.size(); at = std::min(whole.find('\n', at), whole.size() - 1) + 1) {
+        const auto line = whole.substr(at);
+        if (line.starts_with("-----BEGIN PGP SIGNATURE-----") || line.starts_with("-----BEGIN SSH SIGNATURE-----"))
+            cut = at;
+    }
+    return {std::string(whole.substr(0, cut)), std::string(whole.substr(cut))};
+}
+
+void take_tag(git_repository* repository, git_odb* database, const Target& target, Tree& out) {
+    git_oid id{};
+    git_tag* raw = nullptr;
+    if (git_oid_fromstr(&id, target.want.c_str()) != 0 || git_tag_lookup(&raw, repository, &id) != 0) return;
+    const Held<git_tag, git_tag_free> tag(raw);
+    git_oid commit{};
+    // a signature on a tag of something else says nothing of this commit
+    if (git_oid_fromstr(&commit, target.commit.c_str()) != 0 || !git_oid_equal(git_tag_target_id(tag.get()), &commit))
+        return;
+    git_odb_object* bytes = nullptr;
+    if (git_odb_read(&bytes, database, &id) != 0) return;
+    const Held<git_odb_object, git_odb_object_free> held(bytes);
+    out.tag = signed_text({static_cast<const char*>(git_odb_object_data(bytes)), git_odb_object_size(bytes)});
+    out.tag_name = git_tag_name(tag.get());
+}
+
 }  // namespace
 
-Result<Tree> read_tree(const std::string& pack, const std::string& commit, const std::string& path,
+Result<Tree> read_tree(const std::string& pack, const Target& target, const std::string& path,
                        const std::string& workspace, std::chrono::steady_clock::duration most) {
     const Library library;
     Patience patience(most);
@@ -253,14 +267,17 @@ Result<Tree> read_tree(const std::string& pack, const std::string& commit, const
     const auto repository = open_pack(*index);
     if (!repository) return repository.error();
     const auto at = tidy(path);
-    const auto tree = folder_of(repository->get(), commit, at);
+    const auto tree = folder_of(repository->get(), target.commit, at);
     if (!tree) return tree.error();
     git_odb* raw = nullptr;
     if (git_repository_odb(&raw, repository->get()) != 0) return failed(ErrorClass::transient, "no object database");
     const Database database(raw);
     Walk walk(repository->get(), database.get(), patience);
     if (auto walked = walk.folder(tree->get(), at, 0); !walked) return std::move(walked).error();
-    return walk.take();
+    auto out = walk.take();
+    out.commit = signed_commit(repository->get(), target.commit);
+    if (target.want != target.commit) take_tag(repository->get(), database.get(), target, out);
+    return out;
 }
 
 }  // namespace ocim::gitops

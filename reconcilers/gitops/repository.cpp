@@ -132,6 +132,7 @@ private:
         if (checkout_) {
             out.commit = checkout_->commit;
             out.revision = checkout_->words;
+            out.signer = checkout_->signer;
         }
         co_return out;
     }

@@ -25,6 +25,7 @@ struct Fetched {
     bool soon = false;      ///< whether it is worth trying before the interval is over
     /// What is wrong with the commit, of all its manifests; as long as there is anything, nothing of it is applied.
     std::vector<Fault> faults{};
+    std::string signer{};  ///< who signed it, where that is asked for
     bool operator==(const Fetched&) const = default;
 };
 

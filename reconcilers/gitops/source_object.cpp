@@ -35,6 +35,53 @@ RepositorySettings repository_of(const crd::GitSource& source, const runtime::In
     return out;
 }
 
+/// Whose signatures count; nothing is fetched where that cannot be said.
+Result<Verification, Problem> verification_of(const crd::GitSource& source, const runtime::Inputs& inputs) {
+    const auto& home = source.metadata.namespace_;
+    const auto& name = source.spec.verify->secret_ref.name;
+    Verification out;
+    out.of = source.spec.verify->mode == crd::GitSource::Spec::Verify::Mode::tag ? Verification::Of::tag
+                                                                                 : Verification::Of::commit;
+    out.signers.secret = home + "/" + name;
+    out.signers.allowed_signers = text_of(inputs, home, name, "allowed_signers");
+    const auto keys = keyring_of(text_of(inputs, home, name, "gpg.asc"));
+    if (!keys)
+        return Problem{"InvalidRepository", "the key gpg.asc of the Secret " + out.signers.secret +
+                                                " is no armored OpenPGP key; make it with gpg --armor --export"};
+    out.signers.keyring = *keys;
+    if (out.signers.allowed_signers.empty() && out.signers.keyring.empty())
+        return Problem{"SecretNotFound", "the Secret " + out.signers.secret +
+                                             " has neither allowed_signers (of SSH) nor gpg.asc; put the keys there "
+                                             "whose signatures count"};
+    return out;
+}
+
+/// Of the Secrets that the spec names the first that is not there.
+std::optional<Problem> missing_secret(const crd::GitSource& source, const runtime::Inputs& inputs) {
+    const auto& home = source.metadata.namespace_;
+    const auto missing = [&](const std::string& name, const char* field) -> std::optional<Problem> {
+        if (inputs.find(api::secret_kind, home, name)) return std::nullopt;
+        return Problem{"SecretNotFound",
+                       "the Secret " + home + "/" + name + " does not exist: make it, or mend " + field};
+    };
+    if (const auto& secret = source.spec.credentials_ref)
+        if (auto problem = missing(secret->name, "spec.credentialsRef")) return problem;
+    if (const auto& verify = source.spec.verify) return missing(verify->secret_ref.name, "spec.verify.secretRef");
+    return std::nullopt;
+}
+
+Result<std::unique_ptr<Fetcher>, Problem> fetcher_of(const crd::GitSource& source, const runtime::Inputs& inputs,
+                                                     const runtime::Services& services) {
+    if (auto missing = missing_secret(source, inputs)) return *std::move(missing);
+    auto settings = repository_of(source, inputs);
+    if (source.spec.verify) {
+        auto verification = verification_of(source, inputs);
+        if (!verification) return std::move(verification).error();
+        settings.verification = *std::move(verification);
+    }
+    return make_fetcher(std::move(settings), services);
+}
+
 }  // namespace
 
 runtime::BackendSettings Sources::settings(const Backend& source) {
@@ -48,8 +95,11 @@ runtime::BackendSettings Sources::settings(const Backend& source) {
 
 /// Optional, so that one whose Secret is gone can still be deleted: what is missing is told by the fetch.
 std::vector<runtime::Reference> Sources::backend_needs(const Backend& source) {
-    if (!source.spec.credentials_ref) return {};
-    return {{api::secret_kind, source.metadata.namespace_, source.spec.credentials_ref->name, true}};
+    std::vector<runtime::Reference> out;
+    const auto& home = source.metadata.namespace_;
+    if (const auto& secret = source.spec.credentials_ref) out.push_back({api::secret_kind, home, secret->name, true});
+    if (const auto& verify = source.spec.verify) out.push_back({api::secret_kind, home, verify->secret_ref.name, true});
+    return out;
 }
 
 Result<std::unique_ptr<Repository>> Sources::open_with(const Doors& doors, const Backend& source,
@@ -64,12 +114,8 @@ Result<std::unique_ptr<Repository>> Sources::open_with(const Doors& doors, const
     opened.interval = settings(source).drift_interval;
     opened.makes_account = !source.spec.service_account_name;
     for (const auto& entry : source.status.inventory) opened.tracked[id_of(entry)] = entry.api_version;
-    const auto& secret = source.spec.credentials_ref;
-    if (secret && !inputs.find(api::secret_kind, source.metadata.namespace_, secret->name)) {
-        opened.problem = {"SecretNotFound", "the Secret " + source.metadata.namespace_ + "/" + secret->name +
-                                                " does not exist: make it, or mend spec.credentialsRef"};
-    } else if (!opened.suspended) {
-        auto fetcher = make_fetcher(repository_of(source, inputs), services);
+    if (!opened.suspended) {
+        auto fetcher = fetcher_of(source, inputs, services);
         if (fetcher)
             opened.fetcher = *std::move(fetcher);
         else

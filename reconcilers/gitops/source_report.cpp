@@ -73,8 +73,8 @@ std::vector<std::string> not_looked_at(const Snapshot& seen) {
 
 /// What does not get better by itself: whoever keeps the spec or the Secret must do something.
 bool needs_somebody(const Fetched& fetched) {
-    constexpr std::array<std::string_view, 4> reasons{"AuthenticationFailed", "NotFound", "InvalidRepository",
-                                                      "SecretNotFound"};
+    constexpr std::array<std::string_view, 5> reasons{"AuthenticationFailed", "NotFound", "InvalidRepository",
+                                                      "SecretNotFound", "SignatureRefused"};
     return !fetched.soon && std::ranges::find(reasons, fetched.reason) != reasons.end();
 }
 
@@ -151,7 +151,11 @@ void fill_status(Object::Status& status, const Plan& plan, const std::vector<std
     status.unhealthy.assign(unready.begin(),
                             unready.begin() + static_cast<std::ptrdiff_t>(std::min(unready.size(), limits::shown_max)));
     if (!plan.fetched) return;
-    if (!plan.fetched->commit.empty()) status.commit = plan.fetched->commit;
+    if (!plan.fetched->commit.empty()) {
+        status.commit = plan.fetched->commit;
+        status.signed_by.reset();
+        if (!plan.fetched->signer.empty()) status.signed_by = plan.fetched->signer;
+    }
     for (const auto& fault : plan.fetched->faults)
         if (status.faults.size() < limits::shown_max) status.faults.push_back(shown(fault));
     status.confirmed_deletions.reset();

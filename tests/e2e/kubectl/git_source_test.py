@@ -71,6 +71,18 @@ class Git:
         self.git("push", "-q", "-f", "origin", "HEAD:refs/heads/main")
         return self.git("rev-parse", "HEAD")
 
+    def sign_as(self, who):
+        """From now on commits are signed by that person's SSH key, or by nobody's. The public key."""
+        self.git("config", "commit.gpgsign", "true" if who else "false")
+        if not who:
+            return ""
+        key = self.home / f"key-of-{who}"
+        if not key.exists():
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", who, "-f", key], check=True)
+        self.git("config", "gpg.format", "ssh")
+        self.git("config", "user.signingkey", f"{key}.pub")
+        return " ".join(pathlib.Path(f"{key}.pub").read_text().split()[:2])
+
     def close(self):
         self.server.kill()
         self.server.wait()
@@ -234,6 +246,36 @@ class GitSources(unittest.TestCase):
             self.push({"other.yaml": json.dumps(other)})
             wait_until(lambda: self.ready().get("reason") == "ManifestsRefused" and what in self.ready()["message"],
                        f"{what} is refused")
+
+    def test_of_a_commit_that_nobody_signed_who_may_nothing_is_applied(self):
+        self.addCleanup(self.git.sign_as, None)
+        first = self.push({"a.yaml": config_map("a")})
+        self.source(verify={"secretRef": {"name": "signers"}})
+        self.assertIn(f"the Secret {self.home}/signers does not exist", self.stands("SecretNotFound")["message"])
+        ada = self.git.sign_as("ada")
+        self.ocim.kubectl("-n", self.home, "create", "secret", "generic", "signers",
+                          f"--from-literal=allowed_signers=ada@example.com {ada}")
+        told = self.stands("SignatureRefused")
+        self.assertIn(f"Nothing of main at {first} is applied: it has no signature", told["message"])
+        self.assertEqual(self.maps(), {})
+
+        second = self.push({"a.yaml": config_map("a", "2"), "b.yaml": config_map("b")})
+        self.applied(second)
+        self.assertEqual(self.maps(), {"a": "2", "b": "1"})
+        self.assertEqual(self.status()["signedBy"], "ada@example.com")
+
+        self.git.sign_as("mallory")
+        third = self.git.push({f"{self.home}/a.yaml": config_map("a", "3"), f"{self.home}/b.yaml": None})
+        told = self.stands("SignatureRefused")
+        self.assertIn(f"Nothing of main at {third} is applied: it is signed with an SSH key", told["message"])
+        self.assertIn("add that key there", told["message"])
+        self.assertEqual(self.status()["commit"], second)
+        self.ocim.kubectl("-n", self.home, "patch", "configmap", "b", "--type=merge", "-p", '{"data":{"value":"by hand"}}')
+        wait_until(lambda: self.maps() == {"a": "2", "b": "1"}, "the last good commit is kept as it is there")
+
+        self.git.sign_as("ada")
+        self.applied(self.push({"a.yaml": config_map("a", "4")}))
+        wait_until(lambda: self.maps() == {"a": "4"}, "a commit on top that may counts for all below it")
 
     def test_a_wrong_token_is_told_and_nothing_is_forgotten(self):
         first = self.push({"a.yaml": config_map("a")})

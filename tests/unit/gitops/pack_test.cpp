@@ -35,7 +35,8 @@ protected:
         run("git -c user.name=ada -c user.email=ada@example.com commit -q -m x");
         run("git rev-parse HEAD | tr -d '\\n' | tee .git/commit");
         run("git rev-list --objects --all | git pack-objects --stdout | dd of=.git/pack");
-        return read_tree(text(".git/pack"), text(".git/commit"), ".", at.string() + "/.git/work", most);
+        const auto commit = text(".git/commit");
+        return read_tree(text(".git/pack"), {commit, commit, ""}, ".", at.string() + "/.git/work", most);
     }
     fs::path at;
 };

@@ -284,7 +284,8 @@ TEST_F(Deciding, TheSameObjectUnderAnotherGroupIsNotDeleted) {
 }
 
 TEST_F(Deciding, WhatNeedsSomebodyIsStalled) {
-    for (const auto* why : {"AuthenticationFailed", "NotFound", "InvalidRepository", "SecretNotFound"}) {
+    for (const auto* why :
+         {"AuthenticationFailed", "NotFound", "InvalidRepository", "SecretNotFound", "SignatureRefused"}) {
         fetched({"", "", why, "mend it"});
         EXPECT_EQ(report().verdict.state, Verdict::State::stalled) << why;
         EXPECT_EQ(reason(), why);
@@ -295,6 +296,16 @@ TEST_F(Deciding, WhatNeedsSomebodyIsStalled) {
         fetched({"", "", why, "wait", true});
         EXPECT_EQ(report().verdict.state, Verdict::State::progressing) << why;
     }
+}
+
+TEST_F(Deciding, SaysWhoSignedWhatItFetched) {
+    fetched({"c1", "main at c1", "", "", false, {}, "ada@example.com"});
+    source.status = report().status;
+    EXPECT_EQ(source.status.signed_by, "ada@example.com");
+    fetched({"", "", "FetchFailed", "nobody answers", true});
+    EXPECT_EQ(report().status.signed_by, "ada@example.com") << "the commit is the same";
+    fetched({"c1", "main at c1", "", ""});
+    EXPECT_EQ(report().status.signed_by, std::nullopt) << "nobody asks any more";
 }
 
 TEST_F(Deciding, DeletionsThatAreHeldUpDoNotHoldUpTheRest) {
