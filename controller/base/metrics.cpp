@@ -1,5 +1,7 @@
 #include "base/metrics.hpp"
 
+#include "base/process_metrics.hpp"
+
 #include <prometheus/family.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
@@ -80,6 +82,7 @@ std::string Metrics::text() const {
     const std::lock_guard lock(state_->mutex);
     for (const auto& [name, family] : state_->families)
         if (!full.contains(name)) shown.push_back({name, state_->helps.at(name), type_of(family), {}});
+    for (auto& family : process_metrics()) shown.push_back(std::move(family));
     return prometheus::TextSerializer().Serialize(shown);
 }
 
