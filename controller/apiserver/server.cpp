@@ -259,6 +259,7 @@ awaitable<Result<net::ServerReply>> Server::answer_plain(Exchange& exchange) {
     const auto path = exchange.route.path();
     if (path == "/version") co_return version_reply(parts_.version);
     if (path == "/metrics") co_return metrics_reply(parts_.metrics);
+    if (parts_.debug && is_debug_path(path)) co_return parts_.debug(path, exchange.query);
     if (auto document = issuer_document(path)) co_return *std::move(document);
     co_return page_not_found();
 }

@@ -13,6 +13,10 @@
 
 namespace ocim::apiserver {
 
+/// What answers below /debug; the caller has been let in.
+using DebugPages = std::function<net::ServerReply(const std::string& path, const Query& query)>;
+inline bool is_debug_path(const std::string& path) { return path == "/debug" || path.starts_with("/debug/"); }
+
 /// The Kubernetes API over a Registry. It owns no socket: handler() is given to net::serve. Lives on the loop
 /// thread.
 class Server {
@@ -31,6 +35,7 @@ public:
         Subresources subresources{};
         Authenticator* authenticator = nullptr;  ///< null: client certificates only
         FairGate::Bounds fairness{};
+        DebugPages debug{};  ///< empty: there are none
     };
     explicit Server(const Parts& parts);
     Server(const Server&) = delete;
@@ -94,8 +99,10 @@ private:
 };
 
 net::ServerReply metrics_reply(const Metrics& metrics);
-/// /metrics and health, without authentication: for a listener of its own on loopback.
-net::Handler metrics_handler(Metrics& metrics, const Health& health);
+/// /metrics and health, without authentication: for a listener of its own on loopback. `debug` is for who asks from
+/// this machine itself, as `kubectl port-forward` does, and not through a proxy: whoever gets there was let in
+/// elsewhere.
+net::Handler metrics_handler(Metrics& metrics, const Health& health, DebugPages debug = {});
 
 /// Measures how late the loop comes to what is due: ocim_loop_lag_seconds. Runs until cancelled.
 awaitable<void> measure_loop_lag(Clock& clock, Metrics& metrics);

@@ -4,6 +4,7 @@
 #include "apiserver/webhooks.hpp"
 #include "cli/cli.hpp"
 #include "cli/controllers.hpp"
+#include "cli/debug_pages.hpp"
 #include "cli/files.hpp"
 #include "cli/process_deadline.hpp"
 #include "cli/signals.hpp"
@@ -111,6 +112,8 @@ struct Operator::State {
     }
 
     Result<void> listen();
+    /// The manager, or why there is none here.
+    Result<const runtime::Manager*> working() const;
     awaitable<Result<void>> serve_until_signal();
     awaitable<Result<void>> wait_for_lease();
     awaitable<Result<void>> lead();
@@ -171,8 +174,9 @@ Result<void> Operator::State::listen() {
     net::ServerSettings plain;
     plain.address = settings.metrics_listen.host;
     plain.port = settings.metrics_listen.port;
-    auto served =
-        net::serve(loop.get_executor(), *clock, std::move(plain), apiserver::metrics_handler(metrics, health));
+    auto pages = debug_pages([this] { return working(); });
+    auto served = net::serve(loop.get_executor(), *clock, std::move(plain),
+                             apiserver::metrics_handler(metrics, health, std::move(pages)));
     if (!served) return std::move(served).error().within("--metrics-listen");
     metrics_listener = *std::move(served);
     if (!settings.webhook_listen) return {};
@@ -184,6 +188,11 @@ Result<void> Operator::State::listen() {
     if (!served) return std::move(served).error().within("--webhook-listen");
     webhook_listener = *std::move(served);
     return {};
+}
+
+Result<const runtime::Manager*> Operator::State::working() const {
+    if (controllers) return &controllers->manager();
+    return Error{ErrorClass::transient, "the controllers run in another process: ask the one that leads"};
 }
 
 awaitable<Result<void>> Operator::State::serve_until_signal() {

@@ -6,6 +6,7 @@
 #include "cli/certificates.hpp"
 #include "cli/cli.hpp"
 #include "cli/controllers.hpp"
+#include "cli/debug_pages.hpp"
 #include "cli/files.hpp"
 #include "cli/judge.hpp"
 #include "cli/process_deadline.hpp"
@@ -64,6 +65,8 @@ struct Program::State {
     awaitable<Result<void>> install_kinds();
     awaitable<Result<void>> name_installation();
     void make_controllers();
+    /// The manager, or why there is none here.
+    Result<const runtime::Manager*> working() const;
     void look_after_store();
     Result<void> stand_for_leader();
     prometheus::Gauge& led_gauge() {
@@ -281,6 +284,13 @@ void Program::State::make_controllers() {
         });
 }
 
+Result<const runtime::Manager*> Program::State::working() const {
+    if (!controllers) return Error{ErrorClass::transient, "this server runs without controllers (--no-controllers)"};
+    if (settings.database && !leads)
+        return Error{ErrorClass::transient, "the controllers run in another replica: ask the one that leads"};
+    return &controllers->manager();
+}
+
 /// What one process does for all.
 void Program::State::look_after_store() {
     tasks.spawn("collectors", registry->run_collectors());
@@ -324,9 +334,19 @@ Result<void> Program::State::listen() {
         if (not_ready.empty()) return std::nullopt;
         return not_ready;
     });
-    const apiserver::Server::Parts parts{*registry,          *clock, *random, metrics,      pool,
-                                         *authorizer,        *audit, health,  OCIM_VERSION, {appserver_log(*logs)},
-                                         authenticator.get()};
+    const apiserver::Server::Parts parts{*registry,
+                                         *clock,
+                                         *random,
+                                         metrics,
+                                         pool,
+                                         *authorizer,
+                                         *audit,
+                                         health,
+                                         OCIM_VERSION,
+                                         {appserver_log(*logs)},
+                                         authenticator.get(),
+                                         {},
+                                         debug_pages([this] { return working(); })};
     api = std::make_unique<apiserver::Server>(parts);
 
     net::ServerSettings secure;

@@ -46,6 +46,7 @@ struct PlannedAction {
     KeyId key = 0;
     std::string verb, description;
     std::shared_ptr<const void> action;  // the kind's own type, known to its world only; shared by batch and report
+    std::string reconcile_id{};          // of the visit that wanted it
 };
 
 struct Reported {
@@ -96,6 +97,8 @@ public:
     virtual std::uint64_t observation_began() const = 0;
     virtual std::uint64_t changed(KeyId key) const = 0;
     virtual std::size_t things() const = 0;
+    /// What they take of memory, without what their own strings and lists hold elsewhere.
+    virtual std::size_t bytes_min() const = 0;
     /// How often results of actions have made what we know something else.
     virtual std::uint64_t folded() const = 0;
 

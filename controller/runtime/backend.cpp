@@ -278,6 +278,7 @@ void Backend::open(Instant now) {
 }
 
 void Backend::opened(const Result<void>& result, Instant now) {
+    note_call("open", result);
     if (!result) {
         const bool invalid = result.error().error_class == ErrorClass::invalid;
         cannot_open(invalid, invalid ? "BackendInvalid" : "BackendNotReady", result.error().message);
@@ -323,6 +324,7 @@ awaitable<void> Backend::stop(Instant deadline) {
 void Backend::retire() {
     drain();
     retired_ = true;
+    engine_.errors.forget(place());
     forget_metrics();
     if (!adapter_.backend_is_ours()) return;
     board_.use(name_, {});

@@ -3,6 +3,7 @@
 #include "runtime/batch.hpp"
 #include "runtime/board.hpp"
 #include "runtime/breaker.hpp"
+#include "runtime/debug.hpp"
 #include "runtime/orphans.hpp"
 #include "runtime/queue.hpp"
 
@@ -84,6 +85,13 @@ public:
     /// Whoever is in it knows what there is to know: it was looked at, or cannot be.
     bool settled() const;
 
+    /// For people who ask.
+    api::json::object describe(const DebugTimes& times) const;
+    Instant next_observation() const { return observe_at_; }
+    /// Whether `object` waits for a look.
+    bool awaits_observation(const ObjectKey& object) const;
+    Instant next_probe() const { return breaker_.next_probe(busy_ > 0); }
+
     /// Starts.
     void start();
     /// Starts no call from now on.
@@ -104,6 +112,11 @@ private:
     };
 
     void forget_metrics();
+    void note_call(std::string call, const Result<void>& result);
+    api::json::object describe_cache(const DebugTimes& times) const;
+    api::json::object describe_breaker(const DebugTimes& times) const;
+    api::json::object describe_limits(const DebugTimes& times) const;
+    LastErrors::Place place() const;
     void read(const Json& object);
     void cannot_open(bool stalled, std::string reason, std::string message);
     void hold_what_we_need();
@@ -166,7 +179,8 @@ private:
     Orphans orphans_;
     std::size_t orphan_count_ = 0;
     std::optional<WallTime> last_observed_;
-    api::json::object more_;  // of what was seen last, for the status
+    std::map<std::string, Outcome> last_calls_;  // by call
+    api::json::object more_;                     // of what was seen last, for the status
 
     std::uint64_t observing_from_ = 0;  // the moment before the last observation began
     bool probing_ = false, observing_ = false, draining_ = false, retired_ = false;

@@ -129,6 +129,7 @@ void Backend::count(Breaker::Call call, const Result<void>& result) {
                   {"call", call_name(call)},
                   {"result", result_name(result)}})
         .Increment();
+    note_call(call_name(call), result);
 }
 
 void Backend::learn(Breaker::Call call, const Result<void>& result) {
@@ -217,6 +218,7 @@ void Backend::look_for_orphans(Instant now) {
             }
     if (actions.empty()) return;
     sweeping_ = true;
+    for (auto& action : actions) action.reconcile_id = "sweep";
     submit(ObjectKey{}, std::move(actions));
 }
 
@@ -276,6 +278,7 @@ void Backend::account(const Landed& landed, const ObjectKey& object) {
               {{"kind", std::string(adapter_.kind().name)},
                {"object", object.text()},
                {"backend", key_.text()},
+               {"reconcile_id", action.reconcile_id},
                {"action", action.description},
                {"result", result ? std::string("success") : result.error().message}});
     if (result || !result.error().outcome_unknown) return;

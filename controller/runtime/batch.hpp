@@ -45,6 +45,11 @@ public:
     /// Everything, because it will not go.
     std::vector<Item> take_all() { return take(~std::size_t{0}); }
     bool empty() const { return groups_.empty(); }
+    std::size_t size() const {
+        std::size_t out = 0;
+        for (const auto& group : groups_) out += group.size();
+        return out;
+    }
 
 private:
     Duration wait_, wait_max_;

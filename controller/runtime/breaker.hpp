@@ -44,8 +44,12 @@ public:
     /// When to probe next. `busy`: work is waiting. A call that went well counts as a probe.
     Instant next_probe(bool busy) const;
 
-private:
     enum class State { closed, open, trial };
+    State state() const { return state_; }
+    unsigned probe_failures() const { return probe_failures_; }
+    unsigned observe_failures() const { return observe_failures_; }
+
+private:
     void set_last(Instant now);
 
     Settings settings_;
@@ -70,6 +74,9 @@ public:
     /// A call went well: a tenth of the limit faster, up to the limit.
     void speed_up();
     Instant not_before() const { return not_before_; }
+    double limit() const { return limit_; }
+    /// What it has come down to.
+    double rate() const { return rate_; }
 
 private:
     double limit_, rate_, tokens_;

@@ -22,6 +22,13 @@ bool removed_for_good(const Json& object) {
 
 }  // namespace
 
+std::vector<Cache::Kept> Cache::kept() const {
+    std::vector<Kept> out;
+    for (const auto& [kind, store] : stores_)
+        out.push_back({kind, store.objects.size(), store.asked.size(), store.told, store.synced, store.part});
+    return out;
+}
+
 ObjectKey ObjectKey::parse(std::string_view text) {
     const auto slash = text.find('/');
     if (slash == std::string_view::npos) return {"", std::string(text)};

@@ -80,6 +80,15 @@ public:
     /// A delete of ours removed it, or it was found to be gone.
     void fold_gone(const api::Kind& kind, const ObjectKey& key, const void* writer);
 
+    /// What is kept of one kind, for people who ask.
+    struct Kept {
+        std::string kind;  ///< kind_id
+        std::size_t objects = 0, asked = 0;
+        std::uint64_t revision = 0;  ///< how far list and watch have come
+        bool synced = false, part = false;
+    };
+    std::vector<Kept> kept() const;
+
 private:
     enum class Asked { reading, overtaken, known };
     struct Store {

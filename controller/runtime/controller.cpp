@@ -92,6 +92,7 @@ void Controller::index(const Change& change) {
     if (!object) {
         references_.set(change.key.text(), {});
         facts_.erase(change.key);
+        engine_.errors.forget({name_, std::string(kind_.name), change.key});
         further_needs_.erase(change.key);
         statuses_.forget(change.key);
         queue_.forget(change.key.text());
@@ -237,6 +238,7 @@ awaitable<void> Controller::stop() {
 
 awaitable<void> Controller::visit_one(std::string key) {
     const auto began = engine_.clock.now();
+    reconcile_numbers_[key] = ++last_reconcile_;
     Result<Visited> result = Error{ErrorClass::transient, "the visit did not end"};
     try {
         result = co_await visit(ObjectKey::parse(key));
@@ -264,10 +266,13 @@ void Controller::settle(const std::string& key, const Result<Visited>& result, I
         if (!stale)
             log::error("visit failed", {{"kind", std::string(kind_.name)},
                                         {"object", key},
+                                        {"reconcile_id", reconcile_id(ObjectKey::parse(key))},
                                         {"class", std::string(name_of(error.error_class))},
                                         {"reason", error.message}});
+        if (!stale) note_error(ObjectKey::parse(key), Outcome::of(engine_.clock.wall(), "visit", error));
         queue_.retry(key, now, error.retry_after.value_or(Duration::zero()));
     }
+    reconcile_numbers_.erase(key);
     queue_.done(key, now);
     wake_.notify();
 }

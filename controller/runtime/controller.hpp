@@ -1,6 +1,7 @@
 #pragma once
 
 #include "runtime/adapter.hpp"
+#include "runtime/debug.hpp"
 #include "runtime/engine.hpp"
 #include "runtime/queue.hpp"
 #include "runtime/state_metrics.hpp"
@@ -42,7 +43,20 @@ public:
     void add_concerned();
     void add_at(const ObjectKey& key, Instant when, Priority priority = Priority::low);
 
+    // --- for people who ask (debug.hpp)
+    const std::string& name() const { return name_; }
+    api::json::object describe_queue(const DebugTimes& times) const;
+    /// What is known of one object besides what the API server has; nothing when there is no such object.
+    std::optional<api::json::object> describe_object(const ObjectKey& key, const DebugTimes& times) const;
+    /// The first object after that one.
+    std::optional<ObjectKey> object_after(const std::optional<ObjectKey>& key) const;
+
 protected:
+    virtual void describe_more(const ObjectKey&, const DebugTimes&, api::json::object&) const {}
+    /// What all log lines of the visit under way have in common.
+    std::string reconcile_id(const ObjectKey& key) const;
+    void note_error(const ObjectKey& key, Outcome outcome);
+
     /// What one visit came to.
     struct Visited {
         std::optional<Duration> again_after;
@@ -93,6 +107,8 @@ private:
     std::map<ObjectKey, Result<ObjectFacts>> facts_;
     std::map<ObjectKey, std::vector<Reference>> further_needs_;
     ReferenceIndex references_;
+    std::map<std::string, std::uint64_t> reconcile_numbers_;  // of the visits under way
+    std::uint64_t last_reconcile_ = 0;
     bool draining_ = false;
     Signal wake_;
     TaskGroup visits_;

@@ -5,6 +5,7 @@
 #include "runtime/events.hpp"
 #include "runtime/index.hpp"
 #include "runtime/informers.hpp"
+#include "runtime/last_errors.hpp"
 #include "runtime/manager.hpp"
 
 namespace ocim::runtime {
@@ -39,6 +40,7 @@ struct Engine {
     Informers informers;
     ClaimIndex claims;
     EventRecorder events;
+    LastErrors errors;
     TaskGroup background;  // what systems do between calls
 
     Services services() {

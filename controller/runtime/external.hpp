@@ -74,6 +74,10 @@ public:
     std::uint64_t observation_began() const override { return seen_.began(); }
     std::uint64_t changed(KeyId key) const override { return seen_.changed(keys_.at(key)->first); }
     std::size_t things() const override { return seen_.things().size(); }
+    std::size_t bytes_min() const override {
+        constexpr auto node = sizeof(std::pair<const Key, Thing>) + 4 * sizeof(void*);
+        return things() * node;
+    }
     std::uint64_t folded() const override { return seen_.folded(); }
 
     Result<std::vector<PlannedAction>> diff(const Json& object, const Inputs& inputs) override {
@@ -185,7 +189,7 @@ private:
             const auto key = number(A::key(action));
             std::string verb(A::verb(action)), description(A::describe(action));
             auto held = std::make_shared<const Action>(std::move(action));
-            out.push_back({key, std::move(verb), std::move(description), std::move(held)});
+            out.push_back({key, std::move(verb), std::move(description), std::move(held), {}});
         }
         return out;
     }

@@ -208,6 +208,7 @@ void ExternalController::act(const ObjectKey& key, std::vector<PlannedAction> ac
     tracked.acting = true;
     tracked.acting_since = engine_.clock.now();
     tracked.doing = actions.front().description;
+    for (auto& action : actions) action.reconcile_id = reconcile_id(key);
     backends_.at(*tracked.backend)->submit(key, std::move(actions));
     queue_.add(key.text(), engine_.clock.now() + 1s, Priority::low);  // to say so if it takes long
 }
@@ -256,7 +257,9 @@ awaitable<Result<void>> ExternalController::release(ObjectPtr object, bool aband
         note(*object, true, "Abandoned", "Delete",
              "Let go because of the annotation " + std::string(abandon_annotation) +
                  ": what it made in the outside world was not removed.");
-        log::warning("abandoned", {{"kind", std::string(kind_.name)}, {"object", ObjectKey::of(*object).text()}});
+        const auto key = ObjectKey::of(*object);
+        log::warning("abandoned",
+                     {{"kind", std::string(kind_.name)}, {"object", key.text()}, {"reconcile_id", reconcile_id(key)}});
     }
     CO_TRY([[maybe_unused]] const auto released,
            co_await remove_finalizer(engine_, kind_, std::move(object), finalizer_, this));
@@ -352,6 +355,11 @@ void ExternalController::reopened(const ObjectKey& key) {
 }
 
 void ExternalController::note_landed(const ObjectKey& key, const Landed& one) {
+    if (const auto known = tracked_.find(key); known != tracked_.end()) {
+        auto outcome = Outcome::of(engine_.clock.wall(), one.action.description, one.result);
+        if (!one.result) note_error(key, outcome);
+        known->second.last_call = std::move(outcome);
+    }
     const auto object = engine_.cache.find(kind_, key);
     if (!object) return;
     if (!one.result) {

@@ -29,6 +29,10 @@ public:
     /// Every object of a kind is known now.
     void refresh_backends(const api::Kind& kind);
 
+    /// For people who ask; ordered by their keys.
+    const std::map<ObjectKey, std::shared_ptr<Backend>>& backends() const { return backends_; }
+    api::Kind backend_kind() const { return external_.backend_kind(); }
+
 private:
     /// What we remember of one object between visits. All of it can be lost.
     struct Tracked {
@@ -57,6 +61,7 @@ private:
         std::optional<std::uint64_t> turn_look;  ///< a look that began after this shows whether it is under way
         bool turn_known = false;  ///< whether it is under way is seen, and no call of an earlier run can change it
         std::string reconcile_at;
+        std::optional<Outcome> last_call;  ///< what its last action came to, for people
     };
     struct Decision {
         enum class What { nothing, report, generate, add_finalizer, renew, release, act };
@@ -85,6 +90,7 @@ private:
     awaitable<Result<Visited>> visit(ObjectKey key) override;
     void own_changed(const ObjectKey& key, const ObjectPtr& object, const Result<ObjectFacts>* facts) override;
     void other_changed(const Change& change, Priority priority) override;
+    void describe_more(const ObjectKey& key, const DebugTimes& times, api::json::object& out) const override;
 
     void wake(const ObjectKey& object, Priority priority) override { add(object, priority); }
     void landed(const ObjectKey& object, std::vector<Landed> actions) override;

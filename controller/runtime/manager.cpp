@@ -2,7 +2,7 @@
 
 #include "base/log.hpp"
 #include "runtime/composite_controller.hpp"
-#include "runtime/external_controller.hpp"
+#include "runtime/debug_view.hpp"
 #include "runtime/installation.hpp"
 #include "runtime/planning.hpp"
 
@@ -219,6 +219,12 @@ awaitable<bool> Manager::settle(Instant deadline) {
         co_await state.engine.clock.sleep(pause);
     }
     co_return true;
+}
+
+DebugView Manager::view() const {
+    DebugView out{state_->engine, {}, {state_->externals.begin(), state_->externals.end()}};
+    for (const auto& one : state_->controllers) out.controllers.push_back(one.get());
+    return out;
 }
 
 awaitable<void> Manager::stop() {

@@ -13,6 +13,7 @@ namespace ocim::runtime {
 class CompositeAdapter;  // composite.hpp
 class ExternalAdapter;   // external.hpp
 class Planning;          // planning.hpp
+struct DebugView;        // debug_view.hpp
 
 /// Runs every registered kind: watch → queue → visit → status. Lives on the loop thread.
 class Manager {
@@ -65,6 +66,8 @@ public:
     /// Waits until nothing is left to be decided now; what is to be looked at again later does not count. False:
     /// `deadline` came first.
     awaitable<bool> settle(Instant deadline);
+    /// See debug_page() in debug.hpp. Must not outlive the manager, nor the caller's turn of the loop.
+    DebugView view() const;
 
 private:
     struct State;

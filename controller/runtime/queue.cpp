@@ -119,6 +119,39 @@ void WorkQueue::measure(Instant now) {
     metrics_.longest_seconds.Set(longest);
 }
 
+WorkQueue::Place WorkQueue::place(const std::string& key) const {
+    Place out;
+    out.failures = failures(key);
+    if (const auto run = running_.find(key); run != running_.end()) out.running_since = run->second;
+    const auto& wishes = out.running_since ? again_ : waiting_;
+    if (const auto wish = wishes.find(key); wish != wishes.end()) {
+        out.due = wish->second.due;
+        out.priority = wish->second.priority;
+    }
+    return out;
+}
+
+WorkQueue::Counts WorkQueue::counts(Instant now) const {
+    Counts out{waiting_.size(), 0, running_.size(), failures_.size()};
+    for (const auto* line : {&high_, &low_})
+        for (const auto& [due, key] : *line) {
+            if (due > now) break;
+            ++out.due;
+        }
+    return out;
+}
+
+WorkQueue::Times WorkQueue::next(std::size_t most) const {
+    Times out;
+    auto high = high_.begin(), low = low_.begin();
+    while (out.size() < most && (high != high_.end() || low != low_.end())) {
+        const bool take_high = low == low_.end() || (high != high_.end() && high->first <= low->first);
+        const auto& [due, key] = take_high ? *high++ : *low++;
+        out.emplace_back(key, due);
+    }
+    return out;
+}
+
 std::optional<Instant> WorkQueue::next_due() const {
     if (high_.empty() && low_.empty()) return std::nullopt;
     if (high_.empty()) return low_.begin()->first;

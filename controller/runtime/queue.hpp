@@ -9,6 +9,8 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace ocim::runtime {
 
@@ -47,6 +49,24 @@ public:
     std::optional<Instant> next_due() const;
     /// Keys that wait or are out.
     std::size_t size() const { return waiting_.size() + running_.size(); }
+
+    /// Where a key stands, for people who ask.
+    struct Place {
+        std::optional<Instant> due;            ///< when it wants a visit, or another one
+        std::optional<Instant> running_since;  ///< it is out
+        Priority priority = Priority::low;
+        unsigned failures = 0;
+    };
+    Place place(const std::string& key) const;
+    struct Counts {
+        std::size_t waiting = 0, due = 0, running = 0, failing = 0;
+    };
+    Counts counts(Instant now) const;
+    using Times = std::vector<std::pair<std::string, Instant>>;
+    /// At most `most` of those that wait, the earliest first.
+    Times next(std::size_t most) const;
+    /// Those that are out, and since when.
+    Times running() const { return {running_.begin(), running_.end()}; }
 
 private:
     struct Wish {
