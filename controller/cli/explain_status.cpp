@@ -1,5 +1,6 @@
 #include "cli/cli.hpp"
 #include "cli/command.hpp"
+#include "cli/insight.hpp"
 #include "cli/known_kinds.hpp"
 #include "cli/output.hpp"
 #include "cli/rehearsal.hpp"
@@ -35,13 +36,14 @@ struct Link {
     bool there = false;
     Standing standing{};
     std::optional<LastCall> last{};
+    std::optional<Insight> insight{};  ///< nothing: what the object itself says is all there is
     std::string backend{};
     std::vector<Link> causes{};
 };
 
 class Chain {
 public:
-    explicit Chain(Connection& server) : server_(server), kinds_(server), known_(server.access()) {}
+    explicit Chain(Connection& server) : server_(server), kinds_(server), known_(server.access()), insights_(server) {}
 
     Answer<Link> explain(const Named& named, std::size_t depth = 0) {
         Link out{named, named.kind->kind + " " + runtime::ObjectKey{named.namespace_, named.name}.text()};
@@ -54,6 +56,8 @@ public:
         auto events = read_events(named);
         if (!events) return std::move(events).error();
         out.last = last_call(*events, api::find_text(*object, {"metadata", "uid"}));
+        out.insight = insights_.of(named.kind->kind, named.namespace_, named.name);
+        if (out.insight && out.insight->last) out.last = out.insight->last;  // events are an hour old at most
         if (depth < depth_max)
             if (auto added = add_causes(out, *object, depth); !added) return added.error();
         return out;
@@ -122,6 +126,7 @@ private:
     Connection& server_;
     ServedKinds kinds_;
     KnownKinds known_;
+    Insights insights_;
     std::set<std::string> seen_;
     std::map<std::string, Objects> objects_;
 };
@@ -142,7 +147,7 @@ public:
             line(indent, "since", schema::age(*link.standing.since, now_) + " (" + rfc3339(*link.standing.since) + ")");
         if (link.last) line(indent, "last call", call(*link.last));
         const bool waits = !link.causes.empty();
-        line(indent, "next try", next_try(link.standing, link.last, waits, now_));
+        line(indent, "next try", when(link, waits));
         const auto name = link.named.kind->singular + "/" + link.named.name +
                           (link.named.namespace_.empty() ? "" : " -n " + link.named.namespace_);
         line(indent, "must act", who_must_act(link.standing, waits, link.backend, name, now_));
@@ -158,6 +163,10 @@ private:
         const auto state = link.standing.paused ? "Paused" : link.standing.stalled ? "Stalled" : "not Ready";
         const auto text = std::string(state) + (link.standing.reason.empty() ? "" : ", " + link.standing.reason);
         return link.standing.stalled ? paint_.red(text) : paint_.yellow(text);
+    }
+    std::string when(const Link& link, bool waits) const {
+        const auto exact = link.insight ? next_try(link.standing, *link.insight, waits, now_) : std::nullopt;
+        return exact ? *exact : next_try(link.standing, link.last, waits, now_);
     }
     std::string call(const LastCall& last) const {
         return schema::age(last.at, now_) + " ago" +
@@ -207,7 +216,8 @@ constinit const Command explain_status_command{
     .description =
         "Follows what the object refers to and what it is made of, down to what nothing else explains: since when, "
         "the\n"
-        "last call to the outside and its answer, when it is tried again, and who must do something.",
+        "last call to the outside and its answer, when it is tried again, and who must do something. Whoever may read\n"
+        "/debug is told these exactly, by the controllers themselves; others by what events tell.",
     .flags = flags,
     .examples = examples,
     .run = explain_status,
