@@ -21,7 +21,8 @@ import urllib.request
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 OCIM = pathlib.Path(os.environ.get("OCIM", ROOT / "build" / "ocim"))
 KUBECTL = ROOT / ".deps" / "kubectl" / "kubectl"
-# The way to run: "standalone", or "operator" with the API server and the controllers in two processes.
+# The way to run: "standalone", "operator" with the API server and the controllers in two processes, or "replicated", for which
+# replicas.py has a stage of its own.
 MODE = os.environ.get("OCIM_MODE", "standalone")
 
 # A library of Ocim's keeps counters in a file of /dev/shm, which stays there when its process is killed.
@@ -181,6 +182,15 @@ class Stage:
         return f"{path}:\n" + "\n".join(path.read_text(errors="replace").splitlines()[-lines:]) if path.exists() else ""
 
     # --- Ocim
+
+    def homes(self):
+        """Where the processes that run controllers, or did, keep their files."""
+        return [self.path("ocim")]
+
+    def told(self):
+        """All that those have written to logs, of theirs and of playbooks."""
+        paths = [path for home in self.homes() for path in (self.path("log", f"{home.name}.log"), *home.rglob("*.log"))]
+        return "".join(path.read_text(errors="replace") for path in paths)
 
     def start_ocim(self, *flags):
         if MODE == "operator":

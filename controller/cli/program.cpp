@@ -269,7 +269,7 @@ awaitable<Result<void>> Program::State::name_installation() {
 
 void Program::State::make_controllers() {
     Controllers::Settings chosen;
-    if (settings.database) chosen.local_machines = compute::LocalMachines::refused;  // they are on one host
+    if (!settings.local_machines) chosen.local_machines = compute::LocalMachines::refused;
     chosen.manager.data_directory = settings.data_directory;
     chosen.manager.may_act = [this] {
         return !store->get(restored_key) && (!settings.database || (lease && lease->may_act()));

@@ -26,6 +26,7 @@ public:
         Address listen, metrics_listen;
         std::optional<Address> webhook_listen;
         bool controllers = true;
+        bool local_machines = true;                           ///< on this host
         std::string installation_id;                          ///< empty: the one it has, else a drawn one
         std::string token_auth_file, service_account_issuer;  ///< empty: none, and the usual one
         std::vector<std::string> tls_names;                   ///< --tls-san

@@ -41,6 +41,9 @@ constexpr Flag flags[] = {
      "Whose the things are that this installation makes; kept from the first start on (default: one is drawn). Give it "
      "when a lost data directory is replaced."},
     {"no-controllers", "", "Only serve the API; nothing in the world is touched."},
+    {"local-machines", "",
+     "With --store: let a Cloud with spec.local make machines on this host. Every server must be on this one host, and "
+     "share DIR/local-cloud and DIR/runner."},
     {"log-format", "FORMAT", "How the log on stderr looks: text or json.", "text"},
     help_flag,
 };
@@ -93,6 +96,7 @@ Result<Program::Settings> settings(const Arguments& arguments) {
             return std::move(good).error().within("--installation-id");
     }
     out.controllers = !arguments.has("no-controllers");
+    out.local_machines = !out.database || arguments.has("local-machines");
     const auto format = arguments.text("log-format");
     if (format != "text" && format != "json")
         return Error{ErrorClass::invalid, "--log-format " + format + ": give text or json"};

@@ -302,7 +302,11 @@ Result<std::unique_ptr<System>> open_local(const crd::Cloud& cloud, const runtim
     if (!cloud.spec.local) return Error{ErrorClass::invalid, "spec: exactly one provider is needed: local"};
     auto subnet = parse_subnet(cloud.spec.local->subnet);
     if (!subnet) return std::move(subnet).error();
-    const auto path = fs::path(services.data_directory) / "local-cloud" / cloud.metadata.name;
+    // several processes on this host may share the folder by links; a machine is known by its path
+    std::error_code unknown;
+    auto clouds = fs::weakly_canonical(fs::path(services.data_directory) / "local-cloud", unknown);
+    if (unknown) return Error{ErrorClass::transient, "local-cloud in the data directory: " + unknown.message()};
+    const auto path = clouds / cloud.metadata.name;
     if (path.string().find_first_of(",:\\") != std::string::npos)
         return Error{ErrorClass::invalid,
                      "Unsupported: the data directory's path may hold no comma, colon or backslash"};

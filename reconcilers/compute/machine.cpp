@@ -409,7 +409,8 @@ Result<std::unique_ptr<System>> Machines::open_elsewhere(const Backend& backend,
     return Error{
         ErrorClass::invalid,
         "Unsupported: spec.local is for ocim serve on one host, as the machines are on the host of the program; "
-        "declare spec.openstack, or start every ocim controller on that host with --local-machines"};
+        "declare spec.openstack, or start every ocim controller, or ocim serve --store, on that host with "
+        "--local-machines"};
 }
 
 }  // namespace ocim::compute

@@ -10,6 +10,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "script"))
+from replicas import stage_class  # noqa: E402
 from stage import MODE, Stage, StageError, free_port, wait_for  # noqa: E402
 
 READY = 300  # ten times and more what it takes
@@ -21,7 +22,7 @@ class Scenario(unittest.TestCase):
 
     maxDiff = None
     drift_interval = "2s"
-    stage_class = Stage
+    stage_class = stage_class()
 
     @classmethod
     def setUpClass(cls):

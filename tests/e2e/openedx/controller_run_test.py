@@ -1,6 +1,5 @@
 #!/usr/bin/python3
 """Playbooks that run on the controller's host: as whom, what they see there, through a kill -9, and for whom never."""
-import signal
 import unittest
 
 from case import READY, ROOT, Scenario, wait_for
@@ -22,9 +21,8 @@ class ControllerRun(Scenario):
             "DEMO_EXTRA": "{{ lookup('pipe', '" + looks + "') }}", "DEMO_SECONDS": 8}}))
         wait_for("it runs for a while", lambda: (self.stage.get("provisioningrun", "demo-1-1", "-n", "campus") or {}).get(
             "status", {}).get("currentTask", "").startswith("run for a while"), READY)
-        self.stage.stop("ocim", signal.SIGKILL)
-        self.stage.start_again("ocim")
-        self.stage.wait_until_up("ocim", self.stage.ocim_is_ready)
+        self.stage.kill("ocim")
+        self.stage.start_ocim()
         self.wait_ready()
         body = self.wait_served()
         extra = next(line for line in body.splitlines() if line.startswith("extra:")).split()

@@ -84,9 +84,7 @@ class MainJob(Scenario):
                    self.stage.facts["RABBITMQ_PASSWORD"], self.stage.facts["POWERDNS_KEY"]]
         told = self.stage.kubectl("get", "ocim", "-A", "-o", "yaml").stdout
         told += self.stage.kubectl("get", "events.events.k8s.io", "-A", "-o", "yaml").stdout
-        told += self.stage.metrics() + self.stage.path("log", "ocim.log").read_text()
-        for path in self.stage.path("ocim").rglob("*.log"):
-            told += path.read_text(errors="replace")
+        told += self.stage.metrics() + self.stage.told()
         for secret in secrets:
             self.assertNotIn(secret, told)
 

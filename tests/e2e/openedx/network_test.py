@@ -14,8 +14,8 @@ from stage import OCIM  # noqa: E402
 RAISE = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from stage import Stage
-stage = Stage(sys.argv[2])
+from replicas import stage_class
+stage = stage_class()(sys.argv[2])
 stage.raise_cloud()
 print(stage.facts["SUBNET"], flush=True)
 sys.stdin.read()

@@ -36,7 +36,7 @@ class PullRequest(Scenario):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="ocim-e2e-")
-        cls.stage = Stage(pathlib.Path(cls.folder.name) / "stage")
+        cls.stage = stage_class()(pathlib.Path(cls.folder.name) / "stage")
         try:
             cls.raise_what_sandboxes_need()
         except BaseException:

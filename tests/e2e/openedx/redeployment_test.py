@@ -1,7 +1,6 @@
 #!/usr/bin/python3
 """Many sites get new servers, a few at a time: first only listed, then for real with SQL before, through a crash of the
 program, and with a pause when something fails."""
-import signal
 import unittest
 
 from case import READY, Scenario, wait_for
@@ -55,9 +54,8 @@ class Redeployment(Scenario):
         self.patch("redeployment", "up", {"spec": {"dryRun": False}})
         states = wait_for("the first is on its way", lambda: (now := self.states("up")).get("demo") == "Deploying" and now, READY)
         self.assertEqual(states["second"], "Pending", "one at a time")
-        self.stage.stop("ocim", signal.SIGKILL)
-        self.stage.start_again("ocim")
-        self.stage.wait_until_up("ocim", self.stage.ocim_is_ready)
+        self.stage.kill("ocim")
+        self.stage.start_ocim()
         self.wait_phase("up", "Complete")
         self.assertEqual(self.states("up"), {"demo": "Succeeded", "second": "Succeeded"})
         for name in "demo", "second":
