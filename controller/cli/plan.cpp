@@ -8,6 +8,7 @@
 #include "cli/rehearsal.hpp"
 #include "cli/targets.hpp"
 #include "cli/waiting.hpp"
+#include "runtime/engine.hpp"
 
 #include <algorithm>
 #include <iostream>
@@ -173,6 +174,9 @@ public:
         actions(told);
         for (const auto& one : told.untold) lines_ += "  ? " + place_of(one.spot) + ": " + one.why + "\n";
         section("Not known yet:");
+        for (const auto& one : told.abandoned)
+            lines_ += "  ! " + place_of(one) + ": by its annotation " + std::string(runtime::abandon_annotation) + "\n";
+        section("Let go without cleaning up, so that what they have in the world stays:");
         if (!told.complete)
             out_ += paint_.red("Not everything could be looked at in time: give more --timeout") + "\n\n";
         return out_ + summary(told, plan.exit_code());
@@ -230,7 +234,8 @@ Json json_of(std::string_view verb, const std::string& what, const Json& before,
 
 Json json_of(const Plan& plan) {
     const auto& told = plan.rehearsed();
-    api::json::array declared, consequences, actions, unknown;
+    api::json::array declared, consequences, actions, unknown, abandoned;
+    for (const auto& one : told.abandoned) abandoned.push_back(Json(place_of(one)));
     for (const auto& one : plan.objects())
         if (*one.verb()) declared.push_back(json_of(one.verb(), place_of(one.named), one.before, one.after));
     for (const auto& one : told.consequences)
@@ -247,11 +252,9 @@ Json json_of(const Plan& plan) {
     for (const auto& one : told.untold)
         unknown.push_back(
             api::json::object{{"object", place_of(one.spot)}, {"why", one.why}, {"unreachable", one.unreachable}});
-    return api::json::object{{"declared", std::move(declared)},
-                             {"consequences", std::move(consequences)},
-                             {"actions", std::move(actions)},
-                             {"unknown", std::move(unknown)},
-                             {"complete", told.complete}};
+    return api::json::object{{"declared", std::move(declared)},   {"consequences", std::move(consequences)},
+                             {"actions", std::move(actions)},     {"unknown", std::move(unknown)},
+                             {"abandoned", std::move(abandoned)}, {"complete", told.complete}};
 }
 
 int plan(const Arguments& arguments) {

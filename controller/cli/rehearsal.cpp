@@ -287,6 +287,8 @@ private:
 
     void conclude() {
         std::set<Spot> seen;
+        for (const auto& [spot, object] : state_)
+            if (changed_.contains(spot) && is_abandoned(spot, object)) out_.abandoned.push_back(spot);
         for (auto& [spot, object] : taken_) out_.consequences.push_back({spot, std::move(object), nullptr});
         for (const auto& kind : Rehearsal::kinds()) {
             const auto* resource = registry_->resource(kind.group, kind.version, kind.plural);
@@ -302,6 +304,11 @@ private:
         }
         for (const auto& [spot, object] : before_)
             if (!seen.contains(spot) && !changed_.contains(spot)) out_.consequences.push_back({spot, object, nullptr});
+    }
+
+    static bool is_abandoned(const Spot& spot, const Json& object) {
+        return spot.kind.starts_with(std::string(runtime::group) + "/") && runtime::is_deleting(object) &&
+               runtime::annotation(object, runtime::abandon_annotation) == "true";
     }
 
     void tell_consequence(const Spot& spot, Json object) {

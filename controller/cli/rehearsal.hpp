@@ -36,6 +36,8 @@ struct Rehearsed {
     };
     std::vector<Consequence> consequences;
     std::vector<Untold> untold;
+    /// Objects that go by their annotation "abandon": what they have in the world stays there.
+    std::vector<Spot> abandoned;
     bool complete = true;  ///< everything was decided in time
 };
 

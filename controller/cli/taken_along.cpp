@@ -24,7 +24,10 @@ bool is_true(const Json& object, std::string_view field, bool otherwise) {
 }
 
 /// Its deletion takes what it applied with it.
-bool prunes(const Json& source) { return is_true(source, "prune", true) && !is_true(source, "suspend", false); }
+bool prunes(const Json& source) {
+    return is_true(source, "prune", true) && !is_true(source, "suspend", false) &&
+           annotation(source, runtime::abandon_annotation) != "true";
+}
 
 bool is_git_source(const Spot& spot) { return spot.kind == runtime::kind_id(crd::GitSource::kind); }
 

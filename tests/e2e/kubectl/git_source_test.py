@@ -11,7 +11,7 @@ import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from support import ROOT, Ocim, wait_until  # noqa: E402
+from support import PROGRAM, ROOT, Ocim, wait_until  # noqa: E402
 
 TOKEN = "hunter2-token"
 
@@ -114,8 +114,9 @@ class GitSources(unittest.TestCase):
         spec = {"repository": self.git.url, "branch": "main", "path": self.home, "interval": "5s",
                 "credentialsRef": {"name": "git"}, "serviceAccountName": "fleet", **more}
         spec = {field: value for field, value in spec.items() if value is not None}
-        self.apply({"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "GitSource",
-                    "metadata": {"name": "fleet", "namespace": self.home}, "spec": spec})
+        self.declared = {"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "GitSource",
+                         "metadata": {"name": "fleet", "namespace": self.home}, "spec": spec}
+        self.apply(self.declared)
 
     def apply(self, item):
         self.ocim.kubectl("apply", "-f", "-", stdin=json.dumps(item))
@@ -223,6 +224,33 @@ class GitSources(unittest.TestCase):
         self.source(suspend=False)
         self.applied(second)
         self.assertEqual(self.maps(), {"a": "2"})
+
+    def planned(self, *words, code):
+        """What `ocim plan` says of the source as it is declared."""
+        path = self.git.home / "source.json"
+        path.write_text(json.dumps(self.declared))
+        done = self.ocim.run(PROGRAM, "plan", "-f", str(path), "-o", "json", *words, check=False)
+        self.assertEqual(done.returncode, code, done.stdout + done.stderr)
+        return json.loads(done.stdout)
+
+    def test_a_plan_has_what_its_deletion_takes_along(self):
+        commit = self.push({"a.json": config_map("a"), "b.json": config_map("b")})
+        self.source()
+        self.applied(commit)
+        self.assertEqual(self.planned(code=0)["unknown"], [], "as it is declared")
+        self.declared["spec"]["path"] = "elsewhere"
+        (unknown,) = self.planned("--force-conflicts", code=1)["unknown"]
+        self.assertEqual((unknown["object"], unknown["unreachable"]), (f"GitSource {self.home}/fleet", True))
+        goes = [{"verb": "delete", "object": f"ConfigMap {self.home}/{name}", "fields": []} for name in "ab"]
+        plan = self.planned("--delete", code=2)
+        self.assertEqual((plan["consequences"], plan["abandoned"]), (goes, []))
+        self.assertEqual(self.maps(), {"a": "1", "b": "1"}, "a plan does nothing")
+        # one that is let go leaves what it applied, in the plan and then in truth
+        self.ocim.kubectl("-n", self.home, "annotate", "gitsource", "fleet", "ocim.opencraft.com/abandon=true")
+        plan = self.planned("--delete", code=2)
+        self.assertEqual((plan["consequences"], plan["abandoned"]), ([], [f"GitSource {self.home}/fleet"]))
+        self.ocim.kubectl("-n", self.home, "delete", "gitsource", "fleet")
+        self.assertEqual(self.maps(), {"a": "1", "b": "1"})
 
     def test_an_account_without_rights_is_refused(self):
         self.push({"a.yaml": config_map("a")})

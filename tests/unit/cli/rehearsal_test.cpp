@@ -96,6 +96,50 @@ TEST(Rehearsal, WithoutPruneOrSuspendedNothingGoesWithAGitSource) {
     }
 }
 
+TEST(Rehearsal, WithAnAbandonedGitSourceNothingGoes) {
+    auto given = source();
+    given.as_object()["metadata"].as_object()["annotations"] =
+        api::json::object{{"ocim.opencraft.com/abandon", "true"}};
+    Rehearsal::Given all;
+    all.before = world();
+    all.before[1] = given;
+    all.gone = all.asked = {spot_of(given)};
+    const auto told = run(std::move(all));
+    EXPECT_EQ(gone(told), std::vector<std::string>());
+    EXPECT_TRUE(told.untold.empty());
+    EXPECT_EQ(told.abandoned, std::vector{spot_of(given)});
+}
+
+/// A zone whose server nobody reaches, and a record that was made there.
+std::vector<api::Json> unreachable_zone(const std::string& annotations) {
+    return {campus(), object("v1", "Secret", "key", ",'namespace':'ocim-system'", ",'data':{'apiKey':'a2V5'}"),
+            object(ours, "DNSZone", "zone", "",
+                   ",'spec':{'domain':'example.org','powerdns':{'url':'http://127.0.0.1:9'},"
+                   "'credentialsRef':{'name':'key'}}"),
+            object(ours, "DNSRecord", "www",
+                   in_campus + ",'finalizers':['ocim.opencraft.com/dnsrecord'],'annotations':{" + annotations + "}",
+                   ",'spec':{'zoneRef':{'name':'zone'},'name':'www.example.org','type':'A','values':['192.0.2.1']}")};
+}
+
+TEST(Rehearsal, WhatIsAbandonedNeedsNoBackend) {
+    const struct {
+        const char* annotations;
+        std::size_t abandoned, untold;
+    } cases[] = {
+        {"", 0, 1}, {"'ocim.opencraft.com/abandon':'false'", 0, 1}, {"'ocim.opencraft.com/abandon':'true'", 1, 0}};
+    for (const auto& c : cases) {
+        Rehearsal::Given given;
+        given.before = unreachable_zone(c.annotations);
+        const auto record = spot_of(given.before.back());
+        given.gone = given.asked = {record};
+        const auto told = run(std::move(given));
+        EXPECT_EQ(told.abandoned.size(), c.abandoned) << c.annotations;
+        EXPECT_EQ(told.untold.size(), c.untold) << c.annotations;
+        EXPECT_TRUE(told.actions.empty()) << c.annotations;
+        if (c.abandoned) { EXPECT_EQ(told.abandoned.front(), record); }
+    }
+}
+
 TEST(Rehearsal, WithANamespaceGoesAllThatIsInIt) {
     EXPECT_EQ(gone(without(campus())),
               (std::vector<std::string>{"/Secret campus/kept", "/Secret campus/lost", "/Secret campus/mine",
