@@ -14,7 +14,7 @@
 namespace ocim::reconcilers {
 
 // One line an area: area::register_kinds(manager), declared in area/register.hpp.
-void register_all(runtime::Manager& manager, github::Hooks& hooks, compute::LocalMachines local) {
+void register_all(runtime::Manager& manager, webhooks::Hooks& hooks, compute::LocalMachines local) {
     compute::register_kinds(manager, local);
     database::register_kinds(manager);
     dns::register_kinds(manager);

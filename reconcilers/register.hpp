@@ -2,13 +2,13 @@
 
 #include "compute/register.hpp"
 
-namespace ocim::github {
+namespace ocim::webhooks {
 class Hooks;
 }
 
 namespace ocim::reconcilers {
 
 /// Registers every kind of every area. The manager must not have been started. `hooks` must outlive it.
-void register_all(runtime::Manager& manager, github::Hooks& hooks, compute::LocalMachines local);
+void register_all(runtime::Manager& manager, webhooks::Hooks& hooks, compute::LocalMachines local);
 
 }  // namespace ocim::reconcilers

@@ -20,7 +20,7 @@ MAY_INCLUDE = {
     "reconcilers": {"runtime", "client", "net", "api", "base", "crd"},
     "cli": {"*"},
 }
-SHARED_AREAS = {"keystone", "hosts"}  # without kinds: what several areas say to the same outside system
+SHARED_AREAS = {"keystone", "hosts", "webhooks"}  # without kinds: what several areas say to, or hear from, the same outside system
 ONLY_IN = {("client", "registry"): {"local.cpp"}, ("client", "net"): {"remote.cpp", "session.hpp"}}
 
 

@@ -10,24 +10,60 @@
 
 namespace ocim::apiserver {
 
-bool is_signed(std::string_view header, std::string_view body, const std::vector<Secret>& secrets) {
-    constexpr std::string_view prefix = "sha256=";
+namespace {
+
+/// Takes as long whichever character differs.
+bool is_same(std::string_view given, std::string_view expected) {
+    return given.size() == expected.size() && CRYPTO_memcmp(given.data(), expected.data(), given.size()) == 0;
+}
+
+/// In hex; "" when there is none.
+std::string hmac_of(std::string_view body, const std::string& key) {
     constexpr std::string_view digits = "0123456789abcdef";
-    if (!header.starts_with(prefix)) return false;
-    header.remove_prefix(prefix.size());
+    std::array<unsigned char, 32> mac{};
+    unsigned size = 0;
+    std::string out;
+    if (!HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+              reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac.data(), &size))
+        return out;
+    for (const auto byte : mac) (out += digits[byte >> 4U]) += digits[byte & 15U];
+    return out;
+}
+
+std::string header_of(Proof proof) {
+    switch (proof) {
+        case Proof::hub_signature: return "x-hub-signature-256";
+        case Proof::gitea_signature: return "x-gitea-signature";
+        case Proof::gitlab_token: return "x-gitlab-token";
+    }
+    return "";
+}
+
+bool shows(Proof proof, std::string_view given, std::string_view body, const std::string& secret) {
+    constexpr std::string_view prefix = "sha256=";
+    switch (proof) {
+        case Proof::gitlab_token: return is_same(given, secret);
+        case Proof::hub_signature:
+            if (!given.starts_with(prefix)) return false;
+            given.remove_prefix(prefix.size());
+            [[fallthrough]];
+        case Proof::gitea_signature:
+            if (const auto expected = hmac_of(body, secret); !expected.empty()) return is_same(given, expected);
+    }
+    return false;
+}
+
+}  // namespace
+
+bool is_proven(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
+               const std::vector<Proof>& proofs) {
     bool good = false;
-    for (const auto& secret : secrets) {
-        const auto& key = secret.reveal();
-        std::array<unsigned char, 32> mac{};
-        unsigned size = 0;
-        // an empty secret is none: anybody could sign with it
-        if (key.empty() || !HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-                                 reinterpret_cast<const unsigned char*>(body.data()), body.size(), mac.data(), &size))
-            continue;
-        std::string expected;
-        for (const auto byte : mac) (expected += digits[byte >> 4U]) += digits[byte & 15U];
-        // takes as long whichever character differs
-        good |= header.size() == expected.size() && CRYPTO_memcmp(header.data(), expected.data(), header.size()) == 0;
+    for (const auto proof : proofs) {
+        const auto header = header_of(proof);
+        if (delivery.headers.count(header) != 1) continue;
+        for (const auto& secret : secrets)
+            // an empty secret is none: anybody could sign with it
+            if (!secret.reveal().empty()) good |= shows(proof, delivery.header(header), delivery.body, secret.reveal());
     }
     return good;
 }
@@ -47,8 +83,7 @@ awaitable<void> Webhooks::handle(net::ServerRequest request, net::Responder& res
         co_await responder.reply(wire_refusal(405, "only POST is understood here"));
         co_return;
     }
-    const auto given = request.header("x-hub-signature-256");
-    if (request.headers.count("x-hub-signature-256") != 1 || !is_signed(given, request.body, found->second.secrets())) {
+    if (!is_proven(request, found->second.secrets(), found->second.proofs)) {
         co_await responder.reply(wire_refusal(401, "the delivery is not signed with a secret that is known"));
         co_return;
     }

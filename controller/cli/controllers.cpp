@@ -1,6 +1,6 @@
 #include "cli/controllers.hpp"
 
-#include "cli/github_hooks.hpp"
+#include "cli/hook_routes.hpp"
 #include "gitops/register.hpp"
 
 #include <utility>
@@ -15,11 +15,15 @@ Controllers::Controllers(boost::asio::any_io_executor loop, client::Client& clie
       manager_(loop, client, clock, random, metrics, blocking, settings.manager),
       keepsakes_(client, clock, blocking, settings.manager.data_directory),
       tasks_(loop) {
-    reconcilers::register_all(manager_, hooks_, settings.local_machines);
-    gitops::register_kinds(manager_, {&client, std::move(settings.delegates)});
+    reconcilers::register_all(manager_, github_hooks_, settings.local_machines);
+    gitops::register_kinds(manager_, {&client, std::move(settings.delegates), &git_hooks_});
 }
 
-apiserver::Webhooks::Route Controllers::github_route() { return cli::github_route(hooks_, client_, clock_); }
+void Controllers::add_routes(apiserver::Webhooks& to) {
+    using enum apiserver::Proof;
+    to.add("/github", hook_route(github_hooks_, client_, clock_, {hub_signature}));
+    to.add("/git", hook_route(git_hooks_, client_, clock_, {hub_signature, gitea_signature, gitlab_token}));
+}
 
 awaitable<Result<void>> Controllers::start() {
     CO_CHECK(co_await manager_.start());

@@ -3,11 +3,11 @@
 #include "apiserver/webhooks.hpp"
 #include "client/client.hpp"
 #include "client/delegate.hpp"
-#include "github/hooks.hpp"
 #include "openedx/keepsakes.hpp"
 #include "openedx/run_logs.hpp"
 #include "reconcilers/register.hpp"
 #include "runtime/manager.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <boost/asio/any_io_executor.hpp>
 
@@ -26,8 +26,8 @@ public:
                 Metrics& metrics, BlockingPool& blocking, openedx::RunLogs& logs, Settings settings);
 
     runtime::Manager& manager() { return manager_; }
-    /// What wakes the feeds of GitHub.
-    apiserver::Webhooks::Route github_route();
+    /// What wakes the feeds of GitHub, and GitSources.
+    void add_routes(apiserver::Webhooks& to);
     awaitable<Result<void>> start();
     awaitable<void> stop();
 
@@ -35,7 +35,7 @@ private:
     client::Client& client_;
     Clock& clock_;
     openedx::RunLogs& logs_;
-    github::Hooks hooks_;  // longer than the manager
+    webhooks::Hooks github_hooks_, git_hooks_;  // longer than the manager
     runtime::Manager manager_;
     openedx::Keepsakes keepsakes_;
     TaskGroup tasks_;

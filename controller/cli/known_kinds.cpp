@@ -1,9 +1,9 @@
 #include "cli/known_kinds.hpp"
 
 #include "cli/rehearsal.hpp"
-#include "github/hooks.hpp"
 #include "reconcilers/register.hpp"
 #include "runtime/manager.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <boost/asio/io_context.hpp>
 
@@ -24,7 +24,7 @@ struct KnownKinds::State {
     Metrics metrics;
     BlockingPool pool{loop.get_executor(), "blocking", 1, 1};
     std::unique_ptr<client::Client> client;
-    github::Hooks hooks;
+    webhooks::Hooks hooks;
     runtime::Manager manager{loop.get_executor(), *client, *clock, *random, metrics, pool, {}};  // never started
 };
 

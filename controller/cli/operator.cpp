@@ -239,7 +239,7 @@ awaitable<Result<void>> Operator::State::lead() {
                                                      {settings.access, user_agent, [this] { return lease.may_act(); }});
     controllers = std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs,
                                                 std::move(chosen));
-    webhooks.add("/github", controllers->github_route());
+    controllers->add_routes(webhooks);
     co_return co_await controllers->start();
 }
 

@@ -277,7 +277,7 @@ void Program::State::make_controllers() {
     chosen.delegates = client::make_local_delegates(*registry, judge_by(*authorizer), "ocim/" OCIM_VERSION);
     controllers =
         std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs, chosen);
-    webhooks.add("/github", controllers->github_route());
+    controllers->add_routes(webhooks);
     for (const auto& kind : controllers->manager().kinds())
         registry->set_admission(kind.group, kind.plural, [this, kind](const api::Json& object, const api::Json* old) {
             return controllers->manager().admit(kind, object, old);

@@ -4,13 +4,13 @@
 #include "cli/taken_along.hpp"
 #include "client/client.hpp"
 #include "crd/schemas.hpp"
-#include "github/hooks.hpp"
 #include "reconcilers/register.hpp"
 #include "registry/registry.hpp"
 #include "registry/served.hpp"
 #include "runtime/conditions.hpp"
 #include "runtime/engine.hpp"
 #include "store/store.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
@@ -106,7 +106,7 @@ private:
     awaitable<Result<Rehearsed>> rehearse(Duration limit) {
         note_state();
         CO_CHECK(co_await load());
-        github::Hooks hooks;
+        webhooks::Hooks hooks;
         const auto client = client::make_local_client(*registry_, *clock_, "ocim-plan/" OCIM_VERSION);
         runtime::Manager manager(loop_.get_executor(), *client, *clock_, *random_, metrics_, pool_, settings());
         reconcilers::register_all(manager, hooks, compute::LocalMachines::refused);

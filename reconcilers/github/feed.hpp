@@ -4,8 +4,8 @@
 #include "crd/pullrequestwatches.hpp"
 #include "github/body.hpp"
 #include "github/client.hpp"
-#include "github/hooks.hpp"
 #include "runtime/kinds.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <compare>
 #include <cstdint>
@@ -74,7 +74,7 @@ struct FeedSettings {
 
 /// `hearing` may be null: nobody is told of deliveries.
 std::unique_ptr<Feed> open_feed(std::unique_ptr<Client> client, const runtime::Services& services,
-                                FeedSettings settings, std::unique_ptr<Hooks::Hearing> hearing);
+                                FeedSettings settings, std::unique_ptr<webhooks::Hooks::Hearing> hearing);
 
 /// The kind PullRequestFeed, decided: what GitHub says, and what is told there. Its backend is its watch.
 struct Feeds {
@@ -111,10 +111,10 @@ struct Feeds {
         return open_with(nullptr, watch, inputs, services);
     }
     /// `hooks` may be null.
-    static Result<std::unique_ptr<Feed>> open_with(Hooks* hooks, const Backend& watch, const runtime::Inputs& inputs,
-                                                   const runtime::Services& services);
+    static Result<std::unique_ptr<Feed>> open_with(webhooks::Hooks* hooks, const Backend& watch,
+                                                   const runtime::Inputs& inputs, const runtime::Services& services);
     /// The same over a wire that is there.
-    static Result<std::unique_ptr<Feed>> open_over(std::unique_ptr<net::HttpClient> http, Hooks* hooks,
+    static Result<std::unique_ptr<Feed>> open_over(std::unique_ptr<net::HttpClient> http, webhooks::Hooks* hooks,
                                                    const Backend& watch, const runtime::Inputs& inputs,
                                                    const runtime::Services& services);
 };

@@ -14,15 +14,13 @@ Duration duration_of(const std::string& text, Duration otherwise) {
     return parsed && parsed->count() > 0 ? *parsed : otherwise;
 }
 
-std::unique_ptr<Hooks::Hearing> hearing_of(Hooks* hooks, const crd::PullRequestWatch& watch,
-                                           const runtime::Inputs& inputs) {
+std::unique_ptr<webhooks::Hooks::Hearing> hearing_of(webhooks::Hooks* hooks, const crd::PullRequestWatch& watch,
+                                                     const runtime::Inputs& inputs) {
     if (!hooks || !watch.spec.webhook_secret_ref) return nullptr;
-    Hooks::Listener out{watch.metadata.namespace_, watch.metadata.name, watch.spec.forks, {}};
-    for (const auto* key : {"secret", "previous"}) {
-        auto secret = inputs.secret(out.namespace_, watch.spec.webhook_secret_ref->name, key);
-        if (secret && !secret->empty()) out.secrets.push_back(*std::move(secret));
-    }
-    return std::make_unique<Hooks::Hearing>(*hooks, std::move(out));
+    const auto& home = watch.metadata.namespace_;
+    webhooks::Hooks::Listener out{crd::PullRequestFeed::kind, home, watch.metadata.name, watch.spec.forks,
+                                  webhooks::secrets_of(inputs, home, watch.spec.webhook_secret_ref->name)};
+    return std::make_unique<webhooks::Hooks::Hearing>(*hooks, std::move(out));
 }
 
 }  // namespace
@@ -44,15 +42,15 @@ std::vector<runtime::Reference> Feeds::backend_needs(const Backend& watch) {
     return out;
 }
 
-Result<std::unique_ptr<Feed>> Feeds::open_with(Hooks* hooks, const Backend& watch, const runtime::Inputs& inputs,
-                                               const runtime::Services& services) {
+Result<std::unique_ptr<Feed>> Feeds::open_with(webhooks::Hooks* hooks, const Backend& watch,
+                                               const runtime::Inputs& inputs, const runtime::Services& services) {
     auto http = net::make_http_client(services.loop, services.clock, services.metrics,
                                       {.base_url = watch.spec.api_url, .ca_certificate = {}, .timeout = call_timeout});
     if (!http) return std::move(http).error().within("spec.apiURL");
     return open_over(*std::move(http), hooks, watch, inputs, services);
 }
 
-Result<std::unique_ptr<Feed>> Feeds::open_over(std::unique_ptr<net::HttpClient> http, Hooks* hooks,
+Result<std::unique_ptr<Feed>> Feeds::open_over(std::unique_ptr<net::HttpClient> http, webhooks::Hooks* hooks,
                                                const Backend& watch, const runtime::Inputs& inputs,
                                                const runtime::Services& services) {
     const auto& spec = watch.spec;

@@ -40,7 +40,7 @@ void keep_ours(Thing& thing, std::vector<Comment> found, const std::optional<Per
 class GitHubFeed final : public Feed {
 public:
     GitHubFeed(std::unique_ptr<Client> client, Clock& clock, FeedSettings settings,
-               std::unique_ptr<Hooks::Hearing> hearing)
+               std::unique_ptr<webhooks::Hooks::Hearing> hearing)
         : client_(std::move(client)), clock_(clock), settings_(std::move(settings)), hearing_(std::move(hearing)) {
         for (const auto& key : settings_.followed) followed_[key] = clock_.wall();
     }
@@ -233,7 +233,7 @@ private:
     std::unique_ptr<Client> client_;
     Clock& clock_;
     FeedSettings settings_;
-    std::unique_ptr<Hooks::Hearing> hearing_;
+    std::unique_ptr<webhooks::Hooks::Hearing> hearing_;
     std::optional<Person> self_;
     std::map<Key, WallTime> followed_, gone_;  // since when
     Snapshot seen_;
@@ -242,7 +242,7 @@ private:
 }  // namespace
 
 std::unique_ptr<Feed> open_feed(std::unique_ptr<Client> client, const runtime::Services& services,
-                                FeedSettings settings, std::unique_ptr<Hooks::Hearing> hearing) {
+                                FeedSettings settings, std::unique_ptr<webhooks::Hooks::Hearing> hearing) {
     return std::make_unique<GitHubFeed>(std::move(client), services.clock, std::move(settings), std::move(hearing));
 }
 

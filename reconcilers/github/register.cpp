@@ -8,7 +8,7 @@
 
 namespace ocim::github {
 
-void register_kinds(runtime::Manager& manager, Hooks& hooks) {
+void register_kinds(runtime::Manager& manager, webhooks::Hooks& hooks) {
     runtime::add_composite<Watches>(manager);
     runtime::add_external<Organizations>(manager);
     runtime::add_external<Feeds>(manager, [&hooks](const auto& watch, const auto& inputs, const auto& services) {

@@ -21,7 +21,8 @@ struct Opened {
     std::map<ObjectId, std::string> tracked{};  ///< what may be there, and its apiVersion
     std::unique_ptr<Fetcher> fetcher{};         ///< null when suspended, or when `problem` says why
     Problem problem{};
-    Duration interval{60'000};  ///< the server is asked no more often
+    Duration interval{60'000};                            ///< the server is asked no more often
+    std::unique_ptr<webhooks::Hooks::Hearing> hearing{};  ///< what wakes it before that is over; may be null
 };
 
 /// One GitSource, opened: its commit, and what is there of it, looked at and written by way of `delegate`. `client`

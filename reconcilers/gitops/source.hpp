@@ -6,6 +6,7 @@
 #include "gitops/health.hpp"
 #include "gitops/manifest.hpp"
 #include "runtime/kinds.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <map>
 #include <memory>
@@ -68,10 +69,11 @@ inline constexpr std::string_view prune_annotation = "ocim.opencraft.com/prune";
 /// On a GitSource: the deletions that somebody has confirmed, as its status calls them.
 inline constexpr std::string_view confirm_annotation = "ocim.opencraft.com/confirm-deletions";
 
-/// How the API is reached: as ourselves, and as others. `self` outlives whoever has it.
+/// How the API is reached: as ourselves, and as others. What is pointed at outlives whoever has it.
 struct Doors {
     client::Client* self = nullptr;
     client::Delegates delegates{};
+    webhooks::Hooks* hooks = nullptr;  ///< who hears of pushes; without it nobody does
 };
 
 /// The kind GitSource, decided: what of a commit is applied and pruned, and when nothing is. It is its own backend:

@@ -70,6 +70,26 @@ std::optional<Problem> missing_secret(const crd::GitSource& source, const runtim
     return std::nullopt;
 }
 
+/// "/org/fleet.git" of an address is "org/fleet" in what is delivered.
+std::string delivered_as(std::string repository) {
+    repository.erase(0, std::min(repository.find('/', repository.find("//") + 2), repository.size() - 1) + 1);
+    while (repository.ends_with('/')) repository.pop_back();
+    if (repository.ends_with(".git")) repository.erase(repository.size() - 4);
+    return repository;
+}
+
+std::unique_ptr<webhooks::Hooks::Hearing> hearing_of(webhooks::Hooks* hooks, const crd::GitSource& source,
+                                                     const runtime::Inputs& inputs) {
+    if (!hooks || !source.spec.webhook_secret_ref) return nullptr;
+    const auto& home = source.metadata.namespace_;
+    webhooks::Hooks::Listener out{crd::GitSource::kind,
+                                  home,
+                                  source.metadata.name,
+                                  {delivered_as(source.spec.repository)},
+                                  webhooks::secrets_of(inputs, home, source.spec.webhook_secret_ref->name)};
+    return std::make_unique<webhooks::Hooks::Hearing>(*hooks, std::move(out));
+}
+
 Result<std::unique_ptr<Fetcher>, Problem> fetcher_of(const crd::GitSource& source, const runtime::Inputs& inputs,
                                                      const runtime::Services& services) {
     if (auto missing = missing_secret(source, inputs)) return *std::move(missing);
@@ -99,6 +119,8 @@ std::vector<runtime::Reference> Sources::backend_needs(const Backend& source) {
     const auto& home = source.metadata.namespace_;
     if (const auto& secret = source.spec.credentials_ref) out.push_back({api::secret_kind, home, secret->name, true});
     if (const auto& verify = source.spec.verify) out.push_back({api::secret_kind, home, verify->secret_ref.name, true});
+    // without it the repository is asked every interval all the same
+    if (const auto& hook = source.spec.webhook_secret_ref) out.push_back({api::secret_kind, home, hook->name, true});
     return out;
 }
 
@@ -115,6 +137,7 @@ Result<std::unique_ptr<Repository>> Sources::open_with(const Doors& doors, const
     opened.makes_account = !source.spec.service_account_name;
     for (const auto& entry : source.status.inventory) opened.tracked[id_of(entry)] = entry.api_version;
     if (!opened.suspended) {
+        opened.hearing = hearing_of(doors.hooks, source, inputs);
         auto fetcher = fetcher_of(source, inputs, services);
         if (fetcher)
             opened.fetcher = *std::move(fetcher);

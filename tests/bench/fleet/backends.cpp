@@ -6,7 +6,7 @@
 namespace ocim::reconcilers {
 
 // In the place of the program's own, which is in a library: the linker takes what it finds first.
-void register_all(runtime::Manager& manager, github::Hooks& /*hooks*/, compute::LocalMachines /*local*/) {
+void register_all(runtime::Manager& manager, webhooks::Hooks& /*hooks*/, compute::LocalMachines /*local*/) {
     static simulation::Universe universe(1);
     static simulation::HouseStory story(universe, simulation::local_grounds(universe));
     story.register_kinds(manager);

@@ -1,7 +1,11 @@
 #!/usr/bin/python3
 """A GitSource: what is pushed to a real Git server, over HTTPS, is applied by `ocim serve` as its ServiceAccount, and pruned."""
+import hashlib
+import hmac
+import http.client
 import json
 import pathlib
+import re
 import shutil
 import socket
 import subprocess
@@ -95,7 +99,7 @@ class GitSources(unittest.TestCase):
     def setUpClass(cls):
         cls.git = Git()
         cls.addClassCleanup(cls.git.close)
-        cls.ocim = Ocim(controllers=True)
+        cls.ocim = Ocim("--webhook-listen", "127.0.0.1:0", controllers=True)
         cls.addClassCleanup(cls.ocim.close)
         cls.ocim.start()
 
@@ -304,6 +308,52 @@ class GitSources(unittest.TestCase):
         self.git.sign_as("ada")
         self.applied(self.push({"a.yaml": config_map("a", "4")}))
         wait_until(lambda: self.maps() == {"a": "4"}, "a commit on top that may counts for all below it")
+
+    def deliver(self, body, **headers):
+        """What the listener for webhooks answers."""
+        port = int(re.search(r"webhooks=\"?http://127\.0\.0\.1:(\d+)", self.ocim.log.read_text()).group(1))
+        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        try:
+            connection.request("POST", "/git", body, {name.replace("_", "-"): text for name, text in headers.items()})
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
+    def test_a_webhook_has_the_repository_asked_at_once(self):
+        first = self.git.push({f"{self.home}/a.yaml": config_map("a", "0")})
+        self.ocim.kubectl("-n", self.home, "create", "secret", "generic", "hook", "--from-literal=secret=s3cr3t")
+        self.source(interval="1h", webhookSecretRef={"name": "hook"})
+        self.applied(first)
+        push = json.dumps({"ref": "refs/heads/main", "repository": {"full_name": "fleet"}}).encode()
+        gitlab = json.dumps({"object_kind": "push", "project": {"path_with_namespace": "fleet"}}).encode()
+        other = json.dumps({"repository": {"full_name": "org/other"}}).encode()
+
+        def signed(body, secret=b"s3cr3t"):
+            return hmac.new(secret, body, hashlib.sha256).hexdigest()
+
+        for number, (body, headers) in enumerate((
+                (push, {"X_GitHub_Event": "push", "X_Hub_Signature_256": "sha256=" + signed(push)}),
+                (push, {"X_Gitea_Event": "push", "X_Gitea_Signature": signed(push)}),
+                (gitlab, {"X_Gitlab_Event": "Push Hook", "X_Gitlab_Token": "s3cr3t"})), 1):
+            commit = self.git.push({f"{self.home}/a.yaml": config_map("a", str(number))})
+            self.assertEqual(self.deliver(body, **headers), 204)
+            self.applied(commit)
+            self.assertEqual(self.maps(), {"a": str(number)})
+
+        asked = self.annotation()
+        self.git.push({f"{self.home}/a.yaml": config_map("a", "unheard")})
+        for body, headers in ((push, {}), (push, {"X_Hub_Signature_256": "sha256=" + signed(push, b"wrong")}),
+                              (push, {"X_Gitea_Signature": signed(other)}), (gitlab, {"X_Gitlab_Token": "s3cr3"})):
+            self.assertEqual(self.deliver(body, **headers), 401)
+        self.assertEqual(self.deliver(other, X_Gitlab_Token="s3cr3t"), 204, "it is about another repository")
+        self.assertEqual(self.deliver(b"payload=x", X_Gitlab_Token="s3cr3t"), 400)
+        self.assertEqual(self.annotation(), asked, "nobody was woken")
+        self.assertEqual(self.maps(), {"a": "3"})
+        self.assertNotIn("s3cr3t", self.ocim.log.read_text())
+
+    def annotation(self):
+        return self.ocim.kubectl("-n", self.home, "get", "gitsource", "fleet", "-o",
+                                 r"jsonpath={.metadata.annotations.ocim\.opencraft\.com/reconcile-at}").stdout
 
     def test_a_wrong_token_is_told_and_nothing_is_forgotten(self):
         first = self.push({"a.yaml": config_map("a")})

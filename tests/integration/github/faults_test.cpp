@@ -1,8 +1,8 @@
 #include "support/faults.hpp"
-#include "github/hooks.hpp"
 #include "github/register.hpp"
 #include "runtime/base64.hpp"
 #include "support/github.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <gtest/gtest.h>
 #include <cstdlib>
@@ -79,7 +79,7 @@ protected:
     ocim::test::Door& door() override { return front; }
 
     static constexpr int pulls_there = 31;
-    Hooks hooks;
+    webhooks::Hooks hooks;
     GitHubService struck, well;
     ocim::test::Door front{struck.port};
     std::map<std::string, int> numbers;  // of the last pull request that has something to say, by GitHub
@@ -133,7 +133,7 @@ protected:
 
     ocim::test::RealLoop loop;
     GitHubService server;
-    Hooks hooks;
+    webhooks::Hooks hooks;
     ocim::test::Running running{loop, [this](runtime::Manager& manager) { register_kinds(manager, hooks); }};
 };
 

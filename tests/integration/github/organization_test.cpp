@@ -1,9 +1,9 @@
 #include "crd/githuborganizations.hpp"
-#include "github/hooks.hpp"
 #include "github/register.hpp"
 #include "runtime/base64.hpp"
 #include "support/github.hpp"
 #include "support/running.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <gtest/gtest.h>
 
@@ -45,7 +45,7 @@ protected:
 
     ocim::test::RealLoop loop;
     GitHubService server;
-    Hooks hooks;
+    webhooks::Hooks hooks;
     ocim::test::Running running{loop, [this](runtime::Manager& manager) { register_kinds(manager, hooks); }};
 };
 

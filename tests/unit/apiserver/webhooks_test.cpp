@@ -65,11 +65,51 @@ TEST(Webhooks, AreLetInByTheirSignatureOnly) {
     for (const auto& c : cases) EXPECT_EQ(code(c.method, c.path, c.signature, c.body), c.code) << c.reason;
     secrets = {Secret("")};
     EXPECT_EQ(code("POST", "/github", signature, body), 401U);
-    // HMAC of the same body under an empty key
-    EXPECT_FALSE(is_signed("sha256=e3e3bbf6fd4aafbb6a1b0dcc0a6e6d6bdf1d4a29fd3f6b6a5d3f2f67e1dd5b1f", body, secrets));
+    EXPECT_EQ(code("POST", "/github", "sha256=2bbcfa9524f3218c7a34b30e6936f8b1a4516cb097f1a85a1c7d98b5977ec769", body),
+              401U)
+        << "it is signed with an empty secret";
     secrets.clear();
     EXPECT_EQ(code("POST", "/github", signature, body), 401U) << "without a secret nobody is let in";
     EXPECT_EQ(received, 1);
+}
+
+TEST(Webhooks, AreLetInAsEachServiceShowsItsSecret) {
+    using Headers = std::multimap<std::string, std::string>;
+    using enum Proof;
+    const std::vector<Secret> secrets{Secret("another"), Secret(secret)};
+    const std::string hex(std::string(signature).substr(7));
+    const struct {
+        const char* reason;
+        Headers headers;
+        std::vector<Proof> proofs;
+        bool good;
+    } cases[] = {
+        {"GitHub", {{"x-hub-signature-256", signature}}, {hub_signature, gitea_signature, gitlab_token}, true},
+        {"Gitea", {{"x-gitea-signature", hex}}, {hub_signature, gitea_signature, gitlab_token}, true},
+        {"GitLab", {{"x-gitlab-token", secret}}, {hub_signature, gitea_signature, gitlab_token}, true},
+        {"Gitea, which signs as GitHub too",
+         {{"x-gitea-signature", hex}, {"x-hub-signature-256", signature}},
+         {hub_signature, gitea_signature},
+         true},
+        {"the ways of others are not taken",
+         {{"x-gitea-signature", hex}, {"x-gitlab-token", secret}},
+         {hub_signature},
+         false},
+        {"no way at all", {{"x-gitlab-token", secret}}, {}, false},
+        {"a token as a signature", {{"x-gitea-signature", secret}}, {gitea_signature, gitlab_token}, false},
+        {"a signature as a token", {{"x-gitlab-token", hex}}, {gitea_signature, gitlab_token}, false},
+        {"Gitea's with GitHub's word", {{"x-gitea-signature", signature}}, {gitea_signature}, false},
+        {"the beginning of the token", {{"x-gitlab-token", "It's a Secret"}}, {gitlab_token}, false},
+        {"an empty token", {{"x-gitlab-token", ""}}, {gitlab_token}, false},
+        {"a token that comes twice", {{"x-gitlab-token", secret}, {"x-gitlab-token", secret}}, {gitlab_token}, false},
+    };
+    for (const auto& c : cases) {
+        net::ServerRequest delivery;
+        delivery.headers = c.headers;
+        delivery.body = body;
+        EXPECT_EQ(is_proven(delivery, secrets, c.proofs), c.good) << c.reason;
+        EXPECT_FALSE(is_proven(delivery, {Secret("")}, c.proofs)) << c.reason;
+    }
 }
 
 }  // namespace

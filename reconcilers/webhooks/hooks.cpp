@@ -1,8 +1,8 @@
-#include "github/hooks.hpp"
+#include "webhooks/hooks.hpp"
 
 #include <algorithm>
 
-namespace ocim::github {
+namespace ocim::webhooks {
 
 Hooks::Hearing::Hearing(Hooks& hooks, Listener listener) : hooks_(hooks) {
     hooks_.listeners_[this] = std::move(listener);
@@ -25,11 +25,22 @@ std::vector<Hooks::Listener> Hooks::listeners() const {
 
 bool concerns(const Hooks::Listener& listener, std::string_view repository) {
     if (repository.empty()) return true;
-    const auto same = [&](const std::string& one) {
+    const auto same = [&](std::string_view one) {
+        if (one.size() > repository.size() && one[one.size() - repository.size() - 1] == '/')
+            one.remove_prefix(one.size() - repository.size());  // a service below a path of its host
         const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; };
         return std::ranges::equal(one, repository, {}, lower, lower);  // GitHub tells no case apart
     };
     return std::ranges::any_of(listener.repositories, same);
 }
 
-}  // namespace ocim::github
+std::vector<Secret> secrets_of(const runtime::Inputs& inputs, const std::string& namespace_, const std::string& name) {
+    std::vector<Secret> out;
+    for (const auto* key : {"secret", "previous"}) {
+        auto secret = inputs.secret(namespace_, name, key);
+        if (secret && !secret->empty()) out.push_back(*std::move(secret));
+    }
+    return out;
+}
+
+}  // namespace ocim::webhooks
