@@ -100,10 +100,14 @@ awaitable<void> CompositeController::edit_all(ObjectKey owner, std::vector<Edit>
     for (auto& edit : edits) {
         const auto what = std::string(edit.kind.name) + " \"" + edit.name + "\"";
         api::make_object(edit.patch, {"metadata"})["resourceVersion"] = edit.resource_version;
+        for (const auto& [key, form] : edit.draw)
+            api::make_object(edit.patch, {"data"})[key] = base64(drawn(form, engine_.random).reveal());
         auto answer =
             co_await engine_.client.merge_patch(edit.kind, edit.namespace_, edit.name, std::move(edit.patch), "");
         if (answer) {
             engine_.cache.fold(edit.kind, *std::move(answer), this);
+            if (const auto object = engine_.cache.find(kind_, owner); object && !edit.note.reason.empty())
+                note(*object, edit.note.warning, edit.note.reason, "Edit", edit.note.message);
             add(owner, Priority::high);
             continue;
         }

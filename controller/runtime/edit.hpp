@@ -2,7 +2,9 @@
 
 #include "api/json.hpp"
 #include "api/kind.hpp"
+#include "runtime/kinds.hpp"
 
+#include <map>
 #include <string>
 
 namespace ocim::runtime {
@@ -14,8 +16,10 @@ namespace ocim::runtime {
 struct Edit {
     api::Kind kind;
     std::string namespace_, name;
-    std::string resource_version;  ///< as it was when this was decided: a later change means another look
-    api::Json patch;               ///< RFC 7386
+    std::string resource_version;            ///< as it was when this was decided: a later change means another look
+    api::Json patch;                         ///< RFC 7386
+    std::map<std::string, Generate> draw{};  ///< these keys of a Secret get a value that was never there
+    Note note{};                             ///< told of the owner when it is done; without a reason: nothing
 };
 
 }  // namespace ocim::runtime

@@ -47,6 +47,7 @@ std::optional<Passwords> passwords_of(const Object& object, const User& user, co
         auto other = inputs.secret(object.metadata.namespace_, ref.name, key);
         if (!other || other->empty() || *other == out.current) continue;
         out.second = std::move(other);
+        out.second_key = key;
         break;
     }
     return out;

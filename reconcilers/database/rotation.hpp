@@ -12,6 +12,7 @@ namespace ocim::database {
 struct Passwords {
     Secret current;
     std::optional<Secret> second;  ///< never where an account has one password only
+    std::string second_key{};      ///< where that is
 };
 /// Nothing when the Secret, the key or the text in it is not there.
 std::optional<Passwords> passwords_of(const crd::DatabaseTenant& object, const crd::DatabaseTenant::Spec::User& user,

@@ -105,7 +105,11 @@ runtime::Report<Object> Tenant::report(const Object& object, const runtime::Inpu
         const auto ref = password_ref(object, user);
         look(user_key(user), shown, out.status.users);
         out.status.password_secrets.push_back(shown + ": " + ref.name + "/" + ref.key);
-        if (!password_of(object, user, inputs)) missing.push_back(ref.name + "/" + ref.key);
+        const auto passwords = passwords_of(object, user, inputs, engine_of(seen));
+        if (!passwords) missing.push_back(ref.name + "/" + ref.key);
+        if (passwords && passwords->second && standing(object, self, user_key(user), seen) == Standing::ours &&
+            lets_in(seen.at(user_key(user)), *passwords))
+            out.status.second_passwords.push_back(shown + ": " + ref.name + "/" + passwords->second_key);
     }
     for (auto it = seen.lower_bound({Key::Kind::user, "", "", ""});
          !object.spec.users.empty() && it != seen.end() && it->first.kind == Key::Kind::user && it->first.name.empty();

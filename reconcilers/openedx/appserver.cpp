@@ -99,6 +99,8 @@ private:
             if (!parsed) return stall("SnapshotDamaged", "Secret " + name + " has no readable settings.json");
             settings_ = std::move(parsed->value);
             out_.status.configuration_secret = name;
+            if (auto drawn_at = text_in(settings_, "passwordsDrawnAt"); !drawn_at.empty())
+                out_.status.passwords_drawn_at = std::move(drawn_at);
             return true;
         }
         if (object_.status.configuration_secret)

@@ -14,7 +14,9 @@
 #include "openedx/identity.hpp"
 #include "openedx/lms_users.hpp"
 #include "openedx/parts.hpp"
+#include "openedx/passwords.hpp"
 #include "openedx/placement.hpp"
+#include "openedx/readiness.hpp"
 #include "openedx/retirement.hpp"
 #include "openedx/rollout.hpp"
 #include "openedx/run_on.hpp"
@@ -48,30 +50,6 @@ constexpr Part parts[] = {{"DatabasesReady", crd::DatabaseTenant::kind},
                           {"DNSReady", crd::DNSRecord::kind},
                           {"MonitoringReady", crd::Monitor::kind}};
 constexpr std::size_t data_parts = 3;  // the first of them: no AppServer is made before they are ready
-
-struct Readiness {
-    bool ready = false, stalled = false;
-    std::string reason = "Progressing", message = "not reported yet";
-};
-
-Readiness readiness(const api::Json& object) {
-    Readiness out;
-    const auto generation = api::find(object, {"metadata", "generation"});
-    const auto observed = api::find(object, {"status", "observedGeneration"});
-    const bool seen = generation && observed && *generation == *observed;
-    const auto* conditions = api::find(object, {"status", "conditions"});
-    if (!conditions || !conditions->is_array()) return out;
-    for (const auto& item : conditions->get_array()) {
-        const auto type = api::find_text(item, {"type"});
-        const bool on = api::find_text(item, {"status"}) == "True";
-        if (type == "Stalled" && on) out.stalled = true;
-        if (type != "Ready") continue;
-        out.ready = on && seen;
-        out.reason = api::find_text(item, {"reason"});
-        out.message = api::find_text(item, {"message"});
-    }
-    return out;
-}
 
 /// Whether all children of a part that were asked for are there and Ready; the first that is not, in words.
 Finding part_finding(const Part& part, const std::vector<runtime::Child>& wanted, const Children& children) {
@@ -219,7 +197,7 @@ private:
             for (const auto& part : parts) out_.findings.push_back(part_finding(part, out_.children, children_));
             out_.findings.push_back(available());
             for (const auto& item : object_.status.conditions)  // as it was
-                if (item.type == "RolledOut")
+                if (item.type == "RolledOut" || item.type == "PasswordsReplaced")
                     out_.findings.push_back({item.type, item.status, item.reason, item.message});
         }
         out_.verdict = {state, reason, std::move(message)};
@@ -347,6 +325,7 @@ private:
         if (gone && !was_archived()) out_.notes.push_back({false, "Archived", left});
         out_.verdict = {gone ? Verdict::State::ready : Verdict::State::progressing, gone ? "Archived" : "Archiving",
                         left};
+        tell_passwords();
         return std::move(out_);
     }
     bool was_archived() const {
@@ -384,11 +363,20 @@ private:
         out_.findings.push_back(std::move(serving));
         out_.findings.push_back(
             {"RolledOut", plan_.stage.done ? "True" : "False", plan_.stage.reason, plan_.stage.message});
+        tell_passwords();
         if (plan_.given_up && rotation().empty())
             verdict = {Verdict::State::stalled, "ConfigurationFailed",
                        std::to_string(object_.spec.rollout.attempts) + " attempts failed, the last one: " + failure() +
                            "; " + way_out()};
         out_.verdict = std::move(verdict);
+    }
+    /// How far the replacement of passwords is, whose steps edits() makes.
+    void tell_passwords() {
+        auto replacement = replacement_of(object_, children_, inputs_, plan_.stage);
+        if (replacement.finding) out_.findings.push_back(*std::move(replacement.finding));
+        if (!replacement.due_at) return;
+        const auto wait = std::chrono::duration_cast<Duration>(*replacement.due_at - inputs_.now) + Duration(1000);
+        out_.look_again = std::min(wait, out_.look_again.value_or(wait));
     }
     std::string why_not_serving() const {
         if (!runs_.empty())
@@ -478,6 +466,14 @@ Composition<Object> Instances::compose(const Object& object, const Children& chi
     }
     auto out = Composer(object, children, inputs, *of_class).compose();
     leave_former_life(object, children, out.children);
+    return out;
+}
+
+std::vector<runtime::Edit> Instances::edits(const Object& object, const Children& children, const Inputs& inputs) {
+    auto step = replacement_of(object, children, inputs).step;
+    if (!step) return {};
+    std::vector<runtime::Edit> out;
+    out.push_back(*std::move(step));
     return out;
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "crd/instances.hpp"
+#include "runtime/edit.hpp"
 #include "runtime/kinds.hpp"
 
 #include <set>
@@ -27,6 +28,9 @@ struct Instances {
     static std::vector<api::Cause> admit(const Object& object, const Object* old, const runtime::Inputs& inputs);
     static runtime::Composition<Object> compose(const Object& object, const runtime::Children& children,
                                                 const runtime::Inputs& inputs);
+    /// The next step in replacing the site's passwords, in the Secret that it keeps for good.
+    static std::vector<runtime::Edit> edits(const Object& object, const runtime::Children& children,
+                                            const runtime::Inputs& inputs);
 };
 
 }  // namespace ocim::openedx

@@ -14,6 +14,8 @@ using Grant = decltype(User::grants)::value_type;
 using Privilege = decltype(Grant::privileges)::value_type;
 
 constexpr std::int64_t default_port = 27017;
+constexpr std::size_t user_name_max = 32;  // of a DatabaseTenant
+constexpr std::string_view other_suffix = "_2";
 
 std::string forum_of(const std::string& database) { return database + "_forum"; }
 
@@ -37,27 +39,44 @@ std::optional<std::pair<std::string, std::int64_t>> host_and_port(const std::str
 
 }  // namespace
 
-MongoAccount mongodb_account(const crd::Instance::Status::Names& names, const SiteSecrets& secrets) {
-    MongoAccount out{secrets.mongodb_user, secrets.mongodb_password};
-    if (out.user.empty()) out.user = names.mysql_user.value_or("") + "_mongodb";
-    if (out.password.empty()) out.password = Secret(mysql_password(secrets.mysql_key, out.user));
+std::pair<std::string, std::string> mongodb_turns(const crd::Instance::Status::Names& names,
+                                                  const SiteSecrets& secrets) {
+    const auto first = secrets.mongodb_user.empty() ? names.mysql_user.value_or("") + "_mongodb" : secrets.mongodb_user;
+    return {first, first.substr(0, user_name_max - other_suffix.size()) + std::string(other_suffix)};
+}
+
+std::vector<MongoAccount> mongodb_accounts(const crd::Instance::Status::Names& names, const SiteSecrets& secrets) {
+    const auto [first, other] = mongodb_turns(names, secrets);
+    const bool brought = !secrets.mongodb_password.empty();
+    const auto& beside = brought ? secrets.mongodb : secrets.mysql;
+    const auto password = [&](const Secret& value, const std::string& user) {
+        return brought ? value : Secret(mysql_password(value, user));
+    };
+    const bool swapped = beside.username == other;
+    const auto& in_use = swapped ? other : first;
+    const auto& idle = swapped ? first : other;
+    std::vector<MongoAccount> out{{in_use, password(brought ? secrets.mongodb_password : secrets.mysql_key, in_use)}};
+    const auto& second = beside.next.empty() ? beside.previous : beside.next;
+    if (!second.empty()) out.push_back({idle, password(second, idle)});
     return out;
 }
 
-Spec mongodb_tenant(const std::string& database, const std::string& user, const std::string& secret) {
+Spec mongodb_tenant(const std::string& database, const std::vector<MongoAccount>& accounts, const std::string& secret) {
     Spec spec;
     // the forum's playbook logs in to its own database, Tutor and the LMS to that of the courses
     for (const auto& home : {database, forum_of(database)}) {
         decltype(Spec::databases)::value_type made;
         made.name = home;
         spec.databases.push_back(std::move(made));
-        User account;
-        account.name = user;
-        account.host = home;
-        account.password_ref = {secret, user};
-        if (home == database) grant(account, database);
-        grant(account, forum_of(database));
-        spec.users.push_back(std::move(account));
+        for (const auto& one : accounts) {
+            User account;
+            account.name = one.user;
+            account.host = home;
+            account.password_ref = {secret, one.user};
+            if (home == database) grant(account, database);
+            grant(account, forum_of(database));
+            spec.users.push_back(std::move(account));
+        }
     }
     return spec;
 }

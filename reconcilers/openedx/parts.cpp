@@ -11,9 +11,11 @@
 #include "openedx/mongodb_layout.hpp"
 #include "openedx/mysql_layout.hpp"
 #include "runtime/base64.hpp"
+#include "runtime/rotation.hpp"
 
 #include <algorithm>
 #include <set>
+#include <tuple>
 
 namespace ocim::openedx {
 namespace {
@@ -185,6 +187,10 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
         for (const auto& suffix : site_users()) {
             const auto user = *site.mysql_user + "_" + suffix;
             passwords[user] = runtime::base64(mysql_password(view.secrets.mysql_key, user));
+            const auto& [next, previous, turn] = view.secrets.mysql;
+            if (!next.empty()) passwords[runtime::next_key(user)] = runtime::base64(mysql_password(next, user));
+            if (!previous.empty())
+                passwords[runtime::previous_key(user)] = runtime::base64(mysql_password(previous, user));
         }
         // kept with the data: what the databases are called does not follow from a class that may have changed
         passwords[secret_keys::database_prefix] = runtime::base64(*site.database);
@@ -197,24 +203,26 @@ std::vector<runtime::Child> data_children(const InstanceView& view) {
         out.push_back(tenant_child(view, std::move(tenant), *placement.mysql));
     }
     if (placement.mongodb) {
-        const auto account = mongodb_account(site, view.secrets);
+        const auto accounts = mongodb_accounts(site, view.secrets);
         api::json::object passwords;
-        passwords[account.user] = runtime::base64(account.password.reveal());
+        for (const auto& account : accounts) passwords[account.user] = runtime::base64(account.password.reveal());
         out.push_back(secret_child(view.instance, names.mongodb, std::move(passwords)));
         out.back().retain = !deletes_data(view.instance);
         auto tenant = object_of<crd::DatabaseTenant>(view.instance, names.mongodb);
-        tenant.spec = mongodb_tenant(*site.database, account.user, names.mongodb);
+        tenant.spec = mongodb_tenant(*site.database, accounts, names.mongodb);
         out.push_back(tenant_child(view, std::move(tenant), *placement.mongodb));
     }
     if (placement.rabbitmq) {
         auto vhost = object_of<crd::RabbitMQVhost>(view.instance, names.broker);
         vhost.spec.server_ref.name = *placement.rabbitmq;
         vhost.spec.vhost = *site.vhost;
-        for (const auto& [name, key] : {std::pair{*site.rabbitmq_provider, secret_keys::provider_password},
-                                        std::pair{*site.rabbitmq_consumer, secret_keys::consumer_password}}) {
+        for (const auto& [name, key, beside] :
+             {std::tuple{*site.rabbitmq_provider, secret_keys::provider_password, &view.secrets.rabbitmq_provider},
+              std::tuple{*site.rabbitmq_consumer, secret_keys::consumer_password, &view.secrets.rabbitmq_consumer}}) {
             decltype(vhost.spec.users)::value_type user;
             user.name = name;
             user.password_ref = {names.secrets, key};
+            if (!beside->username.empty()) user.rotation.emplace();  // two take turns; we say when
             vhost.spec.users.push_back(std::move(user));
         }
         using Policy = crd::RabbitMQVhost::Spec::DeletionPolicy;

@@ -11,6 +11,7 @@
 #include "openedx/run_on.hpp"
 #include "openedx/tutor_settings.hpp"
 #include "runtime/base64.hpp"
+#include "runtime/rotation.hpp"
 
 #include <algorithm>
 #include <charconv>
@@ -59,7 +60,7 @@ Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteS
     if (placement->mongodb) {
         const auto server = inputs.get<crd::DatabaseServer>("", *placement->mongodb);
         if (!server) return gone("DatabaseServer", *placement->mongodb, "holds the courses");
-        auto access = mongodb_access(*server, names->database.value_or(""), mongodb_account(*names, secrets));
+        auto access = mongodb_access(*server, names->database.value_or(""), mongodb_accounts(*names, secrets).front());
         if (!access) return std::move(access).error();
         site.mongodb = *std::move(access);
     }
@@ -69,8 +70,11 @@ Result<void> add_backends(Site& site, const crd::Instance& instance, const SiteS
         auto access = broker_at(server->spec.instance_url);
         if (!access) return std::move(access).error();
         access->vhost = names->vhost.value_or("");
-        access->provider = names->rabbitmq_provider.value_or("");
-        access->consumer = names->rabbitmq_consumer.value_or("");
+        const auto in_use = [](const Beside& beside, const std::optional<std::string>& first) {
+            return beside.username.empty() ? first.value_or("") : beside.username;
+        };
+        access->provider = in_use(secrets.rabbitmq_provider, names->rabbitmq_provider);
+        access->consumer = in_use(secrets.rabbitmq_consumer, names->rabbitmq_consumer);
         access->provider_password = secrets.provider_password;
         access->consumer_password = secrets.consumer_password;
         site.broker = *std::move(access);
@@ -267,7 +271,7 @@ ObjectNames::ObjectNames(const std::string& instance)
       fragment(instance + "-http") {}
 
 Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::Status& status) {
-    const auto read = [&](const char* key) {
+    const auto read = [&](const std::string& key) {
         return Secret(runtime::from_base64(api::find_text(secret, {"data", key})).value_or(""));
     };
     const bool unique = status.name_scheme != NameScheme::ocim_v1;
@@ -283,7 +287,10 @@ Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::S
                                                   " has no key \"" + key + "\"; put it back from a backup"};
     auto master = MasterKey::decode(read(secret_keys::master_key));
     if (!master) return std::move(master).error();
-    const auto text = [&](const char* key) { return std::string(read(key).reveal()); };
+    const auto text = [&](const std::string& key) { return std::string(read(key).reveal()); };
+    const auto beside = [&](const char* key) {
+        return Beside{read(runtime::next_key(key)), read(runtime::previous_key(key)), text(runtime::username_key(key))};
+    };
     return SiteSecrets{.master = *std::move(master),
                        .mysql_key = read(secret_keys::mysql_key),
                        .provider_password = read(secret_keys::provider_password),
@@ -294,7 +301,12 @@ Result<SiteSecrets> read_secrets(const api::Json& secret, const crd::Instance::S
                        .provider = text(secret_keys::provider),
                        .consumer = text(secret_keys::consumer),
                        .mongodb_user = text(secret_keys::mongodb_user),
-                       .mongodb_password = read(secret_keys::mongodb_password)};
+                       .mongodb_password = read(secret_keys::mongodb_password),
+                       .mysql = beside(secret_keys::mysql_key),
+                       .mongodb = beside(secret_keys::mongodb_password),
+                       .rabbitmq_provider = beside(secret_keys::provider_password),
+                       .rabbitmq_consumer = beside(secret_keys::consumer_password),
+                       .drawn_at = text(runtime::rotated_key(secret_keys::mysql_key))};
 }
 
 std::map<Service, std::string> internal_domains(const crd::Instance& instance) {
@@ -424,10 +436,12 @@ Result<Configuration> configuration(const crd::Instance& instance, const crd::In
     out.secret_variables = api::to_text(api::json::array(site.secret_variables.begin(), site.secret_variables.end()));
     auto hashed = declared(site, secrets, own.rollout.request.value_or(""));
     hashed["settings"] = settings;
+    if (!secrets.drawn_at.empty()) hashed["passwords"] = secrets.drawn_at;
     if (auto added = add_tutor(out, settings, hashed, site, instance, of_class); !added)
         return std::move(added).error();
     out.hash = sha256_hex(api::to_text(hashed)).substr(0, 16);
     settings["domains"] = names_in(site.internal);
+    if (!secrets.drawn_at.empty()) settings["passwordsDrawnAt"] = secrets.drawn_at;
     if (placement.mongodb) settings["mongodb"] = *placement.mongodb;
     if (placement.rabbitmq) settings["rabbitmq"] = *placement.rabbitmq;
     if (placement.storage) settings["storage"] = *placement.storage;

@@ -45,6 +45,12 @@ inline constexpr auto database_prefix = "databasePrefix";    ///< in the Secret 
 
 using NameScheme = crd::Instance::Status::NameScheme;
 
+/// What there is beside a generated value while it is replaced: see passwords.hpp.
+struct Beside {
+    Secret next, previous;   ///< one of them, or none
+    std::string username{};  ///< of two accounts that take turns: whose the value is; "": the first's
+};
+
 /// The generated secrets of one Instance, read back. What is not needed may be empty.
 struct SiteSecrets {
     MasterKey master;
@@ -53,6 +59,8 @@ struct SiteSecrets {
     std::string mysql_user, vhost, provider, consumer;  ///< NameScheme::ocim_v1
     std::string mongodb_user;                           ///< of a site that was taken over; else it follows from MySQL's
     Secret mongodb_password{};
+    Beside mysql{}, mongodb{}, rabbitmq_provider{}, rabbitmq_consumer{};
+    std::string drawn_at{};  ///< when its passwords were replaced last; "": never
 };
 /// What must be in there of a site that is placed as the status says. Error: invalid, naming the key, when the Secret
 /// lacks one (a person changed it).
@@ -75,7 +83,8 @@ bool declared_persistent(const crd::Instance& instance, const crd::InstanceClass
 
 /// What a new AppServer gets, taken together as one snapshot: `settings` are JSON text for the AppServer itself,
 /// `variables` the YAML document for its playbook. `hash` is of what people declare, not of what we make of it: a new
-/// version of the program, or a rotated password of the class, makes no new AppServers.
+/// version of the program, or a rotated password of the class, makes no new AppServers; replaced passwords of the
+/// site's own do.
 struct Configuration {
     std::string settings, variables, hash;
     std::string users;             ///< of the LMS: variables of their playbook, or a list for Tutor; "" without any

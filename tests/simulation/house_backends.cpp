@@ -85,9 +85,11 @@ void HouseStory::register_runs(runtime::Manager& manager) {
                                  if (machine.status.addresses.empty())
                                      return Error{ErrorClass::transient, "the machine has no address yet"};
                                  auto& world = runs_on(machine);
-                                 const auto effect = [this, &world](openedx::RunSnapshot& things,
-                                                                    const openedx::RunAction& action) {
+                                 const auto effect = [this, &world, key = compute::key_of(machine)](
+                                                         openedx::RunSnapshot& things,
+                                                         const openedx::RunAction& action) {
                                      auto changed = change_run(world, things, action, run_fails(action));
+                                     if (changed) note_logins(key, action);
                                      if (running() > runs_max)
                                          too_many_.push_back(action.mark.namespace_name + " runs beside others");
                                      return changed;
@@ -101,7 +103,14 @@ void HouseStory::register_data(runtime::Manager& manager) {
         manager,
         [this](const crd::DatabaseServer&, const runtime::Inputs&,
                const runtime::Services& services) -> Result<std::unique_ptr<database::Server>> {
-            return simulated<Tenant>(database_, universe_, services, change_database, all_keys<database::Action>);
+            const auto effect = [this](database::Snapshot& things, const database::Action& action) {
+                const auto before = let_in(things);
+                auto changed = change_database(things, action);
+                if (undisturbed() || action.verb == database::Action::Verb::alter_user)
+                    compare(before, let_in(things), Tenant::describe(action));
+                return changed;
+            };
+            return simulated<Tenant>(database_, universe_, services, effect, all_keys<database::Action>);
         });
     runtime::add_external<Vhost>(
         manager,
@@ -109,8 +118,13 @@ void HouseStory::register_data(runtime::Manager& manager) {
                const runtime::Services& services) -> Result<std::unique_ptr<messaging::Broker>> {
             broker_.dies = [this] { return universe_.boundary(); };
             const auto answer = [this](messaging::Snapshot& things, const net::HttpRequest& request) {
-                if (request.method != "GET") universe_.trace.add(request.method + " " + request.target);
-                return answer_as_rabbitmq(things, request);
+                if (request.method == "GET") return answer_as_rabbitmq(things, request);
+                const auto what = request.method + " " + request.target;
+                universe_.trace.add(what);
+                const auto before = let_in(things);
+                auto answer = answer_as_rabbitmq(things, request);
+                if (undisturbed() || request.method == "PUT") compare(before, let_in(things), what);
+                return answer;
             };
             using Wire = test::SimHttp<test::SimWorld<messaging::Key, messaging::Thing>>;
             auto wire = std::make_unique<Wire>(broker_, answer, services.clock, services.random);

@@ -155,7 +155,11 @@ void HouseStory::somebody_acts(Program& program) {
     else if (dice < 64)
         (void)program.patch(kind, space, name,
                             json(universe_.happens(50) ? "{'spec':{'archived':true}}" : "{'spec':{'archived':false}}"));
-    else if (dice < 84)
+    else if (dice < 70)
+        (void)program.patch(kind, space, name,
+                            json("{'metadata':{'annotations':{'ocim.opencraft.com/rotate-at':'" +
+                                 rfc3339(program.clock().wall()) + "'}}}"));
+    else if (dice < 88)
         with_a_child(program);
     else
         (void)program.remove(kind, space, name);

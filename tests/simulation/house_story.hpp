@@ -10,6 +10,9 @@
 
 #include <map>
 #include <memory>
+#include <set>
+#include <string>
+#include <vector>
 
 namespace ocim::simulation {
 
@@ -43,6 +46,8 @@ protected:
     /// What a probe finds.
     virtual monitoring::Outcome probed(const monitoring::Key& key);
     static api::Json site(const std::string& name, const char* policy);
+    /// Nobody takes databases and users away behind a site's back: whoever is refused, it is our doing.
+    virtual bool undisturbed() const { return false; }
 
 private:
     using Runs = test::SimWorld<std::string, openedx::Run>;
@@ -59,11 +64,25 @@ private:
     void meddles_with_ours(const std::string& installation);
     void brings_his_own(const std::string& installation);
 
+    /// What a machine logs in with, to the databases or to the broker.
+    struct Login {
+        std::string user;
+        Secret password;
+        bool broker = false;
+    };
+    void note_logins(const std::string& machine, const openedx::RunAction& action);
+    static bool lets_in(const database::Snapshot& things, const Login& login);
+    static bool lets_in(const messaging::Snapshot& things, const Login& login);
+    template <class Things>
+    std::set<std::string> let_in(const Things& things);
+    void compare(const std::set<std::string>& before, const std::set<std::string>& after, const std::string& what);
+    void judge_logins(Judge& judge);
+
     void judge_external(Judge& judge, Program& program);
     void judge_sites(Judge& judge, Program& program);
-    void judge_site(Judge& judge, const api::Json& site);
+    void judge_site(Judge& judge, Program& program, const api::Json& site);
     void judge_serving(Judge& judge, const api::Json& site);
-    void judge_data(Judge& judge, const std::string& name);
+    void judge_data(Judge& judge, Program& program, const std::string& name);
     std::string address_of(const std::string& appserver);
 
     static constexpr std::size_t runs_max = 1;  ///< at a time
@@ -72,6 +91,8 @@ private:
     std::vector<std::string> too_many_;  ///< runs that began when none might
     std::unique_ptr<Grounds> grounds_;
     std::map<std::string, Runs> runs_;  // by machine
+    std::map<std::string, std::vector<Login>> logins_;
+    std::vector<std::string> refused_;  ///< machines that we have shut out
     test::SimWorld<dns::Key, dns::RecordSet> zone_;
     test::SimWorld<database::Key, database::Thing> database_;
     test::SimWorld<messaging::Key, messaging::Thing> broker_;

@@ -3,6 +3,7 @@
 #include "simulation/library_story.hpp"
 #include "simulation/life.hpp"
 #include "simulation/office_story.hpp"
+#include "simulation/rotation_story.hpp"
 #include "simulation/stack_story.hpp"
 
 #include <gtest/gtest.h>
@@ -19,6 +20,7 @@ std::unique_ptr<Story> house(Universe& universe) {
 }
 std::unique_ptr<Story> stack(Universe& universe) { return std::make_unique<StackStory>(universe); }
 std::unique_ptr<Story> campaign(Universe& universe) { return std::make_unique<CampaignStory>(universe); }
+std::unique_ptr<Story> rotation(Universe& universe) { return std::make_unique<RotationStory>(universe); }
 std::unique_ptr<Story> office(Universe& universe) { return std::make_unique<OfficeStory>(universe); }
 
 /// Sites take longer than records: a machine, a run, a reboot.
@@ -47,6 +49,10 @@ TEST_P(Simulation, NoCrashMattersToASiteOnOpenStack) { expect_no_crash_matters(s
 
 TEST_P(Simulation, NoCrashMattersToARedeploymentNorToWhoIsToldOfIt) {
     expect_no_crash_matters(scaled(parts, 400), part(), campaign);  // of some 4,000 boundaries
+}
+
+TEST_P(Simulation, NoCrashMattersToTheReplacementOfPasswords) {
+    expect_no_crash_matters(scaled(parts, 400), part(), rotation);
 }
 
 INSTANTIATE_TEST_SUITE_P(Part, Simulation, testing::Range<std::uint64_t>(0, parts));

@@ -320,5 +320,34 @@ TEST(PasswordRotation, WritesWhatItSaysAndNothingElse) {
     EXPECT_FALSE(runtime::patch_of({edit}, secret, *random));
 }
 
+TEST(PasswordRotation, WhoIsLetInWithTwoIsToldOnceThatIsSeen) {
+    const struct {
+        const char* reason;
+        Texts texts;
+        Snapshot seen;
+        std::vector<std::string> told;
+    } cases[] = {
+        {"one", {{"password", "a"}}, server_with("a", ""), {}},
+        {"not yet", {{"password", "a"}, {"password.next", "b"}}, server_with("a", ""), {}},
+        {"not that one", {{"password", "a"}, {"password.next", "b"}}, server_with("a", "c"), {}},
+        {"both", {{"password", "a"}, {"password.next", "b"}}, server_with("a", "b"), {"wiki@%: wiki-db/password.next"}},
+        {"the former one",
+         {{"password", "b"}, {"password.previous", "a"}},
+         server_with("a", "b"),
+         {"wiki@%: wiki-db/password.previous"}},
+        {"still, and not wanted", {{"password", "b"}}, server_with("a", "b"), {}},
+        {"an account has one there",
+         {{"password", "a"}, {"password.next", "b"}},
+         server_with("a", "", Engine::postgresql),
+         {}},
+        {"no account", {{"password", "a"}, {"password.next", "b"}}, {}, {}},
+    };
+    for (const auto& c : cases)
+        EXPECT_EQ(Tenant::report(object_with({}, ""), inputs_with(c.texts, "2026-07-01T12:00:00Z"), c.seen)
+                      .status.second_passwords,
+                  c.told)
+            << c.reason;
+}
+
 }  // namespace
 }  // namespace ocim::database

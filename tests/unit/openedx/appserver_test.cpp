@@ -88,6 +88,15 @@ TEST(AppServer, SaysWhyNobodyIsSentThere) {
     }
 }
 
+TEST(AppServer, TellsWhichPasswordsItHas) {
+    auto object = appserver();
+    EXPECT_FALSE(AppServers::compose(object, children("Succeeded"), inputs({})).status.passwords_drawn_at);
+    runtime::Children ours;
+    ours.add(test::secret("campus", "demo-1-config",
+                          {{"settings.json", R"({"cloud":"c","passwordsDrawnAt":"2026-11-22T11:00:00Z"})"}}));
+    EXPECT_EQ(AppServers::compose(object, ours, inputs({})).status.passwords_drawn_at, "2026-11-22T11:00:00Z");
+}
+
 TEST(AppServer, TellsInWhatItFailed) {
     for (const auto& [step, reason] : {std::pair{"Fetch", "FetchFailed"},
                                        {"Download", "DownloadFailed"},

@@ -1,4 +1,5 @@
 #include "driver_test.hpp"
+#include "runtime/base64.hpp"
 
 /// A composite kind that changes an object that is not its own.
 namespace ocim::test {
@@ -57,8 +58,13 @@ struct CensorKind {
         const auto found = book(censor, inputs);
         if (censor.status.chosen != censor.spec.text || !found || found->spec.text == censor.spec.text) return {};
         api::json::object spec{{"text", censor.spec.text}};
-        return {{Book::kind, censor.metadata.namespace_, censor.spec.book, found->metadata.resource_version,
-                 api::json::object{{"spec", std::move(spec)}}}};
+        return {{Book::kind,
+                 censor.metadata.namespace_,
+                 censor.spec.book,
+                 found->metadata.resource_version,
+                 api::json::object{{"spec", std::move(spec)}},
+                 {{"seal", {}}},
+                 {false, "Sealed", "nobody reads on"}}};
     }
 };
 
@@ -126,6 +132,17 @@ TEST_F(EditTest, WhatSomebodyElseChangesInTheSameMomentMeansAnotherLook) {
     EXPECT_EQ(words(), "clean");
     EXPECT_EQ(api::find_text(*found("dune"), {"metadata", "labels", "mine"}), "yes") << "theirs is not written over";
     EXPECT_EQ(he(), "True Censored");
+}
+
+TEST_F(EditTest, DrawsWhatWasNeverThereAndTellsOfIt) {
+    begin();
+    const std::string seal(api::find_text(*found("dune"), {"data", "seal"}));
+    EXPECT_EQ(runtime::from_base64(seal).value_or("").size(), 32U);
+    EXPECT_EQ(events("Sealed"), 1);
+    patch("dune", "{'spec':{'text':'rude'}}");
+    wait(5s);
+    EXPECT_NE(api::find_text(*found("dune"), {"data", "seal"}), seal);
+    EXPECT_EQ(tries_, 2);
 }
 
 TEST_F(EditTest, WhatIsRefusedIsSaidAndNotHammered) {
