@@ -309,8 +309,8 @@ private:
         else if (!action.to_the_end && static_cast<std::int64_t>(piece.size()) < fetch_bytes_max)
             co_return Result<void>{};  // a line that is still being written
         const auto raw = static_cast<std::int64_t>(piece.size());
-        auto append = [log = log_of(action), raw, began = action.fetched_bytes,
-                       masked = mask(std::move(piece), action.masked)] { return log.append(began, raw, masked); };
+        auto append = [log = log_of(action), raw, began = action.fetched_bytes, now = clock_.wall(),
+                       masked = mask(std::move(piece), action.masked)] { return log.append(began, raw, masked, now); };
         co_return co_await blocking_.call(std::move(append));
     }
 

@@ -18,8 +18,25 @@ namespace fs = std::filesystem;
 // The log of a long playbook has a few MiB; one that prints without end keeps its last part.
 constexpr std::int64_t piece_bytes_max = 4 * 1024 * 1024;
 constexpr std::size_t pieces_max = 4;
+constexpr std::uintmax_t times_bytes_max = 512 * 1024;  // some 20,000 seconds in which something came
 
 std::string note_path(const std::string& folder) { return folder + "/position"; }
+std::string times_path(const std::string& folder) { return folder + "/times"; }
+
+std::int64_t second_of(WallTime time) {
+    return std::chrono::duration_cast<std::chrono::seconds>(time.time_since_epoch()).count();
+}
+
+struct Timed {
+    std::int64_t begin = 0, second = 0;
+};
+/// Which part came when, as it was noted.
+std::vector<Timed> times_in(const std::string& folder) {
+    std::vector<Timed> out;
+    std::ifstream in(times_path(folder));
+    for (Timed one; in >> one.begin >> one.second;) out.push_back(one);
+    return out;
+}
 
 /// The pieces by where they begin.
 std::map<std::int64_t, fs::path> pieces_in(const std::string& folder) {
@@ -74,10 +91,12 @@ RunLog::Position RunLog::position() const {
     Position out;
     std::ifstream note(note_path(folder_));
     note >> out.fetched >> out.end;
-    return note ? out : Position{};
+    if (!note) return {};
+    note >> out.timed;  // not in notes of earlier versions
+    return out;
 }
 
-Result<void> RunLog::append(std::int64_t fetched, std::int64_t raw_bytes, std::string_view text) const {
+Result<void> RunLog::append(std::int64_t fetched, std::int64_t raw_bytes, std::string_view text, WallTime now) const {
     const Error unwritten{ErrorClass::transient, "cannot write the log in " + folder_};
     if (folder_.empty()) return unwritten;
     const auto before = position();
@@ -93,14 +112,40 @@ Result<void> RunLog::append(std::int64_t fetched, std::int64_t raw_bytes, std::s
                          ::write(file, text.data(), text.size()) == static_cast<ssize_t>(text.size());
     ::close(file);
     if (!written) return unwritten;
+    const auto second = second_of(now);
+    if (second != before.timed) note_time(before.end, second);
     const auto note = note_path(folder_);
     std::ofstream(note + ".tmp") << fetched + raw_bytes << " " << before.end + static_cast<std::int64_t>(text.size())
-                                 << "\n";
+                                 << " " << second << "\n";
     fs::rename(note + ".tmp", note, error);
     if (error) return unwritten;
     auto pieces = pieces_in(folder_);
     for (; pieces.size() > pieces_max; pieces.erase(pieces.begin())) fs::remove(pieces.begin()->second, error);
     return {};
+}
+
+/// For people only: what cannot be noted is not missed.
+void RunLog::note_time(std::int64_t begin, std::int64_t second) const {
+    const auto path = times_path(folder_);
+    std::error_code error;
+    if (const auto size = fs::file_size(path, error); !error && size > times_bytes_max) {
+        const auto times = times_in(folder_);
+        std::ofstream shorter(path + ".tmp");
+        for (std::size_t i = times.size() / 2; i < times.size(); ++i)
+            shorter << times[i].begin << " " << times[i].second << "\n";
+        shorter.close();
+        fs::rename(path + ".tmp", path, error);
+    }
+    std::ofstream(path, std::ios::app) << begin << " " << second << "\n";
+}
+
+std::int64_t RunLog::begin_since(WallTime time) const {
+    const auto end = position().end;
+    const auto times = times_in(folder_);
+    const auto second = second_of(time);
+    for (const auto& one : times)
+        if (one.second >= second) return std::min(one.begin, end);
+    return times.empty() ? 0 : end;
 }
 
 RunLog::Piece RunLog::read(std::int64_t offset, std::size_t bytes_max) const {

@@ -87,6 +87,13 @@ Result<std::string> last_bytes(const std::string& folder) {
     return out;
 }
 
+std::int64_t begin_of(const RunLog& log, const RunLogs::Wanted& wanted, WallTime now) {
+    std::int64_t out = 0;
+    if (wanted.tail_lines) out = log.begin_of_last_lines(*wanted.tail_lines);
+    if (wanted.since_seconds) out = std::max(out, log.begin_since(now - std::chrono::seconds(*wanted.since_seconds)));
+    return out;
+}
+
 }  // namespace
 
 std::string end_of_log(std::string_view text, std::size_t bytes_max) {
@@ -223,9 +230,8 @@ awaitable<void> RunLogs::stream(Json appserver, Wanted wanted, std::function<boo
         const bool ended = run && has_ended(*run);  // looked at before the last read, so that nothing is missed
         if (run) {
             const RunLog log(folder_of(data_directory_, *run));
-            auto read = [log, at, tail = wanted.tail_lines]() -> Result<RunLog::Piece> {
-                const auto from = at ? *at : tail ? log.begin_of_last_lines(*tail) : 0;
-                return log.read(from, piece_bytes);
+            auto read = [log, at, wanted, now = clock_.wall()]() -> Result<RunLog::Piece> {
+                return log.read(at ? *at : begin_of(log, wanted, now), piece_bytes);
             };
             auto piece = co_await blocking_.call(std::move(read));
             if (!piece) co_return;  // too busy

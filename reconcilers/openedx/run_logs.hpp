@@ -26,7 +26,8 @@ public:
 
     struct Wanted {
         bool follow = false;  ///< until the run has ended, also when it has not begun
-        std::optional<std::int64_t> tail_lines, limit_bytes;
+        std::optional<std::int64_t> tail_lines{}, limit_bytes{};
+        std::optional<std::int64_t> since_seconds{};  ///< only what came so long ago at most
     };
     /// The log of an AppServer, as text. A refusal, or nothing when it was streamed. `draining`: end soon.
     awaitable<std::optional<net::ServerReply>> send(api::Json appserver, Wanted wanted, std::function<bool()> draining,

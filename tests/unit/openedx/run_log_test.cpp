@@ -37,9 +37,10 @@ protected:
     /// As it comes from the machine, with nothing masked.
     void add(const std::string& text) {
         const auto at = log.position().fetched;
-        ASSERT_TRUE(log.append(at, static_cast<std::int64_t>(text.size()), text));
+        ASSERT_TRUE(log.append(at, static_cast<std::int64_t>(text.size()), text, now));
     }
 
+    WallTime now = *parse_rfc3339("2026-11-23T12:00:00Z");
     PrivateFolder home;
     std::string folder = log_folder(home.path, "campus/demo-1-1", "uid-1");
     RunLog log{folder};
@@ -55,12 +56,12 @@ TEST_F(RunLogTest, IsReadAsItWasWritten) {
 }
 
 TEST_F(RunLogTest, CountsTheMachinesBytesAndItsOwn) {
-    ASSERT_TRUE(log.append(0, 100, "masked\n"));
+    ASSERT_TRUE(log.append(0, 100, "masked\n", now));
     EXPECT_EQ(log.position().fetched, 100);
     EXPECT_EQ(log.position().end, 7);
-    ASSERT_TRUE(log.append(0, 100, "again\n")) << "another look was quicker: nothing happens";
+    ASSERT_TRUE(log.append(0, 100, "again\n", now)) << "another look was quicker: nothing happens";
     EXPECT_EQ(whole(), "masked\n");
-    ASSERT_TRUE(log.append(100, 5, "more\n"));
+    ASSERT_TRUE(log.append(100, 5, "more\n", now));
     EXPECT_EQ(whole(), "masked\nmore\n");
 }
 
@@ -100,6 +101,43 @@ TEST_F(RunLogTest, FindsItsLastLines) {
                  {"all", 5, "one\ntwo\nthree\n\nfive"},
                  {"more than there are", 50, "one\ntwo\nthree\n\nfive"}};
     for (const auto& c : cases) EXPECT_EQ(whole(log.begin_of_last_lines(c.count)), c.expected) << c.reason;
+}
+
+TEST_F(RunLogTest, FindsWhatCameSince) {
+    EXPECT_EQ(log.begin_since(now), 0) << "nothing has come";
+    const auto began = now;
+    add("one\n");
+    now += 300ms;
+    add("two\n");
+    now = began + 10s;
+    add("three\n");
+    now = began + 60s;
+    add("four\n");
+    const struct {
+        const char* reason;
+        Duration since_begin;
+        std::string expected;
+    } cases[] = {{"before all", -5s, "one\ntwo\nthree\nfour\n"},
+                 {"the first", 0s, "one\ntwo\nthree\nfour\n"},
+                 {"between", 5s, "three\nfour\n"},
+                 {"to the second", 10s, "three\nfour\n"},
+                 {"the last", 11s, "four\n"},
+                 {"after all", 61s, ""}};
+    for (const auto& c : cases) EXPECT_EQ(whole(log.begin_since(began + c.since_begin)), c.expected) << c.reason;
+    fs::remove(folder + "/times");
+    EXPECT_EQ(log.begin_since(began + 61s), 0) << "nobody noted it: all of it";
+}
+
+TEST_F(RunLogTest, WhatCameWhenIsNotNotedForEver) {
+    add("first\n");
+    {
+        std::ofstream times(folder + "/times", std::ios::app);
+        for (int i = 0; i < 50'000; ++i) times << "0 " << 1'700'000'000 + i << "\n";
+    }
+    now += 10s;
+    add("last\n");
+    EXPECT_LT(fs::file_size(folder + "/times"), 512U * 1024);
+    EXPECT_EQ(whole(log.begin_since(now)), "last\n");
 }
 
 TEST(LogFolder, LeadsNowhereElse) {
@@ -161,7 +199,7 @@ protected:
     RunLog log() { return RunLog(log_folder(home.path, "campus/demo-1-1", uid("ProvisioningRun", "demo-1-1"))); }
     void add(const std::string& text) {
         const auto at = log().position().fetched;
-        ASSERT_TRUE(log().append(at, static_cast<std::int64_t>(text.size()), text));
+        ASSERT_TRUE(log().append(at, static_cast<std::int64_t>(text.size()), text, loop.clock().wall()));
     }
     std::string published() {
         const auto* found = server.get("ConfigMap", "campus", "demo-1-log");
@@ -202,6 +240,12 @@ TEST_F(RunLogsTest, AnswersAllOfItOrAPart) {
     EXPECT_EQ(answer({false, 2, std::nullopt}), "two\nthree\n");
     EXPECT_EQ(answer({false, std::nullopt, 5}), "one\nt");
     EXPECT_EQ(answer({true, 1, std::nullopt}), "three\n") << "a run that has ended is not waited for";
+    loop.advance(100s);
+    add("four\nfive\n");
+    EXPECT_EQ(answer({.since_seconds = 50}), "four\nfive\n");
+    EXPECT_EQ(answer({.tail_lines = 1, .since_seconds = 50}), "five\n");
+    EXPECT_EQ(answer({.tail_lines = 3, .since_seconds = 50}), "four\nfive\n") << "both hold";
+    EXPECT_EQ(answer({.since_seconds = 1'000}), "one\ntwo\nthree\nfour\nfive\n");
 }
 
 TEST_F(RunLogsTest, FollowsARunFromBeforeItBeginsUntilItEnds) {
@@ -280,7 +324,7 @@ TEST_F(RunLogsTest, LogsGoWithTheirRun) {
     run("Succeeded", 4);
     add("one\n");
     const RunLog left(log_folder(home.path, "campus/other", "gone-while-nobody-looked"));
-    ASSERT_TRUE(left.append(0, 4, "old\n"));
+    ASSERT_TRUE(left.append(0, 4, "old\n", loop.clock().wall()));
     const auto folder = log_folder(home.path, "campus/demo-1-1", uid("ProvisioningRun", "demo-1-1"));
     tasks.spawn("keep", logs.keep());
     loop.advance(1s);
