@@ -30,7 +30,7 @@ Result<std::size_t> save(const Arguments& arguments) {
     if (!from) return Error(from.error()).within("--from");
     const auto keys = keys_of(arguments, *from);
     if (!keys) return keys.error();
-    const auto all = store::read_snapshot(*from, *keys, store::InUse::allowed);
+    const auto all = store::read_snapshot(*from, *keys);
     if (!all) return Error(all.error()).within("--from");
     if (auto filled = store::fill({arguments.text("to"), {}}, *keys, *all); !filled)
         return std::move(filled).error().within("--to");

@@ -35,9 +35,12 @@ Result<std::size_t> carry(const Arguments& arguments) {
     if (!to) return Error(to.error()).within("--to");
     const auto keys = keys_of(arguments, from->file.empty() ? *to : *from);
     if (!keys) return keys.error();
-    const auto all = store::read_snapshot(*from, *keys, store::InUse::refused);
+    auto claim = store::Claim::make(*from);
+    if (!claim) return Error(claim.error()).within("--from");
+    const auto all = store::read_snapshot(*from, *keys);
     if (!all) return Error(all.error()).within("--from");
     if (auto filled = store::fill(*to, *keys, *all); !filled) return std::move(filled).error().within("--to");
+    if (auto alone = claim->confirm(); !alone) return std::move(alone).error().within("--from");
     return all->state.size();
 }
 

@@ -32,6 +32,7 @@
 #include <boost/asio/use_awaitable.hpp>
 
 #include <cstdlib>
+#include <filesystem>
 #include <iostream>
 
 namespace ocim::cli {
@@ -71,7 +72,7 @@ struct Program::State {
     Result<void> stand_for_leader();
     prometheus::Gauge& led_gauge() {
         return metrics.gauge("leader_election_master_status", "1 while this process leads, else 0.",
-                             {{"name", "ocim-controller"}});
+                             {{"name", settings.controllers ? "ocim-controller" : "ocim-upkeep"}});
     }
     awaitable<void> lead();
     Result<void> listen();
@@ -157,6 +158,12 @@ Result<void> Program::State::open() {
 Result<void> Program::State::open_journal(store::KeyRing keys) {
     const auto file = settings.data_directory + "/" + database;
     if (settings.database) {
+        if (std::filesystem::exists(file))
+            return Error{ErrorClass::conflict,
+                         file +
+                             " is the store of a server without --store, which would be left aside: carry it over "
+                             "with \"ocim migrate --from sqlite:" +
+                             file + "\", then move it and what is beside it away; or give another --data-dir"};
         // the same lock: "ocim secrets" sees that a server runs
         auto taken = store::FileLock::take(file + ".lock");
         if (!taken) return std::move(taken).error();
@@ -311,7 +318,10 @@ Result<void> Program::State::stand_for_leader() {
         std::_Exit(exit_failed);
     };
     lease = std::make_unique<store::PostgresLease>(
-        metrics, store::PostgresLease::Settings{.database = *settings.database, .holder = settings.identity},
+        metrics,
+        store::PostgresLease::Settings{.database = *settings.database,
+                                       .holder = settings.identity,
+                                       .name = settings.controllers ? "controllers" : "upkeep"},
         std::move(listeners));
     led_gauge().Set(0);
     tasks.spawn("leading", lead());
@@ -320,7 +330,8 @@ Result<void> Program::State::stand_for_leader() {
 
 awaitable<void> Program::State::lead() {
     while (!leads) co_await led.wait();
-    log::info("this process leads", {{"holder", settings.identity}});
+    log::info(controllers ? "this process leads" : "this process looks after the store for servers without controllers",
+              {{"holder", settings.identity}});
     led_gauge().Set(1);
     look_after_store();
     if (controllers) leading = co_await controllers->start();

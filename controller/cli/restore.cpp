@@ -88,7 +88,7 @@ Result<std::size_t> bring_back(const Arguments& arguments) {
     if (!to) return Error(to.error()).within("--to");
     const auto keys = keys_of(arguments, *to);
     if (!keys) return keys.error();
-    auto all = store::read_snapshot({arguments.text("from"), {}}, *keys, store::InUse::allowed);
+    auto all = store::read_snapshot({arguments.text("from"), {}}, *keys);
     if (!all) return std::move(all).error().within("--from");
     const auto count = all->state.size();
     Chance chance;

@@ -5,21 +5,23 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 
 namespace ocim::store {
 
 namespace {
 
-constexpr std::size_t slice = 200;  // values encrypted anew in one transaction: appends go in between
+constexpr std::size_t slice = 200;    // values encrypted anew in one transaction: appends go in between
+constexpr std::size_t marks_max = 8;  // more than calls can be under way
 constexpr auto poll_interval =
     std::chrono::milliseconds(1'000);  // should a notification be lost, this is how late we are
 
 /// What is asked of the database, counted and timed by its name.
 class Calls {
 public:
-    enum class Name { load, begin, append, leave, tail, compact, reseal, wait };
+    enum class Name { load, begin, append, leave, tail, compact, go_on, reseal, wait };
     explicit Calls(Metrics& metrics) {
-        constexpr std::array names{"load", "begin", "append", "leave", "tail", "compact", "reseal", "wait"};
+        constexpr std::array names{"load", "begin", "append", "leave", "tail", "compact", "go_on", "reseal", "wait"};
         for (std::size_t i = 0; i < names.size(); ++i) {
             const auto counter = [&](const char* result) {
                 return &metrics.counter("ocim_store_database_calls_total", "Calls to the database of the store",
@@ -47,7 +49,7 @@ private:
         prometheus::Counter* error = nullptr;
         prometheus::Histogram* seconds = nullptr;
     };
-    std::array<Series, 8> series_;
+    std::array<Series, 9> series_;
 };
 
 class PostgresJournal final : public SealedJournal, public SharedJournal {
@@ -61,7 +63,7 @@ public:
           not_stored_(doubt(metrics, "not_stored")),
           ring_(std::make_shared<const KeyRing>(std::move(ring))),
           prefix_(settings.sealed_prefix),
-          reader_(settings.database, interrupt_),
+          reader_(settings.database, interrupt_, PostgresReader::As::server),
           writer_(settings.database, interrupt_, settings.name),
           upkeep_(settings.database, interrupt_, settings.name),
           listener_(settings.database, interrupt_),
@@ -75,7 +77,7 @@ public:
 
     awaitable<Result<Loaded>> load() override {
         auto work = [this, open = opener(), ring = ring_] {
-            return calls_.time(Name::load, [&]() -> Result<Loaded> {
+            return calls_.time(Name::load, [&]() -> Result<PostgresReader::Loaded> {
                 if (auto made = reader_.prepare(); !made) return std::move(made).error();
                 auto loaded = reader_.load(open);
                 if (!loaded) return loaded;
@@ -85,14 +87,18 @@ public:
                 return loaded;
             });
         };
-        co_return co_await read_thread_.call(std::move(work));
+        CO_TRY(auto loaded, co_await read_thread_.call(std::move(work)));
+        keep(std::move(loaded.end));
+        co_return std::move(loaded.all);
     }
 
     awaitable<Result<News>> begin(Revision after) override {
-        auto work = [this, after, open = opener()] {
+        auto work = [this, after = mark_at(after), open = opener()] {
             return calls_.time(Name::begin, [&] { return writer_.begin(after, open); });
         };
-        co_return co_await write_thread_.call(std::move(work));
+        CO_TRY(auto tail, co_await write_thread_.call(std::move(work)));
+        keep(std::move(tail.end));
+        co_return std::move(tail.news);
     }
 
     awaitable<void> leave() override {
@@ -122,14 +128,23 @@ public:
             not_stored_.Increment(static_cast<double>(writer_.doubts().not_stored - before.not_stored));
             return out;
         };
-        co_return co_await write_thread_.call(std::move(work));
+        CO_TRY(auto end, co_await write_thread_.call(std::move(work)));
+        keep(std::move(end));
+        co_return Result<void>();
     }
 
     awaitable<Result<News>> tail(Revision after) override {
-        auto work = [this, after, open = opener()] {
+        auto work = [this, after = mark_at(after), open = opener()] {
             return calls_.time(Name::tail, [&] { return reader_.tail(after, open); });
         };
-        co_return co_await read_thread_.call(std::move(work));
+        CO_TRY(auto tail, co_await read_thread_.call(std::move(work)));
+        keep(std::move(tail.end));
+        co_return std::move(tail.news);
+    }
+
+    awaitable<Result<void>> go_on_above(Revision above) override {
+        auto work = [this, above] { return calls_.time(Name::go_on, [&] { return upkeep_.go_on_above(above); }); };
+        co_return co_await upkeep_thread_.call(std::move(work));
     }
 
     awaitable<Result<void>> wait() override {
@@ -189,6 +204,14 @@ private:
             return std::move(opened).error().within("the keys are not those of the other replicas");
         return {};
     }
+    Mark mark_at(Revision revision) const {
+        const auto found = marks_.find(revision);
+        return {revision, found == marks_.end() ? "" : found->second};
+    }
+    void keep(Mark mark) {
+        marks_[mark.revision] = std::move(mark.batch);
+        while (marks_.size() > marks_max) marks_.erase(marks_.begin());
+    }
     OpenValue opener() const {
         return [ring = ring_, prefix = prefix_](const std::string& key, std::string value) -> Result<std::string> {
             if (!key.starts_with(prefix)) return value;
@@ -201,6 +224,7 @@ private:
     prometheus::Counter& not_stored_;
     std::shared_ptr<const KeyRing> ring_;  // shared with the threads, which may still work with the one before
     const std::string prefix_;
+    std::map<Revision, std::string> marks_;  // of the loop: where a store may go on from
     Interrupt interrupt_;
     PostgresReader reader_;
     PostgresWriter writer_;

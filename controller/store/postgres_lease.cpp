@@ -15,8 +15,6 @@ prometheus::Counter& renewals(Metrics& metrics, const char* result) {
                            {{"result", result}});
 }
 
-std::string seconds(std::chrono::milliseconds time) { return std::to_string(time.count()) + " milliseconds"; }
-
 }  // namespace
 
 PostgresLease::PostgresLease(Metrics& metrics, Settings settings, Listeners listeners)
@@ -45,8 +43,8 @@ void PostgresLease::release() {
     thread_.join();
     if (renewed_.exchange(0) == 0) return;
     if (listeners_.held) listeners_.held(Steady::time_point::max());
-    (void)ask({"UPDATE ocim_lease SET until = clock_timestamp() WHERE name = 'controllers' AND term = $1::bigint",
-               {{term_, false}},
+    (void)ask({"UPDATE ocim_lease SET holder = '' WHERE name = $1::text AND term = $2::bigint AND holder = $3::text",
+               {{settings_.name, false}, {term_, false}, {settings_.holder, false}},
                false},
               call_limit);
 }
@@ -72,26 +70,48 @@ bool PostgresLease::acquire() {
 }
 
 Result<bool> PostgresLease::try_to_take() {
+    auto rows = ask({"SELECT holder, term::text, renewals::text FROM ocim_lease WHERE name = $1::text",
+                     {{settings_.name, false}},
+                     false},
+                    call_limit);
+    if (!rows) return std::move(rows).error();
+    if (rows->empty()) return take({});
+    auto& row = rows->front();
+    const auto now = Steady::now();
+    if (row != row_seen_) {
+        const bool another = row_seen_.empty() || row_seen_[0] != row[0];
+        row_seen_ = row;
+        row_since_ = now;
+        if (another && !row[0].empty()) listeners_.told(row[0]);
+    }
+    const bool given_up = row[0].empty();
+    if (!given_up && now - row_since_ < settings_.duration) return false;
+    return take(row);
+}
+
+/// Nobody else did, and whoever has it has not renewed it since. `row`: as it was seen; empty: there was none.
+Result<bool> PostgresLease::take(const std::vector<std::string>& row) {
     // the term says whose turn it is even if one name comes back
-    auto taken = ask({"INSERT INTO ocim_lease AS mine (name, holder, term, until) VALUES ('controllers', $1::text, 1, "
-                      "clock_timestamp() + $2::text::interval) ON CONFLICT (name) DO UPDATE SET holder = "
-                      "excluded.holder, term = mine.term + 1, until = excluded.until WHERE mine.until <= "
-                      "clock_timestamp() RETURNING term::text",
-                      {{settings_.holder, false}, {seconds(settings_.duration), false}},
-                      false},
-                     call_limit);
+    auto taken = row.empty()
+                     ? ask({"INSERT INTO ocim_lease (name, holder, term, renewals) VALUES ($1::text, $2::text, 1, 0) "
+                            "ON CONFLICT DO NOTHING RETURNING term::text",
+                            {{settings_.name, false}, {settings_.holder, false}},
+                            false},
+                           call_limit)
+                     : ask({"UPDATE ocim_lease SET holder = $2::text, term = term + 1, renewals = 0 WHERE name = "
+                            "$1::text AND holder = $3::text AND term = $4::bigint AND renewals = $5::bigint "
+                            "RETURNING term::text",
+                            {{settings_.name, false},
+                             {settings_.holder, false},
+                             {row[0], false},
+                             {row[1], false},
+                             {row[2], false}},
+                            false},
+                           call_limit);
     if (!taken) return std::move(taken).error();
-    if (!taken->empty()) {
-        term_ = taken->front().front();
-        return true;
-    }
-    auto other = ask({"SELECT holder FROM ocim_lease WHERE name = 'controllers'", {}, false}, call_limit);
-    if (!other) return std::move(other).error();
-    if (!other->empty() && other->front().front() != holder_seen_) {
-        holder_seen_ = other->front().front();
-        listeners_.told(holder_seen_);
-    }
-    return false;
+    if (taken->empty()) return false;
+    term_ = taken->front().front();
+    return true;
 }
 
 /// Why it is lost; "" when it is to end.
@@ -119,9 +139,10 @@ std::string PostgresLease::keep() {
 
 Result<bool> PostgresLease::renew() {
     const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(end() - Steady::now());
-    auto rows = ask({"UPDATE ocim_lease SET until = clock_timestamp() + $1::text::interval WHERE name = 'controllers' "
-                     "AND term = $2::bigint RETURNING term::text",
-                     {{seconds(settings_.duration), false}, {term_, false}},
+    // the holder too: in a database that went back in time the same term may come again
+    auto rows = ask({"UPDATE ocim_lease SET renewals = renewals + 1 WHERE name = $1::text AND term = $2::bigint AND "
+                     "holder = $3::text RETURNING term::text",
+                     {{settings_.name, false}, {term_, false}, {settings_.holder, false}},
                      false},
                     std::clamp(left, std::chrono::milliseconds(1), call_limit));
     if (!rows) return std::move(rows).error();

@@ -8,19 +8,22 @@
 #include <functional>
 #include <string>
 #include <thread>
+#include <vector>
 
 namespace ocim::store {
 
-/// Which of the processes that share a database leads: the holder of one row. Only the server's clock says when it may
-/// be taken over. It lives on a thread and a session of its own, so that nothing delays a renewal. Whoever leads asks
-/// may_act() before each effect; it says no once the last renewal that is known to have arrived is `renew_deadline`
-/// old, which is before anybody else may take over.
+/// Which of the processes that share a database leads: the holder of one row, which counts its renewals. No clock is
+/// compared with another's: it may be taken over by who has seen it without a renewal for `duration` by a clock of his
+/// own that only goes forward. It lives on a thread and a session of its own, so that nothing delays a renewal. Whoever
+/// leads asks may_act() before each effect; it says no once the last renewal that is known to have arrived is
+/// `renew_deadline` old, which is before anybody else may take over.
 class PostgresLease {
 public:
     struct Settings {
         PostgresSettings database;
         std::string holder;  ///< this process: no other has that name
-        std::chrono::milliseconds duration{4'000};
+        std::string name = "controllers";
+        std::chrono::milliseconds duration{3'600};
         std::chrono::milliseconds renew_deadline{3'000};
         std::chrono::milliseconds renew_interval{500};
         std::chrono::milliseconds look_interval{250};  ///< of one who waits
@@ -55,6 +58,7 @@ private:
     void hold_from(Steady::time_point begun);
     PostgresConnection::Deadline end() const;
     Result<bool> try_to_take();
+    Result<bool> take(const std::vector<std::string>& row);
     Result<bool> renew();
     void pause(std::chrono::milliseconds time) const;
     Result<Rows> ask(Statement statement, std::chrono::milliseconds limit);
@@ -66,7 +70,9 @@ private:
     Interrupt stop_;   // of our own pauses
     Interrupt never_;  // a renewal is not broken off: it is short
     std::unique_ptr<PostgresConnection> session_;
-    std::string term_, holder_seen_;
+    std::string term_;
+    std::vector<std::string> row_seen_;    // holder, term, renewals
+    Steady::time_point row_since_;         // when it was first seen so: it had been made so before
     std::atomic<Steady::rep> renewed_{0};  // when the last renewal that arrived was begun; 0: we do not hold it
     std::thread thread_;                   // last: it uses all of the above
 };

@@ -20,8 +20,9 @@ constexpr auto connect_pause = 100ms;  // between two looks whether it is there 
 constexpr int attempts_max = 3;        // of a batch that the server refuses each time
 
 constexpr auto changes_after =
-    "SELECT revision, key, value, deleted, time_ms FROM ocim_change WHERE revision > $1::bigint ORDER BY revision";
-constexpr auto lock_row = "SELECT revision, compacted FROM ocim_meta FOR UPDATE";
+    "SELECT revision, key, value, deleted, time_ms, batch FROM ocim_change WHERE revision > $1::bigint ORDER BY "
+    "revision";
+constexpr auto batch_at = "SELECT batch FROM ocim_change WHERE revision = $1::bigint";
 
 Result<Change> change_of(std::vector<std::string>& row, const OpenValue& open) {
     Change out;
@@ -46,31 +47,55 @@ Result<std::vector<Change>> changes_of(Rows rows, const OpenValue& open) {
     return out;
 }
 
+/// What the log says of itself, and of who made the mark's revision; of both in this order.
+struct Standing {
+    Standing(const Rows& meta, const Rows& batch)
+        : revision(static_cast<Revision>(number_in(meta.front()[0]))),
+          compacted(static_cast<Revision>(number_in(meta.front()[1]))),
+          batch(batch.empty() ? "" : batch.front().front()) {}
+    Revision revision, compacted;
+    std::string batch;  ///< "" when that change is not there any more
+};
+
+/// Whether the log does not hold what was read from it.
+bool is_another(const Mark& after, const Standing& now) {
+    if (now.revision < after.revision) return true;
+    if (after.batch.empty() || now.batch == after.batch) return false;
+    // compaction takes changes away, and nothing else does
+    return !now.batch.empty() || now.compacted < after.revision;
+}
+
 /// What follows on `after` without a gap; a gap is what compaction makes, at the end too.
-Result<SharedJournal::News> news_of(Rows rows, Revision after, Revision compacted, const OpenValue& open) {
-    SharedJournal::News out;
-    auto expected = after;
-    for (const auto& row : rows) out.behind = out.behind || static_cast<Revision>(number_in(row[0])) != ++expected;
-    out.behind = out.behind || expected < compacted;
-    if (out.behind) return out;
+Result<PostgresTail> tail_of(Rows rows, const Mark& after, const Standing& now, const OpenValue& open) {
+    PostgresTail out{{}, after};
+    out.news.another = is_another(after, now);
+    auto expected = after.revision;
+    for (const auto& row : rows)
+        out.news.behind = out.news.behind || static_cast<Revision>(number_in(row[0])) != ++expected;
+    const bool forgotten = !after.batch.empty() && now.batch.empty() && now.compacted > after.revision;
+    out.news.behind = out.news.behind || expected < now.compacted || forgotten;
+    if (out.news.another || out.news.behind || rows.empty()) return out;
+    out.end = {expected, rows.back()[5]};
     auto changes = changes_of(std::move(rows), open);
     if (!changes) return std::move(changes).error();
-    out.changes = *std::move(changes);
+    out.news.changes = *std::move(changes);
     return out;
 }
 
 std::vector<Statement> tables() {
     // two that start at once would both make them
     return {
-        plain("BEGIN"),
-        plain("SELECT pg_advisory_xact_lock(5720033211)"),
+        plain("BEGIN"), plain("SELECT pg_advisory_xact_lock(5720033211)"),
         plain("CREATE TABLE IF NOT EXISTS ocim_meta (one boolean PRIMARY KEY DEFAULT true CHECK (one), "
               "format bigint NOT NULL, revision bigint NOT NULL, compacted bigint NOT NULL, seal bytea)"),
         plain("CREATE TABLE IF NOT EXISTS ocim_change (revision bigint PRIMARY KEY, key text COLLATE \"C\" NOT NULL, "
               "value bytea NOT NULL, deleted boolean NOT NULL, time_ms bigint NOT NULL, batch text NOT NULL)"),
         plain("CREATE INDEX IF NOT EXISTS ocim_change_of_key ON ocim_change (key, revision)"),
         plain("CREATE TABLE IF NOT EXISTS ocim_lease (name text PRIMARY KEY, holder text NOT NULL, term bigint NOT "
-              "NULL, until timestamptz NOT NULL)"),
+              "NULL, renewals bigint NOT NULL)"),
+        // who goes by the time that is in it must not share it with us
+        plain("ALTER TABLE ocim_lease DROP COLUMN IF EXISTS until, ADD COLUMN IF NOT EXISTS renewals bigint NOT NULL "
+              "DEFAULT 0"),
         plain("INSERT INTO ocim_meta (format, revision, compacted) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"),
         plain("COMMIT")};
 }
@@ -116,6 +141,18 @@ Result<T> only_read(Result<T> result) {
     return error;
 }
 
+PostgresReader::PostgresReader(PostgresSettings settings, const Interrupt& interrupt, As as)
+    : session_(
+          std::move(settings), interrupt,
+          as == As::visitor ? PostgresSession::Opened()
+                            : [](PostgresConnection& connection, PostgresSession::Deadline deadline) -> Result<void> {
+              auto free = connection.ask({"SELECT pg_try_advisory_lock_shared($1::bigint)", {{presence, false}}, false},
+                                         deadline);
+              if (!free) return std::move(free).error();
+              if (is_true(free->front().front())) return {};
+              return Error{ErrorClass::unreachable, "ocim migrate or restore works on the database: wait for its end"};
+          }) {}
+
 Result<void> PostgresReader::prepare() {
     return once_more([this]() -> Result<void> {
         const auto deadline = Steady::now() + load_limit;
@@ -146,8 +183,8 @@ Result<std::string> PostgresReader::seal(const std::string& sealed, KeepSeal kee
     }));
 }
 
-Result<Journal::Loaded> PostgresReader::load(const OpenValue& open) {
-    return only_read(once_more([&]() -> Result<Journal::Loaded> {
+Result<PostgresReader::Loaded> PostgresReader::load(const OpenValue& open) {
+    return only_read(once_more([&]() -> Result<Loaded> {
         auto connection = session_.get(Steady::now() + read_limit);
         if (!connection) return std::move(connection).error();
         auto rows = (*connection)
@@ -158,26 +195,30 @@ Result<Journal::Loaded> PostgresReader::load(const OpenValue& open) {
                                plain("COMMIT")},
                               Steady::now() + load_limit);
         if (!rows) return std::move(rows).error();
-        const auto& meta = (*rows)[2].front();
+        const Standing now((*rows)[2], {});
+        Mark end{now.revision, ""};
+        if (const auto& all = (*rows)[3];
+            !all.empty() && static_cast<Revision>(number_in(all.back()[0])) == end.revision)
+            end.batch = all.back()[5];
         auto changes = changes_of(std::move((*rows)[3]), open);
         if (!changes) return std::move(changes).error();
-        return fold(*std::move(changes), static_cast<Revision>(number_in(meta[1])),
-                    static_cast<Revision>(number_in(meta[0])));
+        return Loaded{fold(*std::move(changes), now.compacted, now.revision), std::move(end)};
     }));
 }
 
-Result<SharedJournal::News> PostgresReader::tail(Revision after, const OpenValue& open) {
-    return only_read(once_more([&]() -> Result<SharedJournal::News> {
+Result<PostgresTail> PostgresReader::tail(const Mark& after, const OpenValue& open) {
+    return only_read(once_more([&]() -> Result<PostgresTail> {
         const auto deadline = Steady::now() + read_limit;
         auto connection = session_.get(deadline);
         if (!connection) return std::move(connection).error();
         // what was compacted is asked last: it may say too much, and never too little
-        auto rows =
-            (*connection)
-                ->run({{changes_after, {number(after)}, false}, plain("SELECT compacted FROM ocim_meta")}, deadline);
+        auto rows = (*connection)
+                        ->run({{batch_at, {number(after.revision)}, false},
+                               {changes_after, {number(after.revision)}, false},
+                               plain("SELECT revision, compacted FROM ocim_meta")},
+                              deadline);
         if (!rows) return std::move(rows).error();
-        const auto compacted = static_cast<Revision>(number_in((*rows)[1].front().front()));
-        return news_of(std::move(rows->front()), after, compacted, open);
+        return tail_of(std::move((*rows)[1]), after, Standing((*rows)[2], (*rows)[0]), open);
     }));
 }
 
@@ -197,25 +238,28 @@ PostgresWriter::PostgresWriter(PostgresSettings settings, const Interrupt& inter
 Result<std::vector<Rows>> PostgresWriter::take_turn(Revision after, Deadline deadline) {
     auto connection = session_.get(deadline);
     if (!connection) return std::move(connection).error();
-    auto rows =
-        (*connection)->run({plain(begin_turn), plain(lock_row), {changes_after, {number(after)}, false}}, deadline);
+    auto rows = (*connection)
+                    ->run({plain(begin_turn),
+                           plain(lock_row),
+                           {changes_after, {number(after)}, false},
+                           {batch_at, {number(after)}, false}},
+                          deadline);
     if (!rows) session_.drop();
     return rows;
 }
 
-Result<SharedJournal::News> PostgresWriter::begin(Revision after, const OpenValue& open) {
+Result<PostgresTail> PostgresWriter::begin(const Mark& after, const OpenValue& open) {
     const bool fresh = !session_.is_open();
-    auto rows = take_turn(after, Steady::now() + turn_limit);
+    auto rows = take_turn(after.revision, Steady::now() + turn_limit);
     // it stood idle, and was lost meanwhile
     if (!rows && !fresh && rows.error().error_class == ErrorClass::unreachable)
-        rows = take_turn(after, Steady::now() + turn_limit);
-    if (!rows) return only_read(Result<SharedJournal::News>(std::move(rows).error()));
-    const auto& meta = (*rows)[1].front();
-    const auto compacted = static_cast<Revision>(number_in(meta[1]));
-    turn_ = static_cast<Revision>(number_in(meta[0]));
-    auto news = news_of(std::move((*rows)[2]), after, compacted, open);
-    if (!news || news->behind) leave();
-    return news;
+        rows = take_turn(after.revision, Steady::now() + turn_limit);
+    if (!rows) return only_read(Result<PostgresTail>(std::move(rows).error()));
+    const Standing now((*rows)[1], (*rows)[3]);
+    turn_ = now.revision;
+    auto tail = tail_of(std::move((*rows)[2]), after, now, open);
+    if (!tail || tail->news.behind || tail->news.another) leave();
+    return tail;
 }
 
 void PostgresWriter::leave() {
@@ -225,14 +269,19 @@ void PostgresWriter::leave() {
     session_.drop();
 }
 
-Result<void> PostgresWriter::append(const std::vector<Change>& batch) {
-    if (batch.empty()) return {};
+Result<Mark> PostgresWriter::append(const std::vector<Change>& batch) {
+    if (batch.empty()) return Mark{};
+    const auto id = name_ + "/" + std::to_string(++batches_);
+    if (auto stored = append_as(batch, id); !stored) return std::move(stored).error();
+    return Mark{batch.back().revision, id};
+}
+
+Result<void> PostgresWriter::append_as(const std::vector<Change>& batch, const std::string& id) {
     const auto last = std::exchange(turn_, std::nullopt);
     if (last != batch.front().revision - 1) {
         session_.drop();
         return Error{ErrorClass::conflict, "others have written meanwhile"};
     }
-    const auto id = name_ + "/" + std::to_string(++batches_);
     auto stored = store(batch, id, Steady::now() + turn_limit);
     if (stored) return stored;
     session_.drop();

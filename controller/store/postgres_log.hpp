@@ -17,6 +17,12 @@ namespace ocim::store {
 /// Turns a stored value into what it stands for.
 using OpenValue = std::function<Result<std::string>(const std::string& key, std::string value)>;
 
+/// A place in the log, known by the batch that ends there: by this a log that goes on from it is told from another one.
+struct Mark {
+    Revision revision = 0;
+    std::string batch;  ///< "" when it is not known
+};
+
 /// A connection that is opened when it is needed, and again after it was lost.
 class PostgresSession {
 public:
@@ -39,18 +45,30 @@ private:
     std::unique_ptr<PostgresConnection> live_;
 };
 
+/// What follows on a mark, and the mark behind it.
+struct PostgresTail {
+    SharedJournal::News news;
+    Mark end;
+};
+
 /// Reads what is there. For one thread.
 class PostgresReader {
 public:
-    PostgresReader(PostgresSettings settings, const Interrupt& interrupt) : session_(std::move(settings), interrupt) {}
+    /// A server keeps `ocim migrate` away as long as its session lives, and the other way round.
+    enum class As { server, visitor };
+    PostgresReader(PostgresSettings settings, const Interrupt& interrupt, As as = As::visitor);
     /// Makes the tables when they are not there. Errors: invalid for those of a newer format.
     Result<void> prepare();
     /// What all replicas can open who have the same keys: what the first of them sealed, or the last.
     enum class KeepSeal { first, last };
     Result<std::string> seal(const std::string& sealed, KeepSeal keep);
+    struct Loaded {
+        Journal::Loaded all;
+        Mark end;
+    };
     /// One snapshot of all.
-    Result<Journal::Loaded> load(const OpenValue& open);
-    Result<SharedJournal::News> tail(Revision after, const OpenValue& open);
+    Result<Loaded> load(const OpenValue& open);
+    Result<PostgresTail> tail(const Mark& after, const OpenValue& open);
 
 private:
     template <class F>
@@ -66,13 +84,15 @@ public:
 
     /// Waits for its turn, and holds it until append(), leave() or, if nothing happens for two seconds, the server ends
     /// it. What others have written after `after`.
-    Result<SharedJournal::News> begin(Revision after, const OpenValue& open);
+    Result<PostgresTail> begin(const Mark& after, const OpenValue& open);
     void leave();
     /// In its turn. When the answer to the commit is lost, finds out by the batch's own name what became of it. Errors:
     /// conflict when others have written meanwhile, and nothing of this was stored; `outcome_unknown` when the server
     /// could not be asked in time.
-    Result<void> append(const std::vector<Change>& batch);
+    Result<Mark> append(const std::vector<Change>& batch);
     Result<void> compact(Revision revision);
+    /// As SharedJournal::go_on_above.
+    Result<void> go_on_above(Revision above);
 
     /// Fills a log that holds nothing; its history begins at `revision`, and its replicas must open `seal`. All or
     /// nothing. Error conflict: it does.
@@ -95,6 +115,8 @@ public:
 private:
     using Deadline = PostgresConnection::Deadline;
     Result<std::vector<Rows>> take_turn(Revision after, Deadline deadline);
+    Result<void> look_after(std::vector<Statement> statements);
+    Result<void> append_as(const std::vector<Change>& batch, const std::string& id);
     Statement insert(const Change& change, const std::string& id) const;
     Result<void> store(const std::vector<Change>& batch, const std::string& id, Deadline deadline);
     Result<void> find_out(const std::vector<Change>& batch, const std::string& id, Error error);

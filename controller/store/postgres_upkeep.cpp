@@ -2,35 +2,58 @@
 #include "store/postgres_words.hpp"
 
 #include <algorithm>
+#include <limits>
 
 /// What is done to the log besides appending to it.
 namespace ocim::store {
 
 namespace {
 using Steady = std::chrono::steady_clock;
+
+/// Takes away what was replaced or deleted up to a revision. Before the last compaction everything is so already: only
+/// what the changes since then have replaced is looked for.
+void add_forgetting(std::vector<Statement>& out, Revision revision) {
+    out.push_back(
+        {"DELETE FROM ocim_change AS earlier USING ocim_change AS later, ocim_meta AS meta WHERE "
+         "earlier.key = later.key AND earlier.revision < later.revision AND later.revision <= $1::bigint "
+         "AND later.revision > meta.compacted",
+         {number(revision)},
+         false});
+    out.push_back(
+        {"DELETE FROM ocim_change USING ocim_meta AS meta WHERE deleted AND ocim_change.revision <= "
+         "$1::bigint AND ocim_change.revision > meta.compacted",
+         {number(revision)},
+         false});
+}
+
 }  // namespace
 
 Result<void> PostgresWriter::compact(Revision revision) {
-    const auto deadline = Steady::now() + load_limit;
+    std::vector<Statement> statements{plain(begin_turn), plain(long_statements)};
+    add_forgetting(statements, revision);
+    statements.push_back(
+        {"UPDATE ocim_meta SET compacted = greatest(compacted, $1::bigint)", {number(revision)}, false});
+    return look_after(std::move(statements));
+}
+
+Result<void> PostgresWriter::go_on_above(Revision above) {
+    constexpr auto all = static_cast<Revision>(std::numeric_limits<std::int64_t>::max());
+    std::vector<Statement> statements{plain(begin_turn), plain(long_statements), plain(lock_row)};
+    add_forgetting(statements, all);
+    statements.push_back(
+        {"UPDATE ocim_meta SET revision = greatest(revision, $1::bigint) + 1, compacted = "
+         "greatest(revision, $1::bigint) + 1",
+         {number(above)},
+         false});
+    statements.push_back(plain("SELECT pg_notify('ocim', '')"));
+    return look_after(std::move(statements));
+}
+
+Result<void> PostgresWriter::look_after(std::vector<Statement> statements) {
+    statements.push_back(plain("COMMIT"));
     auto connection = session_.get(Steady::now() + turn_limit);
     if (!connection) return std::move(connection).error();
-    // before the last compaction everything is so already: only what the changes since then have replaced is looked for
-    auto done =
-        (*connection)
-            ->run({plain(begin_turn),
-                   plain(long_statements),
-                   {"DELETE FROM ocim_change AS earlier USING ocim_change AS later, ocim_meta AS meta WHERE "
-                    "earlier.key = later.key AND earlier.revision < later.revision AND later.revision <= $1::bigint "
-                    "AND later.revision > meta.compacted",
-                    {number(revision)},
-                    false},
-                   {"DELETE FROM ocim_change USING ocim_meta AS meta WHERE deleted AND ocim_change.revision <= "
-                    "$1::bigint AND ocim_change.revision > meta.compacted",
-                    {number(revision)},
-                    false},
-                   {"UPDATE ocim_meta SET compacted = greatest(compacted, $1::bigint)", {number(revision)}, false},
-                   plain("COMMIT")},
-                  deadline);
+    auto done = (*connection)->run(statements, Steady::now() + load_limit);
     if (done) return {};
     session_.drop();
     return std::move(done).error();

@@ -17,6 +17,10 @@ static_assert(load_limit == std::chrono::seconds(120));
 inline constexpr auto seal_name = "ocim_meta";  // what the seal, which is a value of no key, is sealed as
 inline constexpr auto begin_turn = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
 
+inline constexpr auto lock_row = "SELECT revision, compacted FROM ocim_meta FOR UPDATE";
+/// The lock that every server shares and that `ocim migrate` wants for itself.
+inline constexpr auto presence = "5720033212";
+
 inline Statement::Parameter number(Revision value) { return {std::to_string(value), false}; }
 inline Statement plain(const char* sql) { return {sql, {}, false}; }
 

@@ -11,6 +11,7 @@ namespace {
 
 /// Turns of the loop that those get who must decide again: deciding takes one, being told another.
 constexpr int decide_turns = 8;
+constexpr auto stop_limit = Duration(5'000);  // for writes that were accepted
 constexpr auto follow_pause = Duration(200);  // before a database is asked again that did not answer
 
 Error decide_again() { return {ErrorClass::conflict, "another replica has written meanwhile"}; }
@@ -29,8 +30,8 @@ awaitable<bool> Store::State::take_turn(SharedJournal& log) {
         fail(news.error());
         co_return false;
     }
-    if (news->behind) {
-        const auto loaded = co_await load_anew();
+    if (news->behind || news->another) {
+        auto loaded = news->another ? co_await start_over(log) : co_await load_anew();
         if (!loaded) fail(loaded.error());
         co_return false;
     }
@@ -91,6 +92,9 @@ awaitable<void> Store::State::look(SharedJournal& log) {
         std::optional<Error> failed;
         if (!news) {
             failed = news.error();
+        } else if (news->another) {
+            auto loaded = co_await start_over(log);
+            if (!loaded) failed = std::move(loaded).error();
         } else if (news->behind) {
             auto loaded = co_await load_anew();
             if (!loaded) failed = std::move(loaded).error();
@@ -102,12 +106,28 @@ awaitable<void> Store::State::look(SharedJournal& log) {
     looking = false;
 }
 
+/// A standby that lacked the last writes was promoted, or an older copy was put in the place of the database.
+awaitable<Result<void>> Store::State::start_over(SharedJournal& log) {
+    went_back.Increment();
+    log::error("the database went back in time: writes that were acknowledged are lost, and everything is read anew",
+               {{"revision", std::to_string(revision)}});
+    CO_CHECK(co_await log.go_on_above(revision));
+    co_return co_await load_anew();
+}
+
+/// A database that says nothing does not hold up the end.
+awaitable<void> Store::State::lose_patience(SharedJournal& log) {
+    co_await clock.sleep(stop_limit);
+    log.interrupt();
+}
+
 /// Who watches lists again.
 awaitable<Result<void>> Store::State::load_anew() {
     CO_TRY(auto loaded, co_await journal.load());
     while (running) co_await turn_ended.wait();
     if (loaded.revision <= revision) co_return Result<void>();
-    log::warning("too far behind the other replicas: everything is read anew", {});
+    log::warning("everything is read anew",
+                 {{"from", std::to_string(revision)}, {"to", std::to_string(loaded.revision)}});
     std::set<std::string> keys;
     for (const auto& [key, item] : items.ordered()) keys.insert(key);
     for (const auto& [key, item] : loaded.state) keys.insert(key);

@@ -2,6 +2,8 @@
 
 #include "base/log.hpp"
 
+#include <boost/asio/this_coro.hpp>
+
 #include <algorithm>
 
 namespace ocim::store {
@@ -42,6 +44,8 @@ Store::State::State(boost::asio::any_io_executor loop, Journal& journal_, Clock&
       put_off(metrics.counter("ocim_store_writes_put_off_total",
                               "Writes decided again because another replica wrote before them")),
       taken_over(metrics.counter("ocim_store_changes_taken_over_total", "Changes that other replicas made")),
+      went_back(
+          metrics.counter("ocim_store_went_back_total", "Times that the database was found to have gone back in time")),
       tasks(std::move(loop)) {}
 
 Store::Store(boost::asio::any_io_executor loop, Journal& journal, Clock& clock, Metrics& metrics, Settings settings)
@@ -69,7 +73,10 @@ void Store::State::fill(Journal::Loaded loaded) {
 
 awaitable<void> Store::stop() {
     state_->stopping = true;
+    TaskGroup patience(co_await boost::asio::this_coro::executor);
+    if (auto* log = state_->journal.shared()) patience.spawn("store end", state_->lose_patience(*log));
     co_await state_->tasks.join();
+    co_await patience.stop();
 }
 
 Revision Store::revision() const { return state_->revision; }

@@ -69,6 +69,8 @@ public:
     struct News {
         std::vector<Change> changes;
         bool behind = false;  ///< too much of it is forgotten: everything must be loaded anew, and no turn was taken
+        bool another =
+            false;  ///< what was read is not, or no more, in the log: it went back in time; no turn was taken
     };
     /// Waits until nobody else can append, and says what others have appended after `after`. From then on it is our
     /// turn until one append(), which may end with the error conflict when the turn was lost, or leave().
@@ -78,6 +80,9 @@ public:
     virtual awaitable<Result<News>> tail(Revision after) = 0;
     /// Until there may be something after what was told, or for a while. An error: nobody can tell.
     virtual awaitable<Result<void>> wait() = 0;
+    /// After `another`: forgets all history, and goes on with revisions above `above` and all that there ever were in
+    /// the log, so that nobody takes them for those that he has read.
+    virtual awaitable<Result<void>> go_on_above(Revision above) = 0;
     /// Breaks off what is under way, and all that comes after, with the error unreachable: at the end.
     virtual void interrupt() = 0;
 };
@@ -128,7 +133,7 @@ public:
 
     /// Reads everything from the journal. Once, before all else.
     awaitable<Result<void>> load();
-    /// Refuses further writes and waits for those accepted.
+    /// Refuses further writes and waits for those accepted; for five seconds at most when others share the journal.
     awaitable<void> stop();
 
     /// The last durable one.

@@ -88,6 +88,7 @@ struct Store::State {
     std::function<void(const std::string& key)> listener;
     prometheus::Counter& put_off;
     prometheus::Counter& taken_over;
+    prometheus::Counter& went_back;
 
     Revision journal_compacted = 0;
     TaskGroup tasks;  // last: its tasks use all of the above
@@ -110,6 +111,8 @@ struct Store::State {
     void take_over(std::vector<Change> news);
     awaitable<void> look(SharedJournal& log);
     awaitable<Result<void>> load_anew();
+    awaitable<Result<void>> start_over(SharedJournal& log);
+    awaitable<void> lose_patience(SharedJournal& log);
 };
 
 class Store::State::HistoryWatcher final : public Store::Watcher {

@@ -63,30 +63,43 @@ Result<Snapshot> read_file(const std::string& path, const KeyRing& keys) {
     return Snapshot{loaded->revision, std::move(loaded->state)};
 }
 
-Result<void> refuse_running(PostgresConnection& connection, PostgresConnection::Deadline deadline) {
-    auto held = connection.ask({"SELECT holder FROM ocim_lease WHERE until > clock_timestamp()", {}, false}, deadline);
-    if (!held) return std::move(held).error();
-    if (held->empty()) return {};
-    return Error{ErrorClass::conflict,
-                 "a server runs on the database (" + held->front().front() + "): end all of them first"};
-}
-
 auto in(std::chrono::seconds time) { return std::chrono::steady_clock::now() + time; }
 
-Result<Snapshot> read_database(const PostgresSettings& settings, const KeyRing& keys, InUse in_use) {
+Result<bool> holds_store(PostgresConnection& connection) {
+    const auto there =
+        connection.ask({"SELECT to_regclass('ocim_meta') IS NOT NULL", {}, false}, in(std::chrono::seconds(10)));
+    if (!there) return there.error();
+    return is_true(there->front().front());
+}
+
+/// Keeps servers away as long as the session lives.
+Result<void> keep_servers_away(PostgresConnection& connection) {
+    const auto taken = connection.ask({"SELECT pg_try_advisory_lock($1::bigint)", {{presence, false}}, false},
+                                      in(std::chrono::seconds(10)));
+    if (!taken) return taken.error();
+    if (is_true(taken->front().front())) return {};
+    const auto who = connection.ask(
+        {"SELECT coalesce(string_agg(DISTINCT coalesce(host(a.client_addr), 'this host'), ', '), '') FROM pg_locks l "
+         "JOIN pg_stat_activity a USING (pid) WHERE l.locktype = 'advisory' AND l.granted AND l.database = a.datid AND "
+         "(l.classid::bigint << 32 | l.objid::bigint) = $1::bigint",
+         {{presence, false}},
+         false},
+        in(std::chrono::seconds(10)));
+    return Error{ErrorClass::conflict, "a server runs on the database (from " +
+                                           (who && !who->empty() ? who->front().front() : std::string("somewhere")) +
+                                           "): end all of them first"};
+}
+
+Result<Snapshot> read_database(const PostgresSettings& settings, const KeyRing& keys) {
     const Interrupt never;
     auto connection = PostgresConnection::open(settings, never, in(std::chrono::seconds(10)));
     if (!connection) return std::move(connection).error();
-    auto there =
-        (*connection)->ask({"SELECT to_regclass('ocim_meta') IS NOT NULL", {}, false}, in(std::chrono::seconds(10)));
-    if (!there) return std::move(there).error();
-    if (!is_true(there->front().front())) return Error{ErrorClass::not_found, "the database holds no store"};
-    if (in_use == InUse::refused)
-        if (auto free = refuse_running(**connection, in(std::chrono::seconds(10))); !free)
-            return std::move(free).error();
+    const auto there = holds_store(**connection);
+    if (!there) return there.error();
+    if (!*there) return Error{ErrorClass::not_found, "the database holds no store"};
     auto loaded = PostgresReader(settings, never).load(opener(keys));
     if (!loaded) return std::move(loaded).error();
-    return Snapshot{loaded->revision, std::move(loaded->state)};
+    return Snapshot{loaded->all.revision, std::move(loaded->all.state)};
 }
 
 /// In the order of revisions, as a journal has them, and sealed.
@@ -187,22 +200,58 @@ Result<void> fill_database(const PostgresSettings& settings, const KeyRing& keys
     if (auto made = reader.prepare(); !made) return made;
     auto connection = PostgresConnection::open(settings, never, in(std::chrono::seconds(10)));
     if (!connection) return std::move(connection).error();
-    if (auto free = refuse_running(**connection, in(std::chrono::seconds(10))); !free) return free;
+    if (auto free = keep_servers_away(**connection); !free) return free;
     auto changes = changes_of(snapshot, keys);
     if (!changes) return std::move(changes).error();
     PostgresWriter writer(settings, never, "transfer");
     const auto seal = keys.seal(seal_name, "");
     if (!seal) return seal.error();
     if (auto stored = writer.seed(*changes, snapshot.revision, *seal); !stored) return stored;
-    return same(read_database(settings, keys, InUse::allowed), snapshot);
+    return same(read_database(settings, keys), snapshot);
 }
 
 }  // namespace
 
-Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys, InUse in_use) {
-    if (place.database) return read_database(*place.database, keys, in_use);
+struct Claim::Held {
+    std::optional<FileLock> file;
+    Interrupt never;
+    std::unique_ptr<PostgresConnection> session;
+};
+
+Claim::Claim(std::unique_ptr<Held> held) : held_(std::move(held)) {}
+Claim::Claim(Claim&&) noexcept = default;
+Claim::~Claim() = default;
+
+Result<Claim> Claim::make(const Place& place) {
+    auto held = std::make_unique<Held>();
+    if (!place.database) {
+        if (!fs::exists(place.file)) return Error{ErrorClass::not_found, place.file + " is not there"};
+        auto lock = FileLock::take(place.file + ".lock");
+        if (!lock) return std::move(lock).error();
+        held->file.emplace(*std::move(lock));
+        return Claim(std::move(held));
+    }
+    auto opened = PostgresConnection::open(*place.database, held->never, in(std::chrono::seconds(10)));
+    if (!opened) return std::move(opened).error();
+    held->session = *std::move(opened);
+    const auto there = holds_store(*held->session);
+    if (!there) return there.error();
+    if (!*there) return Error{ErrorClass::not_found, "the database holds no store"};
+    if (auto free = keep_servers_away(*held->session); !free) return std::move(free).error();
+    return Claim(std::move(held));
+}
+
+Result<void> Claim::confirm() {
+    if (!held_->session) return {};
+    const auto alive = held_->session->ask({"SELECT 1", {}, false}, in(std::chrono::seconds(10)));
+    if (alive) return {};
+    return Error{ErrorClass::conflict, "the connection that kept servers away was lost (" + alive.error().message +
+                                           "): if one ran meanwhile, what it wrote was not carried over"};
+}
+
+Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys) {
+    if (place.database) return read_database(*place.database, keys);
     if (!fs::exists(place.file)) return Error{ErrorClass::not_found, place.file + " is not there"};
-    if (in_use == InUse::refused) return read_file(place.file, keys);
     const Temporary copy{place.file + ".copy-" + std::to_string(::getpid())};
     if (auto copied = copy_file(place.file, copy.path); !copied) return std::move(copied).error();
     return read_file(copy.path, keys);

@@ -4,6 +4,7 @@
 #include "store/postgres_connection.hpp"
 #include "store/store.hpp"
 
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -24,11 +25,25 @@ struct Place {
     std::optional<PostgresSettings> database;
 };
 
-/// Whether a server may be using the place meanwhile.
-enum class InUse { allowed, refused };
-/// What is there now, opened with `keys`, as by a journal for `sealed_prefix`. Errors: not_found when there is nothing,
-/// conflict when a server uses it and must not, invalid when a value does not open.
-Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys, InUse in_use);
+/// As long as it lives no server runs on a place, and none starts there.
+class Claim {
+public:
+    /// Errors: not_found when there is nothing, conflict when a server uses it.
+    static Result<Claim> make(const Place& place);
+    Claim(Claim&&) noexcept;
+    Claim& operator=(Claim&&) = delete;
+    ~Claim();
+    /// Error conflict: it was lost with the connection, and a server may have run meanwhile.
+    Result<void> confirm();
+
+private:
+    struct Held;
+    explicit Claim(std::unique_ptr<Held> held);
+    std::unique_ptr<Held> held_;
+};
+/// What is there now, opened with `keys`, as by a journal for `sealed_prefix`; a server may be using it. Errors:
+/// not_found when there is nothing, invalid when a value does not open.
+Result<Snapshot> read_snapshot(const Place& place, const KeyRing& keys);
 /// Fills a place that holds nothing, as a whole or not at all, and reads it back. Its history begins there: whoever
 /// watches lists again. Errors: conflict when something is there already, a log of a database that was there, or a
 /// server uses it.

@@ -40,6 +40,15 @@ class Process(unittest.TestCase):
             self.assertRegex(second.stderr, rf"^ocim: {ocim.data}.* is locked by the process {ocim.process.pid}: stop it")
             ocim.kubectl("get", "namespaces")
 
+    def test_a_store_that_is_there_is_not_left_aside_for_a_database(self):
+        with Ocim() as ocim:
+            ocim.stop()
+            done = subprocess.run(ocim.command("--store", "postgres://ocim@127.0.0.1:9/ocim"), capture_output=True, text=True,
+                                  timeout=60, check=False)
+            self.assertEqual((done.returncode, done.stdout), (1, ""))
+            self.assertIn(f'ocim migrate --from sqlite:{ocim.data}/ocim.db"', done.stderr)
+            ocim.start()
+
     def test_an_address_that_is_taken(self):
         with Ocim() as ocim:
             host, port = ocim.address()

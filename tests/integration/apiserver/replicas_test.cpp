@@ -219,6 +219,19 @@ TEST(Replicas, AreLinearizableTogetherAndEveryWatcherSeesAllOnceThroughKillsAndR
     EXPECT_EQ(violation_of(watchers.seen(), writers.committed(), state), "");
 }
 
+TEST(Replicas, WithoutControllersLookAfterTheStoreAndLeaveTheLeaseOfTheControllersAlone) {
+    Shared shared;
+    const auto replicas = three(shared, Replica::Controllers::none);
+    std::string names;
+    ASSERT_TRUE(
+        wait_for([&] { return !(names = shared.postgresql.sql("SELECT name FROM ocim_lease", "ocim")).empty(); }));
+    EXPECT_EQ(names, "upkeep\n");
+    Replica leading(shared, "four", Replica::Controllers::run, replicas.front().get());
+    leading.wait();
+    EXPECT_TRUE(wait_for([&] { return leading.leads(); })) << "nobody stands in its way";
+    for (const auto& replica : replicas) EXPECT_FALSE(replica->leads());
+}
+
 class Leading : public testing::Test {
 protected:
     /// Null while none does; fails when two do.

@@ -154,6 +154,12 @@ TEST_F(Restored, EverythingIsCarriedToADatabaseAndServedFromThere) {
     const auto there = migrate("sqlite:" + first + "/ocim.db", url);
     ASSERT_EQ(there.exit_code, 0) << there.output;
     EXPECT_NE(there.output.find("never start a server there again"), std::string::npos) << there.output;
+    EXPECT_THROW(Server(first, {"--store", url, "--store-password-file", directory("password")}), std::runtime_error)
+        << "what is there would be left aside";
+    fs::create_directory(directory("old"));
+    for (const auto* ending : {"", "-wal", "-shm"})
+        if (fs::exists(first + "/ocim.db" + ending))
+            fs::rename(first + "/ocim.db" + ending, directory("old") + "/ocim.db" + ending);
     {
         const Server server(first, {"--store", url, "--store-password-file", directory("password")});
         server.declare("www", "192.0.2.7");

@@ -6,6 +6,7 @@
 
 #include <gmock/gmock.h>
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 
@@ -261,10 +262,10 @@ TEST_F(PostgresTest, WhoMissesChangesThatCompactionTookFromTheEndIsBehind) {
     ASSERT_EQ(sql("SELECT revision FROM ocim_change"), "1\n");
     const Interrupt never;
     PostgresReader reader(settings(), never);
-    const auto news = reader.tail(0, nullptr);
-    ASSERT_TRUE(news) << news.error().message;
-    EXPECT_TRUE(news->behind);
-    EXPECT_TRUE(news->changes.empty());
+    const auto tail = reader.tail({}, nullptr);
+    ASSERT_TRUE(tail) << tail.error().message;
+    EXPECT_TRUE(tail->news.behind);
+    EXPECT_TRUE(tail->news.changes.empty());
 }
 
 TEST_F(PostgresTest, LoadingAndCompactingMayTakeLongerThanOtherStatements) {
@@ -278,7 +279,7 @@ TEST_F(PostgresTest, LoadingAndCompactingMayTakeLongerThanOtherStatements) {
     PostgresReader reader(settings(), never);
     const auto loaded = reader.load(nullptr);
     ASSERT_TRUE(loaded) << loaded.error().message;
-    EXPECT_EQ(loaded->state.size(), 1u);
+    EXPECT_EQ(loaded->all.state.size(), 1u);
     PostgresWriter writer(settings(), never, "upkeep");
     const auto compacted = writer.compact(2);
     ASSERT_TRUE(compacted) << compacted.error().message;
@@ -323,6 +324,59 @@ TEST_F(PostgresTest, TheLeaseSaysUntilWhenItHoldsBeforeItLeadsAndWithEachRenewal
     EXPECT_LE(ends.back(), loop_.clock().now() + 3s);
     lease.release();
     EXPECT_EQ(held.seen().back(), Instant::max()) << "given up, it ends nothing";
+}
+
+/// One that stands for the lease, on a thread of its own.
+struct Standing {
+    Standing(Metrics& metrics, PostgresLease::Settings settings) : lease(metrics, std::move(settings), listeners()) {}
+    PostgresLease::Listeners listeners() {
+        PostgresLease::Listeners out;
+        out.told = [](const std::string&) {};
+        out.leads = [this] { leads = true; };
+        out.lost = [this](const std::string&) { lost = true; };
+        return out;
+    }
+    std::atomic<bool> leads = false, lost = false;
+    PostgresLease lease;
+};
+
+TEST_F(PostgresTest, TheLeaseIsTakenFromWhoDoesNotRenewItByNobodysWallClock) {
+    // of a version that went by the server's clock
+    sql("CREATE TABLE ocim_lease (name text PRIMARY KEY, holder text NOT NULL, term bigint NOT NULL, until timestamptz "
+        "NOT "
+        "NULL); ALTER TABLE ocim_lease OWNER TO ocim; INSERT INTO ocim_lease VALUES ('controllers', 'first', 7, "
+        "'-infinity')");
+    (void)start();
+    Metrics metrics;
+    const auto begun = loop_.clock().now();
+    Standing waiting(metrics, {.database = settings(), .holder = "one", .duration = 600ms, .look_interval = 20ms});
+    // its end by the clock, which may have jumped, was long ago; but it is renewed
+    while (loop_.clock().now() - begun < 1500ms) {
+        sql("UPDATE ocim_lease SET renewals = renewals + 1");
+        ASSERT_FALSE(waiting.leads);
+    }
+    const auto last = loop_.clock().now();
+    ASSERT_TRUE(run_until([&] { return waiting.leads.load(); }));
+    EXPECT_GE(loop_.clock().now() - last, 500ms);
+    EXPECT_EQ(sql("SELECT holder, term FROM ocim_lease"), "one\t8\n");
+
+    Standing other(metrics, {.database = settings(), .holder = "two", .name = "upkeep", .look_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return other.leads.load(); })) << "another lease is another";
+    Standing next(metrics, {.database = settings(), .holder = "three", .duration = 1h, .look_interval = 20ms});
+    waiting.lease.release();
+    ASSERT_TRUE(run_until([&] { return next.leads.load(); })) << "given up, it is free at once";
+    EXPECT_FALSE(waiting.lost);
+}
+
+TEST_F(PostgresTest, TheLeaseIsLostToAnotherThoughItsTermIsTheSame) {
+    (void)start();
+    Metrics metrics;
+    Standing leading(metrics, {.database = settings(), .holder = "one", .renew_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return leading.leads.load(); }));
+    // the database went back to before, and another one took it there
+    sql("UPDATE ocim_lease SET holder = 'two'");
+    ASSERT_TRUE(run_until([&] { return leading.lost.load(); }));
+    EXPECT_FALSE(leading.lease.may_act());
 }
 
 TEST_F(PostgresTest, ADatabaseOfANewerVersionIsRefused) {

@@ -42,13 +42,13 @@ TEST_F(TransferTest, EverythingGoesFromAFileToADatabaseAndBackAsItIs) {
         Store store(loop_.executor(), *journal, loop_.clock(), metrics);
         ASSERT_TRUE(loop_.run(store.load()));
         write_some(store);
-        EXPECT_FALSE(read_snapshot(file("one.db"), *ring_, InUse::refused)) << "a server uses it";
-        const auto running = read_snapshot(file("one.db"), *ring_, InUse::allowed);
+        EXPECT_FALSE(Claim::make(file("one.db"))) << "a server uses it";
+        const auto running = read_snapshot(file("one.db"), *ring_);
         ASSERT_TRUE(running) << running.error().message;
         EXPECT_EQ(running->revision, 1'205u);
         loop_.run(store.stop());
     }
-    const auto all = *read_snapshot(file("one.db"), *ring_, InUse::refused);
+    const auto all = *read_snapshot(file("one.db"), *ring_);
     EXPECT_THAT(shown(all), testing::Contains("core/configmaps/a=4@4"));
     EXPECT_EQ(all.state.size(), 1'202u);
     const auto there = fill(database(), *ring_, all);
@@ -59,10 +59,10 @@ TEST_F(TransferTest, EverythingGoesFromAFileToADatabaseAndBackAsItIs) {
     EXPECT_EQ(replica.store->revision(), 1'205u);
     EXPECT_EQ(value(replica, "core/secrets/s"), "hidden word");
     EXPECT_EQ(*write(replica, put("core/configmaps/c", 0, "new")), 1'206u) << "revisions go on where they were";
-    const auto changed = *read_snapshot(database(), *ring_, InUse::refused);
+    const auto changed = *read_snapshot(database(), *ring_);
     const auto back = fill(file("two.db"), *ring_, changed);
     ASSERT_TRUE(back) << back.error().message;
-    EXPECT_EQ(shown(*read_snapshot(file("two.db"), *ring_, InUse::refused)), shown(changed));
+    EXPECT_EQ(shown(*read_snapshot(file("two.db"), *ring_)), shown(changed));
     EXPECT_FALSE(std::filesystem::exists(file("two.db.new").file)) << "nothing is left beside it";
 }
 
@@ -75,13 +75,39 @@ TEST_F(TransferTest, NothingIsWrittenOverAndAServerIsNotWrittenUnder) {
         ASSERT_FALSE(again);
         EXPECT_EQ(again.error().error_class, ErrorClass::conflict);
     }
-    sql("INSERT INTO ocim_lease VALUES ('controllers', 'somebody', 1, clock_timestamp() + interval '1 hour')");
-    const auto read = read_snapshot(database(), *ring_, InUse::refused);
-    ASSERT_FALSE(read);
-    EXPECT_THAT(read.error().message, HasSubstr("somebody"));
-    EXPECT_TRUE(read_snapshot(database(), *ring_, InUse::allowed));
-    EXPECT_FALSE(read_snapshot(file("absent.db"), *ring_, InUse::refused));
+    EXPECT_FALSE(Claim::make(file("absent.db")));
     EXPECT_FALSE(std::filesystem::exists(file("absent.db").file)) << "looking makes nothing";
+}
+
+TEST_F(TransferTest, ServersAreKeptAwayAsLongAsSomethingIsCarried) {
+    auto& replica = start();
+    ASSERT_TRUE(write(replica, put("a", 0, "1")));
+    const auto refused = Claim::make(database());
+    ASSERT_FALSE(refused) << "one that does not lead is one too";
+    EXPECT_EQ(refused.error().error_class, ErrorClass::conflict);
+    EXPECT_THAT(refused.error().message, HasSubstr("127.0.0.1"));
+    EXPECT_TRUE(read_snapshot(database(), *ring_)) << "a backup may be made";
+    loop_.run(replica.store->stop());
+    replicas_.clear();
+    std::optional<Claim> claim;
+    ASSERT_TRUE(run_until([&] {
+        auto made = Claim::make(database());
+        if (made) claim.emplace(*std::move(made));
+        return claim.has_value();
+    })) << "it has ended";
+    Metrics metrics;
+    const auto starting = open_postgres_journal(loop_.executor(), metrics, *ring_, {settings(), "starting"});
+    const auto loaded = loop_.run(starting->load());
+    ASSERT_FALSE(loaded);
+    EXPECT_THAT(loaded.error().message, HasSubstr("ocim migrate"));
+    EXPECT_TRUE(claim->confirm());
+    server_->service().stop();
+    server_->restart();
+    const auto lost = claim->confirm();
+    ASSERT_FALSE(lost) << "nobody knows what happened meanwhile";
+    EXPECT_EQ(lost.error().error_class, ErrorClass::conflict);
+    claim.reset();
+    EXPECT_TRUE(loop_.run(starting->load()));
 }
 
 TEST_F(TransferTest, ALogThatIsLeftOfAnotherDatabaseIsNotPlayedIntoAFile) {
@@ -106,14 +132,14 @@ TEST_F(TransferTest, ALogThatIsLeftOfAnotherDatabaseIsNotPlayedIntoAFile) {
     const auto filled = fill(place, *ring_, all);
     ASSERT_TRUE(filled) << filled.error().message;
     for (const auto* ending : {"-wal", "-shm", "-journal"}) EXPECT_FALSE(std::filesystem::exists(place.file + ending));
-    EXPECT_EQ(shown(*read_snapshot(place, *ring_, InUse::refused)), shown(all));
+    EXPECT_EQ(shown(*read_snapshot(place, *ring_)), shown(all));
 }
 
 TEST_F(TransferTest, WithoutTheKeysNothingIsCarriedAnywhere) {
     const Snapshot all{7, {{"core/secrets/s", {5, bytes("x"), 1}}}};
     ASSERT_TRUE(fill(file("one.db"), *ring_, all));
     const auto other = *KeyRing::make();
-    const auto read = read_snapshot(file("one.db"), other, InUse::refused);
+    const auto read = read_snapshot(file("one.db"), other);
     ASSERT_FALSE(read);
     EXPECT_EQ(read.error().error_class, ErrorClass::invalid);
 }

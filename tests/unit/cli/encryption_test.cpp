@@ -31,6 +31,7 @@ public:
     awaitable<void> leave() override { co_return; }
     awaitable<Result<News>> tail(store::Revision) override { co_return News{}; }
     awaitable<Result<void>> wait() override { co_return Result<void>(); }
+    awaitable<Result<void>> go_on_above(store::Revision) override { co_return Result<void>(); }
     void interrupt() override {}
     void use(KeyRing ring) override { ring_ = std::move(ring); }
     const KeyRing& ring() const override { return ring_; }
