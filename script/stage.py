@@ -213,7 +213,8 @@ class Stage:
             self.start_serve("api", "api_metrics", "--no-controllers")
             self.make_controller_account()
         self.start("ocim", [OCIM, "controller", "--data-dir", self.path("ocim"), "--kubeconfig", self.controller_kubeconfig,
-                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", "--local-machines", *flags])
+                            "--metrics-listen", f"127.0.0.1:{self.port('metrics')}", "--local-machines",
+                            "--listen", f"127.0.0.1:{self.port('door')}", *flags])
         self.wait_until_up("ocim", lambda: self.is_ready("metrics"))
 
     def make_controller_account(self):

@@ -48,6 +48,8 @@ bool is_address(const std::string& text) {
            ::inet_pton(AF_INET6, text.c_str(), bytes.data()) == 1;
 }
 
+}  // namespace
+
 net::CertificateRequest server_request(const ServerNames& names) {
     net::CertificateRequest out;
     out.common_name = "ocim";
@@ -64,8 +66,6 @@ net::CertificateRequest server_request(const ServerNames& names) {
     for (const auto& other : names.others) add(is_address(other) ? out.ip_addresses : out.dns_names, other);
     return out;
 }
-
-}  // namespace
 
 Result<net::KeyPair> read_ca(const std::string& directory) {
     const auto path = directory + "/pki/ca";

@@ -21,6 +21,9 @@ struct ServerNames {
     std::vector<std::string> others;  ///< --tls-san: DNS names and IP addresses
 };
 
+/// What the certificate of such a server says.
+net::CertificateRequest server_request(const ServerNames& names);
+
 /// The CA in `directory`/pki, made at the first start and kept for good; the server's and the admin's certificates,
 /// made anew at every start. All with mode 0600.
 Result<Access> open_access(const std::string& directory, const ServerNames& names, WallTime now);

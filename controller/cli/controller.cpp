@@ -19,6 +19,11 @@ constexpr Flag flags[] = {
      "", true},
     {"kubeconfig", "FILE", "Access to the API server; that of the pod that this runs in unless given."},
     {"metrics-listen", "ADDRESS:PORT", "Where /metrics and health listen, without TLS.", "127.0.0.1:7480"},
+    {"listen", "ADDRESS:PORT",
+     "Where \"ocim logs\" reads logs, over HTTPS: for whom the API server knows by his token, and lets get "
+     "appservers/log."},
+    {"advertise-address", "ADDRESS",
+     "By which others reach --listen, such as the pod's own; that of --listen unless given. It is told in the Lease."},
     {"webhook-listen", "ADDRESS:PORT", "Where signed webhooks are taken, without TLS: for a load balancer in front."},
     {"local-machines", "",
      "Let a Cloud with spec.local make machines on this host, as ocim serve does. Every controller must be on this one "
@@ -42,6 +47,12 @@ Result<Operator::Settings> settings(const Arguments& arguments) {
         if (!webhooks) return std::move(webhooks).error();
         out.webhook_listen = *std::move(webhooks);
     }
+    if (arguments.has("listen")) {
+        auto listen = parse_address("listen", arguments.text("listen"));
+        if (!listen) return std::move(listen).error();
+        out.listen = *std::move(listen);
+    }
+    out.advertised = arguments.text("advertise-address");
     const auto format = arguments.text("log-format");
     if (format != "text" && format != "json")
         return Error{ErrorClass::invalid, "--log-format " + format + ": give text or json"};

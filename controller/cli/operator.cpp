@@ -5,9 +5,12 @@
 #include "cli/cli.hpp"
 #include "cli/controllers.hpp"
 #include "cli/debug_pages.hpp"
+#include "cli/door.hpp"
 #include "cli/files.hpp"
+#include "cli/leader.hpp"
 #include "cli/process_deadline.hpp"
 #include "cli/signals.hpp"
+#include "cli/subresources.hpp"
 #include "runtime/lease.hpp"
 
 #include <boost/asio/as_tuple.hpp>
@@ -39,10 +42,12 @@ public:
         std::function<void(const std::string& holder)> told;  ///< on the lease's thread, as the next
         std::function<void()> leads;
     };
-    LeaseThread(client::AccessSource access, const std::string& identity, std::function<void(Instant)> held)
+    using Tells = std::function<std::map<std::string, std::string>()>;
+    LeaseThread(client::AccessSource access, const std::string& identity, std::function<void(Instant)> held,
+                Tells tells)
         : client_(client::make_remote_client(loop_.get_executor(), *clock_, metrics_, pool_,
                                              {std::move(access), user_agent})),
-          lease_(*client_, *clock_, {.identity = identity, .held = std::move(held)}) {}
+          lease_(*client_, *clock_, {.identity = identity, .held = std::move(held), .tells = std::move(tells)}) {}
     ~LeaseThread() { join(); }
     LeaseThread(const LeaseThread&) = delete;
     LeaseThread& operator=(const LeaseThread&) = delete;
@@ -106,14 +111,22 @@ private:
 struct Operator::State {
     explicit State(Settings given)
         : settings(std::move(given)),
-          lease(settings.access, settings.identity, [this](Instant end) { deadline->move_to(end); }) {
+          lease(
+              settings.access, settings.identity, [this](Instant end) { deadline->move_to(end); },
+              [this] { return told; }) {
         client = client::make_remote_client(loop.get_executor(), *clock, metrics, pool,
                                             {settings.access, user_agent, [this] { return lease.may_act(); }});
+        reviews =
+            client::make_remote_reviews(loop.get_executor(), *clock, metrics, pool, {settings.access, user_agent});
+        forwarder = std::make_unique<Forwarder>(loop.get_executor(), *client, *clock, metrics, settings.identity);
     }
 
     Result<void> listen();
     /// The manager, or why there is none here.
     Result<const runtime::Manager*> working() const;
+    Result<void> listen_for_webhooks();
+    Result<void> open_door();
+    net::Handler receive();
     awaitable<Result<void>> serve_until_signal();
     awaitable<Result<void>> wait_for_lease();
     awaitable<Result<void>> lead();
@@ -128,13 +141,17 @@ struct Operator::State {
     BlockingPool pool{loop.get_executor(), "blocking", 2, 256};
     TaskGroup tasks{loop.get_executor()};
     std::unique_ptr<ProcessDeadline> deadline;  ///< of this thread, which starts every call; set before the lease is
+    std::map<std::string, std::string> told;    ///< by the Lease, of us; not changed once the lease is begun
     LeaseThread lease;
     std::unique_ptr<client::Client> client;
+    std::unique_ptr<client::Reviews> reviews;
+    std::unique_ptr<Forwarder> forwarder;
     std::unique_ptr<openedx::RunLogs> logs;
     std::unique_ptr<Controllers> controllers;  ///< null until this process leads
     apiserver::Health health;
     apiserver::Webhooks webhooks;
     std::unique_ptr<net::HttpServer> metrics_listener, webhook_listener;
+    std::unique_ptr<Door> door;  ///< null without --listen
 
     bool asked_to_end = false;
     Signal changed;  ///< one of the above, or of the below
@@ -179,12 +196,24 @@ Result<void> Operator::State::listen() {
                              apiserver::metrics_handler(metrics, health, std::move(pages)));
     if (!served) return std::move(served).error().within("--metrics-listen");
     metrics_listener = *std::move(served);
-    if (!settings.webhook_listen) return {};
+    if (auto opened = open_door(); !opened) return std::move(opened).error().within("--listen");
+    if (settings.webhook_listen) return listen_for_webhooks();
+    return {};
+}
+
+/// Of webhooks. Whoever does not lead has nobody to give a delivery to, and GitHub sends each once.
+net::Handler Operator::State::receive() {
+    return [this, ours = webhooks.handler()](net::ServerRequest delivery, net::Responder& responder) {
+        return controllers ? ours(std::move(delivery), responder) : forwarder->pass_on(std::move(delivery), responder);
+    };
+}
+
+Result<void> Operator::State::listen_for_webhooks() {
     net::ServerSettings deliveries;
     deliveries.address = settings.webhook_listen->host;
     deliveries.port = settings.webhook_listen->port;
     deliveries.refusal = apiserver::wire_refusal;
-    served = net::serve(loop.get_executor(), *clock, std::move(deliveries), webhooks.handler());
+    auto served = net::serve(loop.get_executor(), *clock, std::move(deliveries), receive());
     if (!served) return std::move(served).error().within("--webhook-listen");
     webhook_listener = *std::move(served);
     return {};
@@ -195,12 +224,31 @@ Result<const runtime::Manager*> Operator::State::working() const {
     return Error{ErrorClass::transient, "the controllers run in another process: ask the one that leads"};
 }
 
+Result<void> Operator::State::open_door() {
+    if (!settings.listen) return {};
+    auto opened = Door::open(loop.get_executor(), *clock, *reviews, *client, {*settings.listen, settings.advertised});
+    if (!opened) return std::move(opened).error();
+    door = *std::move(opened);
+    door->receive_by(receive());
+    door->use(debug_pages([this] { return working(); }));
+    door->forward_by([this](net::ServerRequest request, net::Responder& responder) {
+        return forwarder->pass_on(std::move(request), responder);
+    });
+    const bool everywhere = reachable_host(settings.listen->host) != settings.listen->host;
+    const auto host = !settings.advertised.empty() ? settings.advertised : everywhere ? "" : settings.listen->host;
+    if (!host.empty())
+        told = Leader{settings.identity, url("https", host, door->port()), door->authority()}.annotations();
+    return {};
+}
+
 awaitable<Result<void>> Operator::State::serve_until_signal() {
+    if (door) tasks.spawn("certificate", door->keep());
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
     auto& master = metrics.gauge("leader_election_master_status", "1 while this process leads, else 0.",
                                  {{"name", "ocim-controller"}});
     log::info("started", {{"identity", settings.identity},
                           {"metrics", url("http", settings.metrics_listen.host, metrics_listener->port())},
+                          {"listen", door ? url("https", settings.listen->host, door->port()) : std::string("none")},
                           {"version", OCIM_VERSION}});
     lease.start({[this](const std::string& holder) {
                      asio::post(loop, [this, holder] {
@@ -240,6 +288,7 @@ awaitable<Result<void>> Operator::State::lead() {
     controllers = std::make_unique<Controllers>(loop.get_executor(), *client, *clock, *random, metrics, pool, *logs,
                                                 std::move(chosen));
     controllers->add_routes(webhooks);
+    if (door) door->use({appserver_log(*logs)});
     co_return co_await controllers->start();
 }
 
@@ -251,6 +300,7 @@ awaitable<void> Operator::State::stop() {
     const auto released = co_await pool.run(std::move(letting_go));
     if (!released) log::warning("the lease was not given up", {{"reason", released.error().message}});
     const auto deadline = clock->now() + drain_limit;
+    if (door) co_await door->stop(deadline);
     if (metrics_listener) co_await metrics_listener->stop(deadline);
     if (webhook_listener) co_await webhook_listener->stop(deadline);
 }

@@ -20,7 +20,9 @@ public:
         client::AccessSource access;
         Address metrics_listen;
         std::optional<Address> webhook_listen;
-        std::string identity;  ///< of this process among those that may lead
+        std::optional<Address> listen;  ///< of the Door
+        std::string advertised;         ///< host by which others reach it; empty: that of `listen`
+        std::string identity;           ///< of this process among those that may lead
         compute::LocalMachines local_machines = compute::LocalMachines::refused;
         log::Format log_format = log::Format::text;
     };

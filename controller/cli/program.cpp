@@ -345,6 +345,8 @@ Result<void> Program::State::listen() {
         if (not_ready.empty()) return std::nullopt;
         return not_ready;
     });
+    apiserver::Subresources known;
+    if (settings.controllers) known.push_back(appserver_log(*logs));  // else whoever runs them has them
     const apiserver::Server::Parts parts{*registry,
                                          *clock,
                                          *random,
@@ -354,7 +356,7 @@ Result<void> Program::State::listen() {
                                          *audit,
                                          health,
                                          OCIM_VERSION,
-                                         {appserver_log(*logs)},
+                                         std::move(known),
                                          authenticator.get(),
                                          {},
                                          debug_pages([this] { return working(); })};

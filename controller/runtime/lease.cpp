@@ -23,6 +23,19 @@ Instant Lease::deadline() const {
 
 bool Lease::may_act() const { return clock_.now() < deadline(); }
 
+/// What a former holder told is not true any more.
+void Lease::tell(api::json::object& metadata) const {
+    const auto wanted = settings_.tells ? settings_.tells() : std::map<std::string, std::string>();
+    auto* had = metadata.if_contains("annotations");
+    if (wanted.empty() && !(had && had->is_object())) return;
+    auto& annotations = had && had->is_object() ? had->get_object() : metadata["annotations"].emplace_object();
+    api::json::object out;
+    for (const auto& [key, value] : annotations)
+        if (!std::string_view(key).starts_with(told_prefix)) out[key] = value;
+    for (const auto& [key, value] : wanted) out[key] = value;
+    annotations = std::move(out);
+}
+
 Json Lease::record(const Json* found) const {
     const auto now = rfc3339_micro(clock_.wall());
     Json out =
@@ -31,6 +44,7 @@ Json Lease::record(const Json* found) const {
     auto& metadata = api::make_object(out, {"metadata"});
     metadata["namespace"] = settings_.namespace_;
     metadata["name"] = settings_.name;
+    tell(metadata);
     auto& spec = api::make_object(out, {"spec"});
     const bool ours = found && holder_of(*found) == settings_.identity;
     const auto* turns = found ? api::find(*found, {"spec", "leaseTransitions"}) : nullptr;

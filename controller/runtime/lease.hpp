@@ -5,6 +5,7 @@
 
 #include <atomic>
 #include <functional>
+#include <map>
 #include <optional>
 #include <string>
 
@@ -26,7 +27,11 @@ public:
         /// Told each time that the end of our right to act moves, on the lease's loop: Instant::max() once it was given
         /// up and nothing is to end any more.
         std::function<void(Instant end)> held{};
+        /// What the others should know of us while we hold it: annotations whose names begin with told_prefix. Asked at
+        /// each write, on the lease's loop.
+        std::function<std::map<std::string, std::string>()> tells{};
     };
+    static constexpr std::string_view told_prefix = "ocim.opencraft.com/leader-";
     /// All must outlive it. `client` and `clock` are those of the lease's own loop; the clock's now() is asked on any
     /// thread.
     Lease(client::Client& client, Clock& clock, Settings settings)
@@ -46,6 +51,7 @@ private:
     awaitable<Result<bool>> try_once();
     awaitable<Result<bool>> make_home();
     Instant deadline() const;
+    void tell(api::json::object& metadata) const;
     api::Json record(const api::Json* found) const;
     bool free_to_take(const api::Json& found);
 

@@ -19,7 +19,7 @@ OPERATOR = ROOT / "tests" / "chart" / "values" / "operator.yaml"
 # what is given, and what the refusal names
 MISTAKES = [
     ("mode=cluster", "mode"),
-    ("mode=operator,webhooks.enabled=true", "replicas"),
+    ("controller.port=7480", "port"),
     ("controller.replicas=0", "replicas"),
     ("controller.extraArgs[0]=local-machines", "extraArgs"),
     ("image.tagg=1", "tagg"),
@@ -153,10 +153,19 @@ class Chart(unittest.TestCase):
             self.assertLessEqual(service["spec"]["selector"].items(), labels)
             self.assertLessEqual({p["targetPort"] for p in service["spec"]["ports"]}, ports)
         account = {"kind": "ServiceAccount", "name": pod["spec"]["serviceAccountName"], "namespace": "ocim-system"}
-        for binding, role in ("ClusterRoleBinding", "ClusterRole"), ("RoleBinding", "Role"):
-            bound = find(manifests, binding)
+        for kind in "ClusterRole", "Role":
+            bound = find(manifests, f"{kind}Binding", "ocim")
             self.assertEqual(bound["subjects"], [account])
-            self.assertEqual((bound["roleRef"]["kind"], bound["roleRef"]["name"]), (role, find(manifests, role)["metadata"]["name"]))
+            self.assertEqual((bound["roleRef"]["kind"], bound["roleRef"]["name"]), (kind, find(manifests, kind, "ocim")["metadata"]["name"]))
+        # everybody may know where the leader is, and no more by this
+        self.assertEqual(find(manifests, "Role", "ocim-leader")["rules"], [{
+            "apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": ["ocim-controller"], "verbs": ["get"]}])
+
+    def test_pods_reach_each_other_whoever_else_may_come(self):
+        policy = find(render("--set", "mode=operator", "--set-json", 'networkPolicy.api.from=[{"ipBlock":{"cidr":"10.0.0.0/8"}}]'),
+                      "NetworkPolicy")
+        rule = next(r for r in policy["spec"]["ingress"] if r["ports"][0]["port"] == "controller")
+        self.assertEqual(rule["from"], [{"ipBlock": {"cidr": "10.0.0.0/8"}}, {"podSelector": policy["spec"]["podSelector"]}])
 
     def test_several_controllers_are_not_drained_at_once(self):
         for replicas, budgets in ("1", 0), ("2", 1), ("3", 1):

@@ -48,6 +48,8 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - --data-dir=/var/lib/ocim/data
 - --metrics-listen={{ include "ocim.controllerAddress" . }}:7480
 - --log-format={{ .Values.controller.logFormat }}
+- --listen={{ include "ocim.controllerAddress" . }}:{{ .Values.controller.port }}
+- --advertise-address=$(POD_IP)
 {{- if .Values.webhooks.enabled }}
 - --webhook-listen={{ include "ocim.controllerAddress" . }}:{{ .Values.webhooks.port }}
 {{- end }}

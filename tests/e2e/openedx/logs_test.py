@@ -2,11 +2,16 @@
 """The log of an AppServer's playbook: while it runs, when it has ended, when it has failed, and gone with it."""
 import json
 import os
+import ssl
 import subprocess
 import unittest
+import urllib.error
+import urllib.request
+
+import yaml
 
 from case import READY, Scenario, wait_for
-from stage import KUBECTL, OCIM  # noqa: F401
+from stage import MODE, OCIM
 
 LOG = "/apis/ocim.opencraft.com/v1alpha1/namespaces/campus/appservers/{}/log"
 SECRET = 'pass"word\\ with ü'
@@ -17,14 +22,41 @@ class Logs(Scenario):
     def setUpClass(cls):
         super().setUpClass()
         cls.declare_site()
+        cls.reader = cls.stage.path("kubeconfig")
+        if MODE == "operator":
+            cls.wait_until_it_leads()
+            cls.reader = cls.kubeconfig_of("reader", ["appservers/log"])
 
-    def logs(self, *words):
-        return subprocess.Popen([str(OCIM), "logs", *words, "-n", "campus", "--kubeconfig", self.stage.path("kubeconfig")],
+    @classmethod
+    def wait_until_it_leads(cls):
+        """The lease of one that was killed lasts for a while."""
+        wait_for("it leads", lambda: 'leader_election_master_status{name="ocim-controller"} 1' in cls.stage.metrics(), 60)
+
+    @classmethod
+    def kubeconfig_of(cls, name, resources):
+        """Of an account of campus that may get those, known by its token."""
+        cls.stage.apply(
+            {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "campus"}},
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name, "namespace": "campus"},
+             "rules": [{"apiGroups": ["ocim.opencraft.com"], "resources": resources, "verbs": ["get"]}]},
+            {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name, "namespace": "campus"},
+             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+             "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "campus"}]})
+        document = yaml.safe_load(cls.stage.path("kubeconfig").read_text())
+        token = cls.stage.kubectl("create", "token", name, "-n", "campus").stdout.strip()
+        document["users"][0]["user"] = {"token": token}
+        path = cls.stage.path(f"{name}-kubeconfig")
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(document))
+        return path
+
+    def logs(self, *words, kubeconfig=None):
+        return subprocess.Popen([str(OCIM), "logs", *words, "-n", "campus", "--kubeconfig", kubeconfig or self.reader],
                                 stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
-    def printed(self, *words):
+    def printed(self, *words, kubeconfig=None):
         """(exit code, output, errors)"""
-        process = self.logs(*words)
+        process = self.logs(*words, kubeconfig=kubeconfig)
         out, errors = process.communicate(timeout=READY)
         return process.returncode, out, errors
 
@@ -60,8 +92,10 @@ class Logs(Scenario):
         self.assertEqual(self.printed("appserver/slow-1"), (0, whole, ""))
         self.assertEqual(self.printed("appserver/slow-1", "-f"), (0, whole, ""), "nothing to wait for")
         self.assertEqual(self.printed("oas/slow-1", "--tail", "2")[1], "".join(whole.splitlines(True)[-2:]))
-        self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1")).stdout, whole)
-        self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?limitBytes=50").stdout, whole[:50])
+        self.assertEqual(self.printed("oas/slow-1", "--limit-bytes", "50")[1], whole[:50])
+        if MODE != "operator":
+            self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1")).stdout, whole)
+            self.assertEqual(self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?limitBytes=50").stdout, whole[:50])
         wait_for("the end is in a ConfigMap", lambda: self.kept("slow-1") == whole, 60)
 
     def test_03_what_cannot_be_shown_is_refused_with_its_reason(self):
@@ -72,8 +106,57 @@ class Logs(Scenario):
             self.assertNotEqual(code, 0, words)
             self.assertEqual(out, "", words)
             self.assertIn(said, errors)
-        refused = self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?tailLines=-1", check=False)
-        self.assertIn("tailLines", refused.stderr)
+        if MODE != "operator":
+            refused = self.stage.kubectl("get", "--raw", LOG.format("slow-1") + "?tailLines=-1", check=False)
+            self.assertIn("tailLines", refused.stderr)
+
+    @unittest.skipUnless(MODE == "operator", "in operator mode only: else the API server itself has the logs")
+    def test_03_the_controllers_know_people_by_what_the_api_server_says_of_them(self):
+        other = self.kubeconfig_of("other", ["appservers"])
+        code, out, errors = self.printed("appserver/slow-1", kubeconfig=other)
+        self.assertNotEqual(code, 0)
+        self.assertEqual(out, "")
+        self.assertIn('User "system:serviceaccount:campus:other" cannot get resource "appservers/log"', errors)
+        # the administrator is known by a certificate, which is for the API server alone
+        admin = self.stage.path("kubeconfig")
+        code, out, errors = self.printed("appserver/slow-1", kubeconfig=admin)
+        self.assertEqual((code != 0, out), (True, ""))
+        self.assertIn("--token-file", errors)
+        token = self.stage.path("token")
+        token.touch(mode=0o600)
+        token.write_text(self.stage.kubectl("create", "token", "reader", "-n", "campus").stdout)
+        self.assertEqual(self.printed("appserver/slow-1", "--token-file", str(token), kubeconfig=admin)[0], 0)
+        token.write_text("made.up.token")
+        code, out, errors = self.printed("appserver/slow-1", "--token-file", str(token), kubeconfig=admin)
+        self.assertEqual((code != 0, out), (True, ""))
+        self.assertIn("Unauthorized", errors)
+
+    @unittest.skipUnless(MODE == "operator", "in operator mode only: else the API server itself has the logs")
+    def test_03_whoever_does_not_lead_passes_on(self):
+        port = self.stage.port("second")
+        self.stage.start("second", [
+            OCIM, "controller", "--data-dir", self.stage.path("second"), "--kubeconfig", self.stage.controller_kubeconfig,
+            "--metrics-listen", f"127.0.0.1:{self.stage.port('second_metrics')}", "--listen", f"127.0.0.1:{port}"])
+        self.stage.wait_until_up("second", lambda: self.stage.is_ready("second_metrics"))
+        # its certificate is its own, and the Lease vouches for the leader's alone
+        code, out, errors = self.printed("appserver/slow-1", "--logs-server", f"https://127.0.0.1:{port}")
+        self.assertEqual((code != 0, out), (True, ""))
+        self.assertIn(f"--logs-server https://127.0.0.1:{port}", errors)
+        token = self.stage.kubectl("create", "token", "reader", "-n", "campus").stdout.strip()
+        trust = ssl._create_unverified_context()
+
+        def asked(token, name="slow-1"):
+            request = urllib.request.Request(f"https://127.0.0.1:{port}{LOG.format(name)}",
+                                             headers={"Authorization": f"Bearer {token}"})
+            try:
+                with urllib.request.urlopen(request, context=trust, timeout=30) as reply:
+                    return reply.status, reply.read().decode()
+            except urllib.error.HTTPError as error:
+                return error.code, error.read().decode()
+        self.assertEqual(asked(token), (200, self.log_on_machine("slow-1")))
+        self.assertEqual(asked("made.up.token")[0], 401)
+        self.assertEqual(asked(token, "nobody")[0], 404)
+        self.stage.stop("second")
 
     def test_04_a_failed_run_shows_why_and_no_secret(self):
         self.stage.apply(self.stage.secret("own", {"vars": json.dumps({"OWN_PASSWORD": SECRET})}, namespace="campus"),
@@ -102,6 +185,8 @@ class Logs(Scenario):
             "status", {}).get("phase") == "Running", READY)
         self.stage.kill("ocim")
         self.stage.start_ocim()
+        if MODE == "operator":
+            self.wait_until_it_leads()
         code, out, errors = self.printed("appserver/again-1", "-f")
         self.assertEqual((code, errors), (0, ""))
         self.wait_ready(name="again")

@@ -3,6 +3,7 @@
 refused while a site is made, changed and deleted, and nothing is granted that nobody asks for."""
 import os
 import pathlib
+import subprocess
 import sys
 import unittest
 import urllib.parse
@@ -13,6 +14,7 @@ os.environ["OCIM_MODE"] = "operator"
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests/e2e/openedx"), str(ROOT / "tests")]
 from case import READY, Scenario, Stage, wait_for  # noqa: E402
+from stage import OCIM  # noqa: E402
 from support.api_proxy import ApiProxy  # noqa: E402
 
 GROUP = "ocim.opencraft.com"
@@ -58,7 +60,8 @@ def asked(method, target, status):
 
 def granted():
     roles = [m for m in yaml.safe_load_all((ROOT / "manifests/install/operator.yaml").read_text()) if m["kind"].endswith("Role")]
-    assert len(roles) == 2
+    assert [m["metadata"]["name"] for m in roles] == ["ocim", "ocim", "ocim-leader"]
+    roles.pop()  # for everybody else
     return {(group, resource, verb) for role in roles for rule in role["rules"] for group in rule["apiGroups"]
             for resource in rule["resources"] for verb in rule["verbs"]
             if not resource.endswith("/finalizers")}  # asked of the authorizer by admission, by no call of its own
@@ -83,7 +86,22 @@ class Permissions(Scenario):
         self.wait_ready()
         self.patch("instance", "demo", {"spec": {"deletionPolicy": "Delete"}})
         wait_for("the end of the log is kept", lambda: self.stage.get("configmap", "demo-1-log", "-n", "campus"), 60)
+        self.log_is_read()
         self.stage.kubectl("delete", "instance", "demo", "-n", "campus", "--timeout=300s", seconds=READY)
+
+    def log_is_read(self):
+        """By the administrator, with a token: the controllers ask whose it is, and whether he may."""
+        self.stage.apply({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "reader", "namespace": "campus"}},
+                         {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": "reader"},
+                          "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+                          "subjects": [{"kind": "ServiceAccount", "name": "reader", "namespace": "campus"}]})
+        token = self.stage.path("token")
+        token.touch(mode=0o600)
+        token.write_text(self.stage.kubectl("create", "token", "reader", "-n", "campus").stdout)
+        read = subprocess.run([OCIM, "logs", "appserver/demo-1", "-n", "campus", "--kubeconfig", self.stage.kubeconfig,
+                               "--token-file", token], capture_output=True, text=True, timeout=60)
+        self.assertEqual((read.returncode, read.stderr), (0, ""))
+        self.assertIn("PLAY RECAP", read.stdout)
 
     def test_02_an_object_of_every_kind(self):
         """Whose backends are nowhere: they say so, and children of theirs come and go."""

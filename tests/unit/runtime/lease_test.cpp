@@ -18,7 +18,9 @@ public:
     Process(test::TestLoop& loop, test::MemoryServer& server, std::string name)
         : client_(server.client()),
           lease(*client_, loop.clock(),
-                {.identity = std::move(name), .held = [this](Instant end) { ends.push_back(end); }}),
+                {.identity = std::move(name),
+                 .held = [this](Instant end) { ends.push_back(end); },
+                 .tells = [this] { return tells; }}),
           tasks_(loop.executor()),
           loop_(loop) {
         tasks_.spawn("lease", hold());
@@ -41,6 +43,7 @@ public:
     Lease lease;
     std::vector<std::string> told;
     std::vector<Instant> ends;
+    std::map<std::string, std::string> tells;
     std::optional<std::string> lost;
     bool dead = false;
 
@@ -76,6 +79,31 @@ protected:
     test::TestLoop loop_;
     test::MemoryServer server_{loop_.clock()};
 };
+
+TEST_F(LeaseTest, TellsOfItselfAndNotOfItsForerunner) {
+    const std::string door(std::string(Lease::told_prefix) + "door"), more(std::string(Lease::told_prefix) + "more");
+    const auto told = [&](const std::string& key) {
+        const auto* lease = server_.get("Lease", "ocim-system", "ocim-controller");
+        return lease ? std::string(api::find_text(*lease, {"metadata", "annotations", key})) : "none";
+    };
+    Process one(loop_, server_, "one");
+    one.tells = {{door, "there"}, {more, "x"}};
+    advance(3s, {&one});
+    EXPECT_EQ(told(door), "there");
+    auto lease = *server_.get("Lease", "ocim-system", "ocim-controller");
+    api::make_object(lease, {"metadata", "annotations"})["people"] = "theirs";
+    const auto client = server_.client();
+    ASSERT_TRUE(loop_.run(client->update(api::lease_kind, lease)));
+    one.die();
+    Process two(loop_, server_, "two");
+    two.tells = {{door, "here"}};
+    advance(30s, {&one, &two});
+    ASSERT_EQ(holder(), "two");
+    EXPECT_EQ(told(door), "here");
+    EXPECT_EQ(told(more), "") << "the one before said so";
+    EXPECT_EQ(told("people"), "theirs");
+    two.die();
+}
 
 TEST_F(LeaseTest, TheFirstLeadsAndTheSecondWaits) {
     Process first(loop_, server_, "first");
