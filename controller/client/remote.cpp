@@ -14,8 +14,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto page_limit = "500";
-/// Kubernetes sends a bookmark about every minute: a watch that is silent for longer is dead.
-constexpr auto silence_max = 150s;
 /// One that ends sooner, with nothing in it, is a server in trouble and no end in order.
 constexpr auto watch_least = 1s;
 
@@ -68,8 +66,10 @@ Error not_served(const Kind& kind) {
 
 class RemoteWatch final : public Watch {
 public:
-    RemoteWatch(std::shared_ptr<Session> session, Kind kind, std::string namespace_, std::string resource_version)
-        : session_(std::move(session)),
+    RemoteWatch(std::shared_ptr<Session> session, Kind kind, std::string namespace_, std::string resource_version,
+                Duration silence_max)
+        : silence_max_(silence_max),
+          session_(std::move(session)),
           kind_(kind),
           namespace_(std::move(namespace_)),
           lines_(kind, std::move(resource_version)) {}
@@ -91,7 +91,7 @@ public:
             if (!stream_) CO_CHECK(co_await open());
             auto events = lines_.take();
             if (!events || !events->empty()) co_return settled(std::move(events));
-            const Instant until = std::min<Instant>(deadline, heard_ + silence_max);
+            const Instant until = std::min<Instant>(deadline, heard_ + silence_max_);
             const auto limit = std::max(std::chrono::duration_cast<Duration>(until - clock.now()), Duration(0));
             auto reading = stream_->next();
             auto part = co_await with_deadline(clock, limit, "a word of the watch", std::move(reading));
@@ -102,9 +102,10 @@ public:
                 continue;
             }
             stream_.reset();  // the next turn goes on behind what was heard last
-            if (!part && (now < deadline || now >= heard_ + silence_max)) co_return std::move(part).error();
+            if (!part && now < until) co_return std::move(part).error();
             if (now >= deadline) co_return std::vector<Event>{};
-            if (now - opened_ < watch_least) co_return Error(Error{ErrorClass::transient, "the watch ended at once"});
+            if (part && now - opened_ < watch_least)
+                co_return Error(Error{ErrorClass::transient, "the watch ended at once"});
         }
     }
 
@@ -114,6 +115,7 @@ private:
         return events;
     }
 
+    Duration silence_max_;
     std::shared_ptr<Session> session_;
     Kind kind_;
     std::string namespace_;
@@ -143,7 +145,8 @@ public:
 
     awaitable<Result<std::unique_ptr<Watch>>> watch(Kind kind, std::string namespace_,
                                                     std::string resource_version) override {
-        auto out = std::make_unique<RemoteWatch>(session_, kind, std::move(namespace_), std::move(resource_version));
+        auto out = std::make_unique<RemoteWatch>(session_, kind, std::move(namespace_), std::move(resource_version),
+                                                 session_->watch_silence());
         CO_CHECK(co_await out->open());
         co_return std::unique_ptr<Watch>(std::move(out));
     }

@@ -31,10 +31,13 @@ struct RemoteSettings {
     std::string user_agent;
     /// Asked before each write; false: nothing is sent. Empty: always.
     std::function<bool()> may_write{};
+    /// A watch that says nothing for so long is opened anew where it was: it may be dead, or of a kind of which 1.20
+    /// has no bookmark to send as nothing happened to it.
+    Duration watch_silence{150'000};
 };
 
 /// An API server over the network, Kubernetes' (1.20 and later) or ours. Lists are read page by page; a watch goes on
-/// by itself when the server ends it in order, and is given up when nothing is heard of it, not even a bookmark.
+/// by itself, without a word, when the server ends it in order and when nothing is heard of it, not even a bookmark.
 /// All arguments must outlive it. Errors carry the server's own message; auth: who we are is refused; rate_limited:
 /// with the time that the server asked for; unreachable or transient with outcome_unknown: it may have been done.
 std::unique_ptr<Client> make_remote_client(boost::asio::any_io_executor loop, Clock& clock, Metrics& metrics,

@@ -22,6 +22,7 @@ public:
     /// What a write begins with. Error: transient.
     Result<void> may_write() const;
     Clock& clock() { return clock_; }
+    Duration watch_silence() const { return settings_.watch_silence; }
 
 private:
     /// Who we are now; what goes on at the same time keeps its own.

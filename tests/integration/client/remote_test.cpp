@@ -61,6 +61,7 @@ protected:
         };
         settings.user_agent = "remote-test/1";
         settings.may_write = [this] { return leads; };
+        settings.watch_silence = Duration(1'500);
         client = make_remote_client(loop.executor(), loop.clock(), metrics, pool, std::move(settings));
     }
     static Json config_map(const std::string& name, const std::string& value = "a") {
@@ -183,6 +184,24 @@ TEST_F(RemoteTest, AWatchGoesOnThroughRestartsAndTellsEverythingOnce) {
     auto told = heard(**watch, 1);
     if (told.starts_with(" error")) told = heard(**watch, 1);
     EXPECT_EQ(told, "-two");
+}
+
+TEST_F(RemoteTest, AWatchThatSaysNothingGoesOnWithoutAWordAndIsToldWhenItIsDead) {
+    auto listed = loop.run(client->list(api::config_map_kind, "default"));
+    ASSERT_TRUE(listed);
+    auto watch = loop.run(client->watch(api::config_map_kind, "default", listed->resource_version));
+    ASSERT_TRUE(watch) << watch.error().message;
+    (void)door.heard();
+    const auto quiet = loop.run((*watch)->next(loop.clock().now() + std::chrono::seconds(4)));
+    ASSERT_TRUE(quiet) << "a kind to which nothing happens is no trouble: " << quiet.error().message;
+    EXPECT_TRUE(quiet->empty());
+    const auto said = door.heard();
+    EXPECT_GE(said.size(), 2U) << "it was opened anew";
+    create("one");
+    EXPECT_EQ(heard(**watch, 1), "+one");
+    door.stand_still();
+    const auto dead = loop.run((*watch)->next(loop.clock().now() + std::chrono::seconds(59)));
+    EXPECT_FALSE(dead) << "nobody answers";
 }
 
 TEST_F(RemoteTest, ADeadConnectionIsSeenByReadsAndToldByWrites) {
