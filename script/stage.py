@@ -217,6 +217,14 @@ class Stage:
                             "--listen", f"127.0.0.1:{self.port('door')}", *flags])
         self.wait_until_up("ocim", lambda: self.is_ready("metrics"))
 
+    def start_follower(self, name):
+        """More controllers, which do not lead, with ports NAME_door and NAME_webhooks."""
+        self.start(name, [OCIM, "controller", "--data-dir", self.path(name), "--kubeconfig", self.controller_kubeconfig,
+                          "--metrics-listen", f"127.0.0.1:{self.port(f'{name}_metrics')}",
+                          "--listen", f"127.0.0.1:{self.port(f'{name}_door')}",
+                          "--webhook-listen", f"127.0.0.1:{self.port(f'{name}_webhooks')}"])
+        self.wait_until_up(name, lambda: self.is_ready(f"{name}_metrics"))
+
     def make_controller_account(self):
         """The account of manifests/install/operator.yaml with its rights, and a kubeconfig with a token of it."""
         import yaml  # Debian's python3-yaml

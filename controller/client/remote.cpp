@@ -92,7 +92,7 @@ public:
             auto events = lines_.take();
             if (!events || !events->empty()) co_return settled(std::move(events));
             const Instant until = std::min<Instant>(deadline, heard_ + silence_max_);
-            const auto limit = std::max(std::chrono::duration_cast<Duration>(until - clock.now()), Duration(0));
+            const auto limit = std::max(std::chrono::ceil<Duration>(until - clock.now()), Duration(0));
             auto reading = stream_->next();
             auto part = co_await with_deadline(clock, limit, "a word of the watch", std::move(reading));
             const auto now = clock.now();

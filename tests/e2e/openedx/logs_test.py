@@ -133,11 +133,8 @@ class Logs(Scenario):
 
     @unittest.skipUnless(MODE == "operator", "in operator mode only: else the API server itself has the logs")
     def test_03_whoever_does_not_lead_passes_on(self):
-        port = self.stage.port("second")
-        self.stage.start("second", [
-            OCIM, "controller", "--data-dir", self.stage.path("second"), "--kubeconfig", self.stage.controller_kubeconfig,
-            "--metrics-listen", f"127.0.0.1:{self.stage.port('second_metrics')}", "--listen", f"127.0.0.1:{port}"])
-        self.stage.wait_until_up("second", lambda: self.stage.is_ready("second_metrics"))
+        self.stage.start_follower("second")
+        port = self.stage.port("second_door")
         # its certificate is its own, and the Lease vouches for the leader's alone
         code, out, errors = self.printed("appserver/slow-1", "--logs-server", f"https://127.0.0.1:{port}")
         self.assertEqual((code != 0, out), (True, ""))
@@ -156,6 +153,12 @@ class Logs(Scenario):
         self.assertEqual(asked(token), (200, self.log_on_machine("slow-1")))
         self.assertEqual(asked("made.up.token")[0], 401)
         self.assertEqual(asked(token, "nobody")[0], 404)
+        # a webhook that comes to it is judged by the leader, which knows of no secret
+        delivery = urllib.request.Request(f"http://127.0.0.1:{self.stage.port('second_webhooks')}/github", data=b"{}")
+        with self.assertRaises(urllib.error.HTTPError) as refused:
+            urllib.request.urlopen(delivery, timeout=30)
+        self.assertEqual(refused.exception.code, 401)
+        self.assertIn("not signed with a secret that is known", refused.exception.read().decode())
         self.stage.stop("second")
 
     def test_04_a_failed_run_shows_why_and_no_secret(self):
