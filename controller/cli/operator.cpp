@@ -191,7 +191,8 @@ Result<void> Operator::State::listen() {
     net::ServerSettings plain;
     plain.address = settings.metrics_listen.host;
     plain.port = settings.metrics_listen.port;
-    auto pages = debug_pages([this] { return working(); });
+    // where there is a door that knows people, they are to come by that
+    auto pages = settings.listen ? apiserver::DebugPages() : debug_pages([this] { return working(); });
     auto served = net::serve(loop.get_executor(), *clock, std::move(plain),
                              apiserver::metrics_handler(metrics, health, std::move(pages)));
     if (!served) return std::move(served).error().within("--metrics-listen");
