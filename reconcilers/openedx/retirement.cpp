@@ -67,10 +67,7 @@ std::optional<runtime::Child> with_policy(const crd::Instance& instance, const r
 
 bool is_of_former_life(const crd::Instance& instance, const runtime::Children& children, const Json& secret) {
     if (is_owned(secret)) return false;
-    const auto& placement = instance.status.placement;
-    const bool dataless = placement && placement->cloud && !placement->mysql && !placement->mongodb &&
-                          !placement->rabbitmq && !placement->storage;
-    return !dataless && std::ranges::none_of(children.items(), bears_data) &&
+    return std::ranges::none_of(children.items(), bears_data) &&
            api::find_text(secret, {"metadata", "creationTimestamp"}) < instance.metadata.creation_timestamp;
 }
 

@@ -12,7 +12,7 @@ import unittest
 import urllib.error
 import urllib.request
 
-from case import MODE, READY, ROOT, Scenario, Stage, free_port, wait_for
+from case import MODE, READY, ROOT, Scenario, free_port, wait_for
 
 FIRST, SECOND, THIRD = "a" * 40, "b" * 40, "c" * 40
 TEXT = """Please try this.\r
@@ -36,7 +36,7 @@ class PullRequest(Scenario):
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="ocim-e2e-")
-        cls.stage = stage_class()(pathlib.Path(cls.folder.name) / "stage")
+        cls.stage = cls.stage_class(pathlib.Path(cls.folder.name) / "stage")
         try:
             cls.raise_what_sandboxes_need()
         except BaseException:

@@ -117,6 +117,7 @@ TEST_F(SwiftStore, WrongCredentialsAreAuth) {
 /// At full scale 1,000 of them.
 TEST_F(SwiftStore, ManyTakeABoundedNumberOfCalls) {
     const int count = test::scaled(25, 1000);
+    loop.set_limit(std::chrono::hours(1));
     std::vector<crd::StorageContainer> objects;
     for (int n = 0; n < count; ++n) objects.push_back(full(n));
     auto counted = [this, before = 0]() mutable { return front.turns() - std::exchange(before, front.turns()); };

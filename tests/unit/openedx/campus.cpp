@@ -261,4 +261,12 @@ Campus Campus::serving() {
 
 void Campus::remove() { instance.metadata.deletion_timestamp = rfc3339(now); }
 
+void Campus::live_again(crd::Instance::Spec::DeletionPolicy policy) {
+    instance.metadata.uid += "-again";
+    instance.metadata.creation_timestamp = rfc3339(now);
+    instance.metadata.deletion_timestamp.clear();
+    instance.status = {};
+    instance.spec.deletion_policy = policy;
+}
+
 }  // namespace ocim::openedx::test

@@ -42,6 +42,8 @@ public:
     static Campus serving();
     /// kubectl delete.
     void remove();
+    /// One of the same name is made, now, after the former is gone.
+    void live_again(crd::Instance::Spec::DeletionPolicy policy);
 
     runtime::Inputs inputs() const;
     Json* child(const std::string& kind, const std::string& name);

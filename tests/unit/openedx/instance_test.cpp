@@ -182,12 +182,8 @@ TEST(Instance, WhatAFormerLifeKeptIsNotLostByOneThatNeverTookItOver) {
     ASSERT_EQ(campus.names("Secret"), kept);
 
     const auto lives_again = [&](int visits) {
-        campus.instance.metadata.uid += "-again";
-        campus.instance.metadata.deletion_timestamp.clear();
-        campus.instance.status = {};
-        campus.instance.spec.deletion_policy = crd::Instance::Spec::DeletionPolicy::delete_;
         campus.now += std::chrono::hours(1);
-        campus.instance.metadata.creation_timestamp = rfc3339(campus.now);
+        campus.live_again(crd::Instance::Spec::DeletionPolicy::delete_);
         while (visits-- > 0 && campus.names("DatabaseTenant").empty()) campus.visit();
         const auto taken = !campus.names("DatabaseTenant").empty();
         if (taken) campus.visit();
@@ -200,6 +196,20 @@ TEST(Instance, WhatAFormerLifeKeptIsNotLostByOneThatNeverTookItOver) {
         ASSERT_LT(visits, 10);
     }
     EXPECT_EQ(campus.names("Secret"), Names{}) << "with the data that it took over";
+}
+
+TEST(Instance, OneWithoutDataOfItsOwnLeavesTheKeysToWhatAFormerLifeKept) {
+    Campus campus;
+    campus.settle();
+    campus.remove();
+    for (int visits = 0; visits < 10; ++visits) campus.visit();
+    campus.now += std::chrono::hours(1);
+    campus.live_again(crd::Instance::Spec::DeletionPolicy::delete_);
+    campus.instance.spec.databases.emplace().mode = crd::Instance::Spec::Databases::Mode::ephemeral;
+    campus.settle();
+    campus.remove();
+    for (int visits = 0; visits < 10; ++visits) campus.visit();
+    EXPECT_EQ(campus.names("Secret"), (Names{"demo-mysql", "demo-secrets"}));
 }
 
 // --- what is not known
