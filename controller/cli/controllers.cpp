@@ -12,11 +12,12 @@ Controllers::Controllers(boost::asio::any_io_executor loop, client::Client& clie
     : client_(client),
       clock_(clock),
       logs_(logs),
+      git_workshop_(loop),
       manager_(loop, client, clock, random, metrics, blocking, settings.manager),
       keepsakes_(client, clock, blocking, settings.manager.data_directory),
       tasks_(loop) {
     reconcilers::register_all(manager_, github_hooks_, settings.local_machines);
-    gitops::register_kinds(manager_, {&client, std::move(settings.delegates), &git_hooks_});
+    gitops::register_kinds(manager_, {&client, std::move(settings.delegates), &git_hooks_, &git_workshop_});
 }
 
 void Controllers::add_routes(apiserver::Webhooks& to) {

@@ -3,6 +3,7 @@
 #include "apiserver/webhooks.hpp"
 #include "client/client.hpp"
 #include "client/delegate.hpp"
+#include "gitops/workshop.hpp"
 #include "openedx/keepsakes.hpp"
 #include "openedx/run_logs.hpp"
 #include "reconcilers/register.hpp"
@@ -35,7 +36,8 @@ private:
     client::Client& client_;
     Clock& clock_;
     openedx::RunLogs& logs_;
-    webhooks::Hooks github_hooks_, git_hooks_;  // longer than the manager
+    webhooks::Hooks github_hooks_, git_hooks_;  // longer than the manager, as what comes next
+    gitops::Workshop git_workshop_;
     runtime::Manager manager_;
     openedx::Keepsakes keepsakes_;
     TaskGroup tasks_;

@@ -26,11 +26,13 @@ Problem problem_of(const Error& error) {
 
 class OneRepository final : public Fetcher {
 public:
-    OneRepository(RepositorySettings settings, std::unique_ptr<Transport> transport, const runtime::Services& services)
+    OneRepository(RepositorySettings settings, std::unique_ptr<Transport> transport, const runtime::Services& services,
+                  Workshop* workshop)
         : settings_(std::move(settings)),
           transport_(std::move(transport)),
           clock_(services.clock),
-          blocking_(services.blocking),
+          blocking_(workshop ? workshop->threads() : services.blocking),
+          workshop_(workshop),
           workspace_(services.data_directory + "/git"),
           metrics_(services.metrics) {
         for (const auto* result : {"success", "unchanged", "AuthenticationFailed", "NotFound", "InvalidRepository",
@@ -80,6 +82,8 @@ private:
     }
 
     awaitable<Result<std::shared_ptr<const Checkout>>> transfer(const Refs& refs, const Target& target) {
+        std::unique_ptr<Workshop::Place> place;
+        if (workshop_) place = co_await workshop_->enter();
         auto request = request_for(refs, target);
         CO_TRY(const auto answer, co_await transport_->ask(std::move(request)));
         auto pack = read_pack(answer, refs);
@@ -128,6 +132,7 @@ private:
     std::unique_ptr<Transport> transport_;
     Clock& clock_;
     BlockingPool& blocking_;
+    Workshop* workshop_;
     std::string workspace_;
     Metrics& metrics_;
     std::shared_ptr<const Checkout> last_;  // shared with whoever still works with it
@@ -138,11 +143,12 @@ private:
 
 }  // namespace
 
-Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services) {
+Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services,
+                                                       Workshop* workshop) {
     auto transport = open_transport(settings, services);
     if (!transport) return problem_of(transport.error());
     return std::unique_ptr<Fetcher>(
-        std::make_unique<OneRepository>(std::move(settings), *std::move(transport), services));
+        std::make_unique<OneRepository>(std::move(settings), *std::move(transport), services, workshop));
 }
 
 std::string host_key_of(std::string_view known_hosts) {

@@ -4,6 +4,7 @@
 #include "base/secret.hpp"
 #include "gitops/pack.hpp"
 #include "gitops/wire.hpp"
+#include "gitops/workshop.hpp"
 #include "runtime/kinds.hpp"
 
 #include <memory>
@@ -59,8 +60,10 @@ public:
     virtual awaitable<Result<std::shared_ptr<const Checkout>, Problem>> fetch() = 0;
 };
 
-/// Problem: what is wrong with the settings.
-Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services);
+/// Problem: what is wrong with the settings. Without a workshop the threads are those of `services`, and nothing bounds
+/// how many fetch at once.
+Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services,
+                                                       Workshop* workshop = nullptr);
 
 /// The first usable key of a known_hosts file: "ssh-ed25519 AAAA…"; "" when there is none.
 std::string host_key_of(std::string_view known_hosts);

@@ -26,8 +26,13 @@ inline constexpr std::size_t signed_bytes_max = 1024 * 1024;          // a commi
 inline constexpr std::size_t signature_bytes_max = 64 * 1024;         // and what it is signed with
 inline constexpr std::size_t principals_max = 8;                      // names that one SSH key has
 inline constexpr auto signature_check_max = 10s;                      // of one run of ssh-keygen or gpgv
+inline constexpr std::size_t transfers_max = 4;                       // packs in memory at once, of all GitSources
+inline constexpr std::size_t threads = 2;                             // that take them apart
+inline constexpr std::size_t threads_queue_max = 256;                 // calls that wait for one of those
 inline constexpr auto fetch_max = 45s;                                // one fetch; an observation may take 60 s
 inline constexpr auto unpack_max = 30s;                               // a thread of the pool, which others need too
+inline constexpr std::size_t troubles_max = 3;                        // of one look, until it is the API's own
+inline constexpr auto trial_holds = 30min;                            // what an API accepts changes seldom
 inline constexpr auto retry_after = 15s;                              // a server that does not answer
 
 }  // namespace ocim::gitops::limits

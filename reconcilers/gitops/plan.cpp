@@ -159,7 +159,10 @@ Plan plan_of(const crd::GitSource& object, const Snapshot& seen) {
         out.standing = out.fetched && !out.fetched->faults.empty() ? Standing::refused : Standing::unknown;
         return out;
     }
-    for (const auto& [id, thing] : seen) out.deferred += thing.wanted && thing.deferred;
+    for (const auto& [id, thing] : seen) {
+        out.deferred += thing.wanted && thing.deferred;
+        if (thing.wanted && !thing.untried.empty()) out.untried.push_back(id.text() + ": " + thing.untried);
+    }
     if (object.spec.prune) {
         auto rest = removals(object, seen, false);
         out.prune = std::move(rest.actions);
@@ -170,6 +173,8 @@ Plan plan_of(const crd::GitSource& object, const Snapshot& seen) {
     const bool noted = object.status.confirmed_deletions.value_or("") == out.confirmed_as || out.confirmed_as.empty();
     const bool stored = noted && is_stored(object, out.fetched->commit, seen);
     out.standing = stored ? Standing::open : Standing::unwritten;
+    // all of a commit or nothing; what it has of one that was applied may be put right one by one
+    if (!out.untried.empty() && object.status.applied_commit != out.fetched->commit) out.standing = Standing::untried;
     out.apply = to_apply(seen);
     return out;
 }

@@ -17,6 +17,7 @@ struct Plan {
         suspended,
         unknown,    ///< nothing was fetched yet, or it cannot be
         refused,    ///< the commit has faults
+        untried,    ///< of a new commit not everything could be tried
         unwritten,  ///< what would be applied is not in the stored inventory yet
         open,       ///< nothing is in the way
     };
@@ -28,6 +29,7 @@ struct Plan {
     bool confirmed = true;             ///< pruning is allowed
     std::string confirmation;          ///< the word that allows it: the commit, and what would go
     std::string confirmed_as;          ///< as it is stored while it is worked on; "" when nobody is asked
+    std::vector<std::string> untried;  ///< "Instance campus/demo: why"
     std::size_t deferred = 0;          ///< wanted, and to be looked at again when others are there
     std::size_t going = 0;             ///< pruned and not gone yet
     std::vector<Entry> inventory;      ///< as it is to be stored: nothing is forgotten that may be there

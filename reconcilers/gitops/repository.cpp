@@ -1,8 +1,12 @@
 #include "gitops/repository.hpp"
 
 #include "gitops/limits.hpp"
+#include "gitops/trial.hpp"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
 #include <set>
 #include <utility>
 
@@ -19,58 +23,15 @@ constexpr api::Kind definition_kind{"apiextensions.k8s.io", "v1", "CustomResourc
                                     "customresourcedefinitions"};
 constexpr api::Kind binding_kind{"rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings"};
 
-/// What two states of an object are compared by: neither who wrote it nor how it stands.
-Json declared(Json object) {
-    if (auto* fields = object.if_object()) fields->erase("status");
-    auto& metadata = api::make_object(object, {"metadata"});
-    for (const char* field : {"managedFields", "resourceVersion", "generation"}) metadata.erase(field);
-    return object;
-}
-
-std::string_view annotation(const Json& object, std::string_view name) {
-    return api::find_text(object, {"metadata", "annotations", name});
-}
-
-/// Another program that keeps the object as a repository says; two would undo each other's work for ever.
-std::string other_keeper(const Json& object) {
-    if (!api::find_text(object, {"metadata", "labels", "kustomize.toolkit.fluxcd.io/name"}).empty()) return "Flux";
-    if (!api::find_text(object, {"metadata", "labels", "argocd.argoproj.io/instance"}).empty() ||
-        !annotation(object, "argocd.argoproj.io/tracking-id").empty())
-        return "Argo CD";
-    return "";
-}
-
-/// Trouble of the API itself, after which nothing is known; anything else concerns one object.
-bool is_trouble(const Error& error) {
-    switch (error.error_class) {
-        case ErrorClass::transient:
-        case ErrorClass::rate_limited:
-        case ErrorClass::unreachable: return true;
-        case ErrorClass::conflict:
-        case ErrorClass::not_found:
-        case ErrorClass::auth:
-        case ErrorClass::invalid: return false;
-    }
-    return true;
-}
-
-/// A field that is not in the schema is answered with 500, by Kubernetes too, and it is the author who can help.
-bool is_unknown_field(const Error& error) { return error.message.starts_with("failed to create typed patch object"); }
-
-Fault fault_of(const Manifest& manifest, const Error& error) {
-    Fault out{manifest.file, manifest.document, manifest.id.text(), "", error.message};
-    // what is said of a Secret may repeat what is in it
-    if (manifest.id.kind == "Secret" && error.error_class != ErrorClass::auth)
-        out.message =
-            "the API refuses it; ask it why: kubectl apply --server-side --dry-run=server -f " + manifest.file;
-    if (error.error_class == ErrorClass::auth)
-        out.message += "; give the ServiceAccount that right, or name another in spec.serviceAccountName";
-    return out;
-}
-
 /// Kinds that no CustomResourceDefinition has to define.
 bool may_be_built_in(const std::string& group) {
     return group.find('.') == std::string::npos || group.ends_with(".k8s.io");
+}
+
+/// Thousands of objects must not hold the loop: others have their turn.
+awaitable<void> breathe() {
+    const auto loop = co_await boost::asio::this_coro::executor;
+    co_await boost::asio::post(loop, boost::asio::use_awaitable);
 }
 
 class Kept final : public Repository {
@@ -86,6 +47,7 @@ public:
 
     awaitable<Result<Snapshot>> observe() override {
         if (opened_.makes_account && !opened_.suspended) CO_CHECK(co_await make_account());
+        troubles_ = 0;
         Snapshot out;
         Fetched fetched;
         if (!opened_.suspended) {
@@ -98,6 +60,7 @@ public:
     }
 
     awaitable<void> act(std::vector<Action> actions, Results& results) override {
+        troubles_ = 0;
         for (std::size_t i = 0; i < actions.size(); ++i) {
             auto action = std::move(actions[i]);
             const bool removes = action.verb == Action::Verb::delete_;
@@ -160,9 +123,9 @@ private:
             problem_ = {"FetchFailed", manifests.error().message, true};
             co_return;
         }
-        manifests_ = *std::move(manifests);
         const auto& faults = checkout_->tree.faults;
-        manifests_.faults.insert(manifests_.faults.begin(), faults.begin(), faults.end());
+        manifests->faults.insert(manifests->faults.begin(), faults.begin(), faults.end());
+        manifests_ = std::make_shared<const Manifests>(*std::move(manifests));
     }
 
     /// Tries every manifest of the commit.
@@ -170,7 +133,7 @@ private:
         if (!checkout_) co_return Result<void>();
         std::map<KindName, Scope> scopes;
         kinds_.clear();
-        for (const auto& manifest : manifests_.items) {
+        for (const auto& manifest : manifests_->items) {
             KindName name{manifest.api_version, manifest.id.kind};
             if (scopes.contains(name) || kinds_.contains(name)) continue;
             CO_TRY(const auto kind, co_await delegate_->served(name.first, name.second));
@@ -178,20 +141,39 @@ private:
             scopes[name] = {kind->namespaced};
             kinds_[name] = *kind;
         }
-        auto copy = manifests_;
-        auto commit = placed(std::move(copy), scopes, opened_.namespace_);
+        CO_TRY(auto commit, co_await placed_and_marked(std::move(scopes)));
         fetched.faults = std::move(commit.faults);
         std::set<std::string> namespaces;
         for (const auto& manifest : commit.items)
             if (manifest.id.group.empty() && manifest.id.kind == "Namespace") namespaces.insert(manifest.id.name);
         for (auto& manifest : commit.items) {
-            api::make_object(manifest.object, {"metadata", "annotations"})[mark_annotation] = mark_;
+            co_await breathe();
             const auto id = manifest.id;
             CO_TRY(auto thing, co_await try_one(std::move(manifest), namespaces, fetched.faults));
             tracked_now(id, thing.api_version);
             out[id] = std::move(thing);
         }
         co_return Result<void>();
+    }
+
+    /// On a thread: copies and orders what may be megabytes.
+    awaitable<Result<Manifests>> placed_and_marked(std::map<KindName, Scope> scopes) {
+        auto work = [manifests = manifests_, scopes = std::move(scopes), home = opened_.namespace_,
+                     mark = mark_]() -> Result<Manifests> {
+            auto copy = *manifests;
+            auto out = placed(std::move(copy), scopes, home);
+            for (auto& manifest : out.items)
+                api::make_object(manifest.object, {"metadata", "annotations"})[mark_annotation] = mark;
+            return out;
+        };
+        co_return co_await blocking_.call(std::move(work));
+    }
+
+    /// One object that cannot be looked at says nothing of the others; when there are several it is the API.
+    Result<void> concerns_one(const Error& error, std::string& why) {
+        if (++troubles_ >= limits::troubles_max) return error;
+        why = error.message;
+        return {};
     }
 
     awaitable<Result<Thing>> try_one(Manifest manifest, const std::set<std::string>& namespaces,
@@ -207,37 +189,41 @@ private:
         }
         const auto kind = known->second;
         const auto live = co_await delegate_->get(kind, id.namespace_, id.name);
-        if (!live && is_trouble(live.error())) co_return live.error();
+        if (!live && is_trouble(live.error())) {
+            CO_CHECK(concerns_one(live.error(), out.untried));
+            out.unknown = out.untried;
+            out.wanted = std::move(manifest);
+            co_return out;
+        }
         if (!live && live.error().error_class != ErrorClass::not_found) {
             faults.push_back(fault_of(manifest, live.error()));
             out.unknown = live.error().message;
         }
         if (live) describe(*live, out);
         if (live)
-            if (auto taken = taken_by(manifest, *live)) faults.push_back(*std::move(taken));
+            if (auto taken = taken_by(manifest, *live, mark_)) faults.push_back(*std::move(taken));
+        if (live && trials_.hold(id, manifest.object, *live, clock_.now())) {
+            out.wanted = std::move(manifest);
+            co_return out;
+        }
         auto object = manifest.object;
         const auto tried = co_await delegate_->apply(kind, std::move(object), field_manager, true);
-        if (!tried && is_trouble(tried.error()) && !is_unknown_field(tried.error())) co_return tried.error();
+        if (!tried && is_trouble(tried.error()) && !is_unknown_field(tried.error())) {
+            CO_CHECK(concerns_one(tried.error(), out.untried));
+            out.wanted = std::move(manifest);
+            co_return out;
+        }
         if (!tried && tried.error().error_class == ErrorClass::not_found && namespaces.contains(id.namespace_))
             out.deferred = true;
         else if (!tried)
             faults.push_back(fault_of(manifest, tried.error()));
         out.differs = !live || !tried || declared(*live) != declared(*tried);
+        if (out.differs)
+            trials_.forget(id);
+        else
+            trials_.note(id, manifest.object, *live, clock_.now());
         out.wanted = std::move(manifest);
         co_return out;
-    }
-
-    std::optional<Fault> taken_by(const Manifest& manifest, const Json& live) const {
-        Fault out{manifest.file, manifest.document, manifest.id.text(), "", ""};
-        const std::string holder(annotation(live, mark_annotation));
-        if (!holder.empty() && holder != mark_) {
-            out.message = "is kept by the GitSource " + holder + "; take it out of one of the two";
-            return out;
-        }
-        const auto other = other_keeper(live);
-        if (other.empty()) return std::nullopt;
-        out.message = "is kept by " + other + "; take it out of one of the two";
-        return out;
     }
 
     void describe(const Json& live, Thing& out) const {
@@ -253,6 +239,7 @@ private:
         auto rest = opened_.tracked;
         for (const auto& [id, api_version] : rest) {
             if (out.contains(id)) continue;
+            co_await breathe();
             CO_TRY(auto thing, co_await look(id, api_version));
             // it was told that it is gone; whoever has not heard it looks before he deletes
             if (thing.unknown.empty() && !thing.exists && !told_gone_.insert(id).second) {
@@ -260,6 +247,7 @@ private:
                 told_gone_.erase(id);
                 continue;
             }
+            trials_.forget(id);
             out[id] = std::move(thing);
         }
         co_return Result<void>();
@@ -277,7 +265,7 @@ private:
         if (live)
             describe(*live, out);
         else if (is_trouble(live.error()))
-            co_return live.error();
+            CO_CHECK(concerns_one(live.error(), out.unknown));
         else if (live.error().error_class != ErrorClass::not_found)
             out.unknown = live.error().message;
         co_return out;
@@ -395,11 +383,13 @@ private:
     BlockingPool& blocking_;
     Clock& clock_;
     std::string mark_;
-    Problem problem_;                           // of the last question
-    unsigned failures_ = 0;                     // one after the other
-    Instant ask_at_{};                          // not before
-    std::shared_ptr<const Checkout> checkout_;  // shared with the fetcher; the last that could be fetched
-    Manifests manifests_;                       // of the checkout
+    Problem problem_;                             // of the last question
+    unsigned failures_ = 0;                       // one after the other
+    Instant ask_at_{};                            // not before
+    std::shared_ptr<const Checkout> checkout_;    // shared with the fetcher; the last that could be fetched
+    std::shared_ptr<const Manifests> manifests_;  // of the checkout; shared with the thread that orders them
+    Trials trials_;
+    std::size_t troubles_ = 0;  // of the API, in this look
     std::map<KindName, ServedKind> kinds_;
     std::set<ObjectId> told_gone_;
 };

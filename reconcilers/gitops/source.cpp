@@ -20,7 +20,7 @@ std::vector<Action> Sources::diff(const Object& object, const runtime::Inputs&, 
         out.push_back({thing->exists ? Action::Verb::update : Action::Verb::create, thing->wanted->id,
                        thing->wanted->api_version, *thing->wanted});
     // what a commit moves from one kind to another is there before the former goes
-    if (!out.empty() || plan.deferred > 0 || !plan.confirmed) return out;
+    if (!out.empty() || plan.deferred > 0 || !plan.confirmed || !plan.untried.empty()) return out;
     return plan.prune;
 }
 

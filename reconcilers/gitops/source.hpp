@@ -5,6 +5,7 @@
 #include "crd/gitsources.hpp"
 #include "gitops/health.hpp"
 #include "gitops/manifest.hpp"
+#include "gitops/workshop.hpp"
 #include "runtime/kinds.hpp"
 #include "webhooks/hooks.hpp"
 
@@ -40,6 +41,7 @@ struct Thing {
     bool exists = false, ours = false;  ///< it is there; it carries our mark
     bool kept = false;                  ///< it says that it is not to be pruned
     std::string unknown{};              ///< why it could not be looked at; then nothing is known of it
+    std::string untried{};              ///< it is wanted, and why it is not known whether it may be and differs
     std::string uid{};
     Health health{};
     bool operator==(const Thing&) const = default;
@@ -74,6 +76,7 @@ struct Doors {
     client::Client* self = nullptr;
     client::Delegates delegates{};
     webhooks::Hooks* hooks = nullptr;  ///< who hears of pushes; without it nobody does
+    Workshop* workshop = nullptr;      ///< where it is fetched; see make_fetcher()
 };
 
 /// The kind GitSource, decided: what of a commit is applied and pruned, and when nothing is. It is its own backend:

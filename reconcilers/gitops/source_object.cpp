@@ -91,7 +91,7 @@ std::unique_ptr<webhooks::Hooks::Hearing> hearing_of(webhooks::Hooks* hooks, con
 }
 
 Result<std::unique_ptr<Fetcher>, Problem> fetcher_of(const crd::GitSource& source, const runtime::Inputs& inputs,
-                                                     const runtime::Services& services) {
+                                                     const runtime::Services& services, Workshop* workshop) {
     if (auto missing = missing_secret(source, inputs)) return *std::move(missing);
     auto settings = repository_of(source, inputs);
     if (source.spec.verify) {
@@ -99,7 +99,7 @@ Result<std::unique_ptr<Fetcher>, Problem> fetcher_of(const crd::GitSource& sourc
         if (!verification) return std::move(verification).error();
         settings.verification = *std::move(verification);
     }
-    return make_fetcher(std::move(settings), services);
+    return make_fetcher(std::move(settings), services, workshop);
 }
 
 }  // namespace
@@ -138,7 +138,7 @@ Result<std::unique_ptr<Repository>> Sources::open_with(const Doors& doors, const
     for (const auto& entry : source.status.inventory) opened.tracked[id_of(entry)] = entry.api_version;
     if (!opened.suspended) {
         opened.hearing = hearing_of(doors.hooks, source, inputs);
-        auto fetcher = fetcher_of(source, inputs, services);
+        auto fetcher = fetcher_of(source, inputs, services, doors.workshop);
         if (fetcher)
             opened.fetcher = *std::move(fetcher);
         else
@@ -146,7 +146,16 @@ Result<std::unique_ptr<Repository>> Sources::open_with(const Doors& doors, const
     }
     auto delegate =
         doors.delegates(opened.namespace_, source.spec.service_account_name.value_or(std::string(default_account)));
-    return open_repository(std::move(opened), std::move(delegate), *doors.self, services);
+    // what a stranger wrote is read on those threads too
+    const runtime::Services own{services.loop,
+                                services.clock,
+                                services.random,
+                                services.metrics,
+                                doors.workshop ? doors.workshop->threads() : services.blocking,
+                                services.installation,
+                                services.data_directory,
+                                services.tasks};
+    return open_repository(std::move(opened), std::move(delegate), *doors.self, own);
 }
 
 }  // namespace ocim::gitops

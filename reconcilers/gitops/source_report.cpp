@@ -119,6 +119,9 @@ Verdict of_objects(const Object& object, const Plan& plan, const Snapshot& seen,
                    const std::vector<std::string>& unready) {
     if (!plan.confirmed) return of_deletions(object, plan);
     if (!plan.fetched->reason.empty()) return of_problem(*plan.fetched);
+    if (!plan.untried.empty())
+        return progressing("CannotLook", "It is not known how these stand: " + joined(plan.untried, 3) +
+                                             ". They are looked at again.");
     if (plan.deferred > 0)
         return progressing("WaitingForKinds",
                            std::to_string(plan.deferred) + " objects wait until their kinds and namespaces are there.");
@@ -136,6 +139,7 @@ Verdict of_objects(const Object& object, const Plan& plan, const Snapshot& seen,
 std::optional<Duration> look_again(const Object& object, const Plan& plan, bool unready) {
     if (plan.standing == Standing::unwritten) return at_once;
     if (plan.fetched && plan.fetched->soon) return Duration(limits::retry_after);
+    if (!plan.untried.empty()) return while_unready_min;
     if (plan.standing != Standing::open) return std::nullopt;
     if (plan.going > 0 || plan.deferred > 0) return while_going;
     if (!unready) return std::nullopt;
@@ -172,6 +176,10 @@ Verdict verdict_of(const Object& object, const Plan& plan, const Snapshot& seen,
             return stalled("Suspended", "spec.suspend is set: nothing is fetched, applied or pruned. Set it to false.");
         case Standing::unknown: return of_fetch(plan, "Nothing was fetched yet.");
         case Standing::refused: return of_faults(*plan.fetched);
+        case Standing::untried:
+            return progressing("CannotLook", "Nothing of " + plan.fetched->revision +
+                                                 " is applied before all of it could be tried: " +
+                                                 joined(plan.untried, 3) + ". They are looked at again.");
         case Standing::unwritten:
             return progressing("Progressing", "What " + plan.fetched->revision + " has is noted, then applied.");
         case Standing::open: return of_objects(object, plan, seen, unready);
@@ -191,7 +199,8 @@ runtime::Report<Object> Sources::report(const Object& object, const runtime::Inp
     fill_status(out.status, plan, unready);
     out.verdict = verdict_of(object, plan, seen, unready);
     out.look_again = look_again(object, plan, !unready.empty());
-    const bool applied = plan.standing == Standing::open && plan.apply.empty() && plan.deferred == 0;
+    const bool applied =
+        plan.standing == Standing::open && plan.apply.empty() && plan.deferred == 0 && plan.untried.empty();
     if (!applied) return out;
     out.status.applied_commit = plan.fetched->commit;
     if (object.status.applied_commit != out.status.applied_commit)

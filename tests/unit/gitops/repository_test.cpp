@@ -1,6 +1,8 @@
 #include "gitops/repository.hpp"
 
 #include "base/random.hpp"
+#include "gitops/limits.hpp"
+#include "gitops/trial.hpp"
 #include "support/memory_client.hpp"
 #include "support/test_loop.hpp"
 
@@ -19,7 +21,8 @@ struct World {
     bool may_look = true;
     std::set<std::string> served{"v1"};
     std::vector<std::string> done;
-    int fetches = 0;
+    std::set<std::string> silent;  // the API does not answer when they are asked for
+    int fetches = 0, dry_runs = 0;
     Result<std::shared_ptr<const Checkout>, Problem> commit{Problem{"FetchFailed", "nobody answers", true}};
 };
 
@@ -35,12 +38,20 @@ public:
         co_return Result<std::optional<ServedKind>>(std::move(out));
     }
     awaitable<Result<Json>> get(ServedKind, std::string, std::string name) override {
+        if (world_.silent.contains(name)) co_return Error(ErrorClass::unreachable, "no answer");
         if (!world_.may_look) co_return Error(ErrorClass::auth, "may not get things");
         const auto found = world_.objects.find(name);
         if (found == world_.objects.end()) co_return Error(ErrorClass::not_found, "no " + name);
         co_return found->second;
     }
-    awaitable<Result<Json>> apply(ServedKind, Json object, std::string, bool) override { co_return object; }
+    awaitable<Result<Json>> apply(ServedKind, Json object, std::string, bool dry_run) override {
+        if (dry_run) ++world_.dry_runs;
+        const auto found = world_.objects.find(std::string(api::find_text(object, {"metadata", "name"})));
+        if (found == world_.objects.end()) co_return object;
+        auto out = found->second;
+        if (const auto* spec = object.get_object().if_contains("spec")) out.get_object()["spec"] = *spec;
+        co_return out;
+    }
     awaitable<Result<void>> remove(ServedKind, std::string, std::string name, std::string) override {
         world_.done.push_back("remove " + name);
         world_.objects.erase(name);
@@ -90,6 +101,27 @@ protected:
         api::json::object metadata{{"name", name}, {"uid", "uid-" + name}, {"annotations", annotations}};
         return Json(api::json::object{{"kind", "Widget"}, {"metadata", metadata}});
     }
+    Json ours(const std::string& name, const std::string& spec) {
+        auto out = ours(name);
+        out.get_object()["spec"] = spec;
+        return out;
+    }
+    /// The repository's newest has these, each with its spec.
+    void commit(const std::map<std::string, std::string>& widgets) {
+        auto checkout = std::make_shared<Checkout>();
+        for (const auto& [name, spec] : widgets)
+            checkout->tree.files.push_back(
+                {name + ".yaml", "{apiVersion: lab.example.com/v1, kind: Widget, metadata: {name: " + name +
+                                     "}, spec: \"" + spec + "\"}"});
+        checkout->commit = checkout->words = "c" + std::to_string(++commits_);
+        world.commit = std::shared_ptr<const Checkout>(std::move(checkout));
+    }
+    static std::vector<std::string> differing(const Snapshot& seen) {
+        std::vector<std::string> out;
+        for (const auto& [id, thing] : seen)
+            if (thing.differs) out.push_back(id.name);
+        return out;
+    }
     Result<Done> act(Repository& repository, Action action) {
         Kept kept;
         std::vector<Action> actions{std::move(action)};
@@ -104,6 +136,9 @@ protected:
     BlockingPool pool{loop.executor(), "blocking", 1, 16};
     test::MemoryServer api{loop.clock()};
     std::unique_ptr<client::Client> client = api.client();
+
+private:
+    int commits_ = 0;
 };
 
 TEST_F(Opening, AVersionThatIsNotServedIsNotTheEndOfItsObjects) {
@@ -152,6 +187,75 @@ TEST_F(Opening, AWantedThingThatMayNotBeLookedAtIsUnknown) {
     const auto seen = look(*repository);
     EXPECT_EQ(seen.at(id("a")).unknown, "may not get things");
     EXPECT_EQ(seen.at(ObjectId{}).fetched->faults.size(), 1U);
+}
+
+TEST_F(Opening, WhatChangedOnNeitherSideIsNotTriedAgain) {
+    commit({{"a", "1"}, {"b", "1"}, {"c", "1"}});
+    for (const auto* name : {"a", "b", "c"}) world.objects.emplace(name, ours(name, "1"));
+    Opened opened;
+    opened.interval = Duration(0);
+    const auto repository = open(std::move(opened));
+    const auto tried = [&] {
+        const auto before = world.dry_runs;
+        const auto seen = look(*repository);
+        return std::pair(world.dry_runs - before, differing(seen));
+    };
+    using Tried = std::pair<int, std::vector<std::string>>;
+    EXPECT_EQ(tried(), Tried(3, {}));
+    EXPECT_EQ(tried(), Tried(0, {}));
+    world.objects["b"].get_object()["status"] = "how it stands";
+    api::make_object(world.objects["b"], {"metadata"})["resourceVersion"] = "17";
+    EXPECT_EQ(tried(), Tried(0, {})) << "how it stands is nobody's manifest";
+    world.objects["b"].get_object()["spec"] = "by hand";
+    EXPECT_EQ(tried(), Tried(1, {"b"}));
+    EXPECT_EQ(tried(), Tried(1, {"b"})) << "as long as it differs";
+    world.objects["b"].get_object()["spec"] = "1";
+    EXPECT_EQ(tried(), Tried(1, {}));
+    commit({{"a", "1"}, {"b", "1"}, {"c", "2"}});
+    EXPECT_EQ(tried(), Tried(1, {"c"})) << "of a new commit what is new";
+    world.objects.erase("a");
+    EXPECT_EQ(tried(), Tried(2, {"a", "c"}));
+}
+
+TEST_F(Opening, OneObjectThatCannotBeLookedAtConcernsItselfOnly) {
+    commit({{"a", "1"}, {"b", "1"}, {"c", "1"}});
+    for (const auto* name : {"a", "c", "old", "older"}) world.objects.emplace(name, ours(name, "1"));
+    world.silent = {"b", "old"};
+    Opened opened;
+    opened.tracked = {{id("old"), "lab.example.com/v1"}, {id("older"), "lab.example.com/v1"}};
+    const auto repository = open(std::move(opened));
+    for (int i = 0; i < 2; ++i) {
+        const auto seen = look(*repository);
+        EXPECT_EQ(seen.at(id("b")).untried, "no answer");
+        EXPECT_EQ(seen.at(id("b")).unknown, "no answer");
+        EXPECT_TRUE(seen.at(id("b")).wanted);
+        EXPECT_EQ(seen.at(id("old")).unknown, "no answer");
+        EXPECT_TRUE(seen.at(id("a")).exists && seen.at(id("c")).exists && seen.at(id("older")).exists);
+        EXPECT_TRUE(seen.at(ObjectId{}).fetched->faults.empty()) << "it is no fault of the commit";
+    }
+    world.silent.insert("older");
+    const auto refused = loop.run(repository->observe());
+    ASSERT_FALSE(refused) << "by now it is the API";
+    EXPECT_EQ(refused.error().error_class, ErrorClass::unreachable);
+    world.silent.clear();
+    EXPECT_EQ(look(*repository).at(id("b")).untried, "");
+}
+
+TEST(Trials, AreBelievedForATime) {
+    Trials trials;
+    const ObjectId id{"", "ConfigMap", "campus", "a"};
+    const Json one{{"data", "1"}}, other{{"data", "2"}};
+    const Instant now{};
+    EXPECT_FALSE(trials.hold(id, one, one, now));
+    trials.note(id, one, other, now);
+    EXPECT_TRUE(trials.hold(id, one, other, now));
+    EXPECT_FALSE(trials.hold(id, other, other, now));
+    EXPECT_FALSE(trials.hold(id, one, one, now));
+    EXPECT_FALSE(trials.hold({"", "ConfigMap", "campus", "b"}, one, other, now));
+    EXPECT_TRUE(trials.hold(id, one, other, now + limits::trial_holds - Duration(1)));
+    EXPECT_FALSE(trials.hold(id, one, other, now + limits::trial_holds));
+    trials.forget(id);
+    EXPECT_FALSE(trials.hold(id, one, other, now));
 }
 
 TEST_F(Opening, TheServerIsAskedOnceAnIntervalHoweverOftenOneLooks) {

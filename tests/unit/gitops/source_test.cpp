@@ -298,6 +298,35 @@ TEST_F(Deciding, WhatNeedsSomebodyIsStalled) {
     }
 }
 
+TEST_F(Deciding, OfANewCommitNothingIsAppliedBeforeAllOfItCouldBeTried) {
+    something_stays();
+    noted({"a", "b", "old"});
+    wanted("a");
+    auto& unseen = wanted("b");
+    unseen.differs = false;
+    unseen.untried = unseen.unknown = "no answer";
+    there("old");
+    EXPECT_EQ(actions(), Texts{});
+    EXPECT_EQ(reason(), "CannotLook");
+    EXPECT_EQ(report().verdict.state, Verdict::State::progressing);
+    EXPECT_EQ(
+        report().verdict.message,
+        "Nothing of main at c1 is applied before all of it could be tried: Instance campus/b: no answer. They are "
+        "looked at again.");
+    EXPECT_TRUE(report().look_again);
+    EXPECT_FALSE(report().status.applied_commit);
+
+    source.status.applied_commit = "c1";
+    EXPECT_EQ(actions(), Texts{"apply Instance campus/a of a.yaml"}) << "what was changed by hand is put right";
+    there("a");
+    EXPECT_EQ(actions(), Texts{}) << "nothing is pruned meanwhile";
+    EXPECT_EQ(reason(), "CannotLook");
+    EXPECT_NE(report().verdict.message.find("how these stand: Instance campus/b: no answer"), std::string::npos);
+    unseen.untried = unseen.unknown = "";
+    there("b");
+    EXPECT_EQ(actions(), Texts{"delete Instance campus/old"});
+}
+
 TEST_F(Deciding, SaysWhoSignedWhatItFetched) {
     fetched({"c1", "main at c1", "", "", false, {}, "ada@example.com"});
     source.status = report().status;
