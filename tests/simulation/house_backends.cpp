@@ -71,6 +71,14 @@ std::size_t HouseStory::running() {
     return out;
 }
 
+void HouseStory::count_sites(const database::Snapshot& things) {
+    std::set<std::string> sites;
+    for (const auto& [key, thing] : things)
+        if (thing.mark && !thing.mark->retained && !database_.planted().contains(key))
+            sites.insert(thing.mark->namespace_name);
+    if (sites.size() > room()) too_many_.push_back(*sites.rbegin() + " has databases where there was no room for it");
+}
+
 bool HouseStory::run_fails(const openedx::RunAction&) {
     return grounds_->faults().fails_before > 0 && universe_.happens(10);
 }
@@ -106,6 +114,7 @@ void HouseStory::register_data(runtime::Manager& manager) {
             const auto effect = [this](database::Snapshot& things, const database::Action& action) {
                 const auto before = let_in(things);
                 auto changed = change_database(things, action);
+                count_sites(things);
                 if (undisturbed() || action.verb == database::Action::Verb::alter_user)
                     compare(before, let_in(things), Tenant::describe(action));
                 return changed;

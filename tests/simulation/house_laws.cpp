@@ -67,7 +67,17 @@ void HouseStory::judge_sites(Judge& judge, Program& program) {
         if (runtime::condition(object, "Stalled")) failed[decoded.spec.instance_name] = true;
         judge.firm(object);
     }
-    for (const auto& object : program.list(crd::Instance::kind)) {
+    const auto sites = program.list(crd::Instance::kind);
+    const auto placed = static_cast<std::size_t>(std::ranges::count_if(
+        sites, [](const Json& site) { return api::find(site, {"status", "placement", "mysql"}) != nullptr; }));
+    judge.expect(placed <= room(), std::to_string(placed) + " sites are where there is room for fewer");
+    for (const auto& object : sites) {
+        // who waits has no place, and nobody waits where one is free
+        if (placed == room() && !api::find(object, {"status", "placement", "mysql"})) {
+            judge.expect(reason(object, "Ready").starts_with("BackendsFull"),
+                         called(object) + " does not say that there is no room: " + reason(object, "Ready"));
+            continue;
+        }
         judge.firm(object);
         // a site whose every attempt at provisioning failed says so; any other one is ready
         const std::string name(api::find_text(object, {"metadata", "name"}));

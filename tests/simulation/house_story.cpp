@@ -127,6 +127,8 @@ void HouseStory::prepare(Program& program) {
         if (universe_.sweeps_orphans()) sweep_orphans(one);
         if (api::find_text(one, {"kind"}) == crd::Cloud::kind.name)
             one.at("spec").as_object()["maxConcurrentRuns"] = runs_max;
+        if (api::find_text(one, {"kind"}) == crd::DatabaseServer::kind.name)
+            one.at("spec").as_object()["maxInstances"] = room();
         grounds_->suit(one);
         all.push_back(std::move(one));
     }

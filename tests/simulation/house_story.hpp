@@ -85,10 +85,14 @@ private:
     void judge_data(Judge& judge, Program& program, const std::string& name);
     std::string address_of(const std::string& appserver);
 
+    /// So many sites there is room for in the databases; in every third life for one only.
+    std::size_t room() const { return universe_.seed % 3 == 0 ? 1 : 100; }
+    void count_sites(const database::Snapshot& things);
+
     static constexpr std::size_t runs_max = 1;  ///< at a time
 
     Universe& universe_;
-    std::vector<std::string> too_many_;  ///< runs that began when none might
+    std::vector<std::string> too_many_;  ///< runs that began when none might, sites where no room was
     std::unique_ptr<Grounds> grounds_;
     std::map<std::string, Runs> runs_;  // by machine
     std::map<std::string, std::vector<Login>> logins_;
