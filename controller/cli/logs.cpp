@@ -5,6 +5,7 @@
 #include "cli/files.hpp"
 #include "cli/kubeconfig.hpp"
 #include "cli/leader.hpp"
+#include "cli/log_targets.hpp"
 #include "net/http_client.hpp"
 #include "net/https_client.hpp"
 #include "runtime/lease.hpp"
@@ -12,8 +13,6 @@
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/io_context.hpp>
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <cstdint>
 #include <iostream>
@@ -30,7 +29,9 @@ constexpr Flag flags[] = {
      .help = "Go on until the playbook has ended, also when it has not begun.",
      .letter = 'f'},
     {"tail", "LINES", "Only so many lines of the end, and what follows."},
+    {"since", "DURATION", "Only what was gathered so long ago at most, such as 5m."},
     {"limit-bytes", "BYTES", "At most so much."},
+    {"all", "", "Of an instance: of all its AppServers that are still there, the oldest first."},
     {"logs-server", "URL",
      "In operator mode: where the port of the controllers that lead is reached from here. Found by itself unless "
      "given; "
@@ -43,21 +44,9 @@ constexpr Flag flags[] = {
 
 constexpr Example examples[] = {
     {"As it is deployed", "ocim logs appserver/demo-1 -f"},
+    {"Of the newest AppServer of a site", "ocim logs instance/demo --since 5m"},
     {"The end of what went wrong", "ocim logs appserver/demo-1 -n school --tail 50"},
 };
-
-/// "appserver/demo-1" -> "demo-1".
-Result<std::string> name_of(const std::vector<std::string>& targets) {
-    const Error usage{ErrorClass::invalid, "say whose log: ocim logs appserver/NAME. See \"ocim logs --help\"."};
-    if (targets.size() != 1) return usage;
-    const auto& target = targets.front();
-    const auto slash = target.find('/');
-    if (slash == std::string::npos) return usage;
-    constexpr std::array<std::string_view, 4> kinds{"appserver", "appservers", "oas", "appservers.ocim.opencraft.com"};
-    if (std::ranges::find(kinds, std::string_view(target).substr(0, slash)) == kinds.end())
-        return Error{ErrorClass::invalid, "\"" + target + "\": only an appserver has a log"};
-    return target.substr(slash + 1);
-}
 
 Result<std::string> count(const Arguments& arguments, const char* flag, const char* parameter) {
     const auto text = arguments.text(flag);
@@ -76,16 +65,19 @@ struct Wanted {
     Secret token;             ///< for it; empty: that of `access`
 };
 
-Result<Wanted> wanted_log(const Arguments& arguments) {
-    auto name = name_of(arguments.operands());
-    if (!name) return std::move(name).error();
+/// Of one that was asked for; the last of several is followed, if any.
+struct One {
+    std::string namespace_, appserver;
+    bool follow = false;
+};
+
+Result<Wanted> wanted_log(const Arguments& arguments, client::Access access, const One& one) {
+    const auto since = since_parameter(arguments);
+    if (!since) return since.error();
     const auto tail = count(arguments, "tail", "tailLines"), limit = count(arguments, "limit-bytes", "limitBytes");
     if (!tail) return tail.error();
     if (!limit) return limit.error();
-    auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")), arguments.text("context"));
-    if (!access) return std::move(access).error();
-    const auto given = arguments.text("namespace");
-    Wanted out{*std::move(access), {}, arguments.text("logs-server"), {}};
+    Wanted out{std::move(access), {}, arguments.text("logs-server"), {}};
     if (const auto file = arguments.text("token-file"); !file.empty()) {
         const auto text = read_file(file);
         if (!text) return text.error();
@@ -93,10 +85,9 @@ Result<Wanted> wanted_log(const Arguments& arguments) {
         if (out.token.reveal().empty())
             return Error{ErrorClass::invalid, "--token-file " + file + ": there is no token in it"};
     }
-    out.target = "/apis/ocim.opencraft.com/v1alpha1/namespaces/" +
-                 net::percent_encode(given.empty() ? out.access.namespace_ : given) + "/appservers/" +
-                 net::percent_encode(*name) + "/log?follow=" + (arguments.has("follow") ? "true" : "false") + *tail +
-                 *limit;
+    out.target = "/apis/ocim.opencraft.com/v1alpha1/namespaces/" + net::percent_encode(one.namespace_) +
+                 "/appservers/" + net::percent_encode(one.appserver) +
+                 "/log?follow=" + (one.follow ? "true" : "false") + *since + *tail + *limit;
     return out;
 }
 
@@ -227,15 +218,35 @@ private:
     Metrics metrics_;
 };
 
+/// How it ends. Of several, one that has no log yet keeps nobody from reading the others.
+int print_all(const Arguments& arguments, const client::Access& access, const LogTargets& targets) {
+    const auto& names = targets.appservers;
+    bool any = false;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        const bool last = i + 1 == names.size();
+        auto wanted = wanted_log(arguments, access, {targets.namespace_, names[i], last && arguments.has("follow")});
+        if (!wanted) {
+            complain(wanted.error().message);
+            return exit_usage;
+        }
+        if (names.size() > 1) std::cout << (i ? "\n" : "") << "==> appserver/" << names[i] << " <==" << std::endl;
+        const auto printed = Reading(*std::move(wanted)).run();
+        if (!printed) complain(printed.error().message);
+        any = any || printed;
+    }
+    return any ? exit_ok : exit_failed;
+}
+
 int logs(const Arguments& arguments) {
-    auto wanted = wanted_log(arguments);
-    if (!wanted) {
-        complain(wanted.error().message);
+    const auto owner = log_owner(arguments);
+    const auto access = read_kubeconfig(kubeconfig_path(arguments.text("kubeconfig")), arguments.text("context"));
+    if (!owner || !access) {
+        complain(owner ? access.error().message : owner.error().message);
         return exit_usage;
     }
-    const auto printed = Reading(*std::move(wanted)).run();
-    if (printed) return exit_ok;
-    complain(printed.error().message);
+    const auto targets = log_targets(*owner, arguments, *access);
+    if (targets) return print_all(arguments, *access, *targets);
+    complain(targets.error().message);
     return exit_failed;
 }
 
@@ -243,8 +254,8 @@ int logs(const Arguments& arguments) {
 
 constinit const Command logs_command{
     .name = "logs",
-    .summary = "Print the log of an AppServer's playbook.",
-    .synopsis = "appserver/NAME [FLAGS]",
+    .summary = "Print the log of an AppServer's playbook, or of an Instance's newest AppServer.",
+    .synopsis = "appserver/NAME|instance/NAME [FLAGS]",
     .description = "Known secrets are masked.",
     .flags = flags,
     .examples = examples,
