@@ -11,6 +11,7 @@ namespace ocim::loadbalancing {
 namespace {
 
 constexpr Duration look_limit{10'000};  // who hangs makes the others wait no longer
+constexpr Duration probe_limit{4'000};  // less than the runtime waits for all of them together
 
 /// The results of one host's actions, told as the whole's.
 class HostResults final : public Results {
@@ -135,7 +136,8 @@ private:
         into.emplace(std::move(seen));
     }
     awaitable<void> ask(std::size_t member, std::optional<Result<void>>& into) {
-        auto answer = co_await members_[member].system->probe();
+        auto work = members_[member].system->probe();
+        auto answer = co_await with_deadline(clock_, probe_limit, "a probe of the host", std::move(work));
         into.emplace(std::move(answer));
     }
     std::vector<Member> members_;
