@@ -6,6 +6,8 @@ The server is the test server of the database room, see tests/support/mongodb_se
 import json
 import secrets
 import sys
+import threading
+import time
 import unittest
 import urllib.request
 
@@ -136,7 +138,46 @@ class MongoDB(Scenario):
         self.assertEqual(after, before)
         self.assertEqual(self.kept(after, after["EDXAPP_MONGO_DB_NAME"]), ["algebra"])
 
-    def test_4_courses_stay_until_they_are_to_go(self):
+    def test_4_passwords_are_replaced_and_nobody_is_refused(self):
+        before, _ = self.told()
+        courses, forum, user = before["EDXAPP_MONGO_DB_NAME"], before["FORUM_MONGO_DATABASE"], before["EDXAPP_MONGO_USER"]
+        refused, over, logins = [], threading.Event(), []
+
+        def log_in():
+            while not over.wait(0.05):
+                try:
+                    logins.append(self.kept(before, courses))
+                except (OSError, Refused) as error:
+                    # whoever has it is gone before it ends
+                    if self.stage.get("appserver", "lessons-2", "-n", "campus"):
+                        refused.append(repr(error))
+
+        client = threading.Thread(target=log_in, daemon=True)
+        client.start()
+        self.patch("instance", "lessons", {"spec": {"rollout": {"keepFallbackFor": "10s", "drainFor": "1s", "verifyFor": "1s"}}})
+        time.sleep(1)
+        now = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+        self.stage.kubectl("annotate", "instance", "lessons", "-n", "campus", f"ocim.opencraft.com/rotate-at={now}")
+        wait_for("both accounts are there", lambda: self.users() == sorted(
+            f"{name}@{home}" for name in (user, f"{user}_2") for home in (courses, forum)), READY)
+        wait_for("the passwords are replaced",
+                 lambda: self.condition("instance", "lessons", "PasswordsReplaced")["status"] == "True", READY)
+        over.set()
+        client.join(60)
+        self.assertEqual(refused, [])
+        self.assertGreater(len(logins), 20)
+        after, _ = self.told()
+        self.assertEqual(after["EDXAPP_MONGO_USER"], f"{user}_2")
+        self.assertNotEqual(after["EDXAPP_MONGO_PASSWORD"], before["EDXAPP_MONGO_PASSWORD"])
+        self.assertEqual(self.kept(after, courses), ["algebra"])
+        self.assertEqual(self.kept(after, forum), ["algebra"])
+        self.assertEqual(self.users(), sorted([f"{user}_2@{courses}", f"{user}_2@{forum}"]))
+        with self.assertRaises(Refused):
+            self.kept(before, courses)
+        self.assertEqual(self.order()["violations"], [])
+        self.wait_ready(name="lessons")
+
+    def test_5_courses_stay_until_they_are_to_go(self):
         told, _ = self.told()
         courses = told["EDXAPP_MONGO_DB_NAME"]
         self.stage.kubectl("delete", "instance", "lessons", "-n", "campus", "--timeout=180s", seconds=200)
