@@ -13,6 +13,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "script"), str(ROOT / "tests")]
 from stage import OCIM, Stage, StageError, wait_for  # noqa: E402
 from support.api_proxy import ApiProxy, Faults  # noqa: E402
+from support.late_door import LateDoor  # noqa: E402
 
 DOMAIN = "example.test"
 TAKEN_OVER = 170  # ten times and more what the lease takes
@@ -26,9 +27,10 @@ class OperatorMode(unittest.TestCase):
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory(prefix="ocim-e2e-")
         cls.stage = Stage(pathlib.Path(cls.folder.name) / "stage")
-        cls.proxy = None
+        cls.proxy = cls.dns = None
         try:
             cls.stage.start_powerdns(DOMAIN)
+            cls.dns = LateDoor(cls.stage.facts["POWERDNS_PORT"]).__enter__()
             cls.stage.start_serve("api", "api_metrics", "--no-controllers")
             cls.proxy = ApiProxy(cls.stage.kubeconfig, cls.stage.path("proxy", "x").parent).__enter__()
             for name in "one", "two":
@@ -44,6 +46,8 @@ class OperatorMode(unittest.TestCase):
             cls.stage.stop(name, signal.SIGKILL)
         if cls.proxy:
             cls.proxy.__exit__()
+        if cls.dns:
+            cls.dns.__exit__()
         cls.folder.cleanup()
 
     @classmethod
@@ -59,7 +63,7 @@ class OperatorMode(unittest.TestCase):
             {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "campus"}},
             cls.stage.secret("powerdns", {"apiKey": facts["POWERDNS_KEY"]}),
             {"apiVersion": "ocim.opencraft.com/v1alpha1", "kind": "DNSZone", "metadata": {"name": "zone"}, "spec": {
-                "domain": DOMAIN, "powerdns": {"url": f"http://127.0.0.1:{facts['POWERDNS_PORT']}"},
+                "domain": DOMAIN, "powerdns": {"url": f"http://127.0.0.1:{cls.dns.port}"},
                 "credentialsRef": {"name": "powerdns"}, "driftInterval": "10s"}})
 
     # --- what is declared, and what there is
@@ -191,6 +195,37 @@ class OperatorMode(unittest.TestCase):
         self.assertEqual(self.wait_leader(), self.other(leader))
         self.declare(r20="192.0.2.123")
         self.wait_settled()
+
+    def test_061_a_leader_is_deposed_in_the_middle_of_a_long_batch(self):
+        """What it had sent lands when another leads, who has changed the same records meanwhile."""
+        self.wait_settled()
+        leader = self.wait_leader()
+        names = [f"long{n}" for n in range(200)]
+        self.dns.keep_after(1)
+        self.declare(**{name: f"192.0.2.{n % 250 + 1}" for n, name in enumerate(names)})
+        wait_for("a call is on its way", lambda: self.dns.kept, 60)
+        done = set(names) & set(self.served())
+        self.assertTrue(0 < len(done) < len(names), f"{len(done)} of {len(names)}: in the middle")
+        process, held = self.stage.processes[leader], self.holder()
+        process.send_signal(signal.SIGSTOP)
+        wait_for("the other took the lease", lambda: self.holder() not in ("", held), TAKEN_OVER)
+        self.dns.open()
+        self.declare(**{name: f"198.51.100.{n % 250 + 1}" for n, name in enumerate(names)})
+        self.wait_settled()
+        self.assertEqual(set(self.dns.let_in()), {204}, "they land after all")
+        late = [name for name in names if self.served()[name] != self.declared[name]]
+        self.assertTrue(late, "and change what another has made")
+        self.wait_settled()  # drift, as by anybody's hand
+        process.send_signal(signal.SIGCONT)
+        self.assertEqual(self.wait_for_end(leader), 1)
+        self.wait_settled()
+        sets = self.stage.powerdns_api("GET", f"/zones/{DOMAIN}.")["rrsets"]
+        self.assertEqual([s["name"] for s in sets if s["type"] in ("A", "TXT") and len(s["records"]) != 1], [], "nothing is there twice")
+        self.remove(*names)
+        self.wait_settled()
+        left = {s["name"] for s in self.stage.powerdns_api("GET", f"/zones/{DOMAIN}.")["rrsets"] if "long" in s["name"]}
+        self.assertEqual(left, set(), "no mark of theirs stays either")
+        self.start(leader)
 
     def test_07_machines_are_made_on_no_host_of_a_controller_that_was_not_told_to(self):
         self.wait_leader()
