@@ -12,7 +12,7 @@ import tempfile
 import urllib.request
 
 import stage
-from stage import OCIM, Stage, answers, wait_for
+from stage import Stage, answers, wait_for
 
 NAMES = ("ocim", "ocim-2", "ocim-3")
 POSTGRESQL = pathlib.Path("/usr/lib/postgresql/15/bin")
@@ -66,7 +66,7 @@ class ReplicatedStage(Stage):
             if name != NAMES[0] and not self.path(name, "pki").exists():
                 self.make_like_the_first(name)
             self.start(name, [
-                OCIM, "serve", "--data-dir", self.path(name), "--listen", f"127.0.0.1:{self.port(f'api of {name}')}",
+                stage.OCIM, "serve", "--data-dir", self.path(name), "--listen", f"127.0.0.1:{self.port(f'api of {name}')}",
                 "--metrics-listen", f"127.0.0.1:{self.port(f'metrics of {name}')}", "--local-machines", "--store",
                 f"postgres://ocim@127.0.0.1:{self.port('postgresql')}/ocim", "--store-password-file",
                 self.path("database-password"), *self.flags_of(name, flags)])
@@ -134,8 +134,8 @@ class ReplicatedStage(Stage):
         except OSError:
             return ""
 
-    def metrics(self):
-        return self.metrics_of(self.leader())
+    def metrics_port(self):
+        return self.port(f"metrics of {self.leader()}")
 
     def ocim_is_ready(self):
         return all(self.is_ready(f"metrics of {name}") for name in NAMES if name in self.processes)

@@ -255,8 +255,12 @@ class Stage:
         """The same free port each time it is asked for."""
         return self.facts.setdefault(f"{name}_PORT", free_port())
 
+    def metrics_port(self):
+        """Of the process that runs the controllers."""
+        return self.port("metrics")
+
     def metrics(self):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port('metrics')}/metrics", timeout=60) as reply:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.metrics_port()}/metrics", timeout=60) as reply:
             return reply.read().decode()
 
     def kubectl(self, *words, input=None, check=True, seconds=60):

@@ -1,9 +1,10 @@
 """Memory and time to Ready of many Instances, in each way to run, against simulated backends.
 
-    script/bench fleet [standalone|operator…] [COUNT…]
+    script/bench fleet [standalone|operator|replicated…] [COUNT…]
 
 The program is the real one with its store, its API and every reconciler of a site; what is outside is simulated in the
-process, whose playbooks take 20 s and whose sites answer 20 s after that. All Instances are made at once.
+process, whose playbooks take 20 s and whose sites answer 20 s after that. All Instances are made at once. Replicated: three
+servers on one PostgreSQL, and clients that are led to each in turn.
 """
 import json
 import pathlib
@@ -12,6 +13,7 @@ import tempfile
 import time
 from datetime import datetime
 
+import replicas
 import stage as stages
 
 TARGETS = ["fleet_ocim"]
@@ -19,8 +21,10 @@ PROGRAM = stages.ROOT / "build" / "tests" / "bench" / "fleet_ocim"
 BACKENDS = stages.ROOT / "manifests/samples/demo"
 COUNTS = (10, 100, 1000)
 DEADLINE = 3600
+LOOKS = 1  # s between looks whether all are Ready: each costs the server too
 SETTLED = 15  # s, before memory is read: what was freed goes back to the system meanwhile
 MIB = 1024
+PROCESSES = {*replicas.NAMES, "api"}
 
 
 def instance(number):
@@ -56,26 +60,33 @@ def ready_after(item):
 
 
 def all_ready(stage, count):
-    listed = json.loads(stage.kubectl("get", "instances", "-n", "campus", "-o", "json", seconds=300).stdout)["items"]
+    path = "/apis/ocim.opencraft.com/v1alpha1/namespaces/campus/instances"
+    listed = json.loads(stage.kubectl("get", "--raw", path, seconds=300).stdout)["items"]
     times = [ready_after(item) for item in listed]
-    return times if len(times) == count and None not in times else None
+    if len(times) == count and None not in times:
+        return times
+    time.sleep(LOOKS)
+    return None
 
 
 def memory(stage):
-    """MiB of each process of Ocim."""
-    out = {}
-    for name in ("ocim", "api"):
-        if process := stage.processes.get(name):
+    """MiB of each process of Ocim: the one that runs the controllers, and the others."""
+    out, others = {}, {"api": "api"}
+    if isinstance(stage, replicas.ReplicatedStage):
+        leader = stage.leader()
+        others = {name: f"follower{n}" for n, name in enumerate((n for n in replicas.NAMES if n != leader), 1)}
+    for name, process in stage.processes.items():
+        if name in PROCESSES:
             status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-            out[name] = int(status.partition("VmRSS:")[2].split()[0]) / MIB
+            out[others.get(name, "controllers")] = int(status.partition("VmRSS:")[2].split()[0]) / MIB
     return out
 
 
 def processor(stage):
     """Seconds of processor that the processes have used."""
     used = 0
-    for name in ("ocim", "api"):
-        if process := stage.processes.get(name):
+    for name, process in stage.processes.items():
+        if name in PROCESSES:
             fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
             used += int(fields[11]) + int(fields[12])
     return used / 100
@@ -89,7 +100,7 @@ def counted(stage, name):
 def one(mode, count):
     stages.MODE, stages.OCIM = mode, PROGRAM
     with tempfile.TemporaryDirectory(prefix="ocim-bench-") as folder:
-        stage = stages.Stage(pathlib.Path(folder) / "stage")
+        stage = replicas.stage_class()(pathlib.Path(folder) / "stage")
         try:
             stage.start_ocim()
             prepare(stage, count)
@@ -108,11 +119,10 @@ def one(mode, count):
     row = {"mode": mode, "instances": count, "declared_s": round(declared, 1), "median_s": statistics.median(times),
            "slowest_s": max(times), "all_ready_s": round(took, 1), "cpu_s": round(used, 1), "visits_each": round(visits / count, 1)}
     for name in after:
-        row |= {f"{name}_idle_mib": round(before[name], 1), f"{name}_mib": round(after[name], 1),
-                f"{name}_kib_each": round((after[name] - before[name]) * MIB / count)}
+        row |= {f"{name}_mib": round(after[name], 1), f"{name}_kib_each": round((after[name] - before[name]) * MIB / count)}
     return row
 
 
 def measure(words):
-    modes = [word for word in words if not word.isdigit()] or ["standalone", "operator"]
+    modes = [word for word in words if not word.isdigit()] or ["standalone", "operator", "replicated"]
     return [one(mode, count) for mode in modes for count in [int(w) for w in words if w.isdigit()] or COUNTS]

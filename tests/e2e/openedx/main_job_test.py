@@ -96,7 +96,7 @@ class MainJob(Scenario):
         port = free_port()
         config = self.stage.path("prometheus", "prometheus.yml")
         config.write_text("global: {scrape_interval: 1s}\nscrape_configs:\n- job_name: ocim\n  static_configs:\n"
-                          f"  - targets: ['127.0.0.1:{self.stage.port('metrics')}']\n")
+                          f"  - targets: ['127.0.0.1:{self.stage.metrics_port()}']\n")
         self.stage.start("prometheus", ["prometheus", f"--config.file={config}", f"--web.listen-address=127.0.0.1:{port}",
                                         f"--storage.tsdb.path={config.parent}/data"])
 
