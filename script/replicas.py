@@ -78,14 +78,15 @@ class ReplicatedStage(Stage):
             self.start_door()
 
     def flags_of(self, name, flags):
-        """Each takes webhooks at a port of its own; the one that was asked for is the door's."""
+        """Each takes webhooks at a port of its own."""
         out = list(flags)
         if "--webhook-listen" in out:
             out[out.index("--webhook-listen") + 1] = f"127.0.0.1:{self.port(f'webhooks of {name}')}"
-            self.webhooks = True
         return out
 
-    webhooks = False
+    def webhook_port(self):
+        """Only who leads knows what they are signed with."""
+        return self.port(f"webhooks of {self.leader()}")
 
     def wait_until_replica_is_up(self, name):
         self.wait_until_up(name, lambda: self.is_ready(f"metrics of {name}") and self.path(name, "kubeconfig").exists())
@@ -104,17 +105,14 @@ class ReplicatedStage(Stage):
         config = self.path("door", "door.cfg")
         config.write_text("global\n    maxconn 2000\n"
                           "defaults\n    mode tcp\n    timeout connect 5s\n    timeout client 10m\n    timeout server 10m\n"
-                          "    option redispatch 1\n    retries 6\n    balance roundrobin\n" + self.listener("api") +
-                          (self.listener("webhook", "webhooks") if self.webhooks else ""))
+                          "    option redispatch 1\n    retries 6\n    balance roundrobin\n"
+                          f"listen api\n    bind 127.0.0.1:{self.port('api')}\n" +
+                          "".join(f"    server {name} 127.0.0.1:{self.port(f'api of {name}')}\n" for name in NAMES))
         self.start("door", ["haproxy", "-db", "-f", config])
         self.wait_until_up("door", lambda: answers("127.0.0.1", self.port("api")))
         text = self.path(NAMES[0], "kubeconfig").read_text()
         self.kubeconfig.touch(mode=0o600)
         self.kubeconfig.write_text(text.replace(f"127.0.0.1:{self.port(f'api of {NAMES[0]}')}", f"127.0.0.1:{self.port('api')}"))
-
-    def listener(self, port, ports=None):
-        servers = (f"    server {name} 127.0.0.1:{self.port(f'{ports or port} of {name}')}\n" for name in NAMES)
-        return f"listen {port}\n    bind 127.0.0.1:{self.port(port)}\n" + "".join(servers)
 
     # --- who leads
 

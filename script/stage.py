@@ -255,6 +255,9 @@ class Stage:
         """The same free port each time it is asked for."""
         return self.facts.setdefault(f"{name}_PORT", free_port())
 
+    def webhook_port(self):
+        return self.port("webhook")
+
     def metrics_port(self):
         """Of the process that runs the controllers."""
         return self.port("metrics")

@@ -147,7 +147,7 @@ class PullRequest(Scenario):
         body = json.dumps({"action": "synchronize", "repository": {"full_name": "acme/site"}}).encode()
         signature = "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
         # in operator mode to one that does not lead: it is passed on
-        port = self.stage.port("second_webhooks" if MODE == "operator" else "webhook")
+        port = self.stage.port("second_webhooks") if MODE == "operator" else self.stage.webhook_port()
         request = urllib.request.Request(f"http://127.0.0.1:{port}/github", body, {
             "Content-Type": "application/json", "X-GitHub-Event": "pull_request", "X-Hub-Signature-256": signature})
         try:
