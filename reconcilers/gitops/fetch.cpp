@@ -34,7 +34,10 @@ public:
           blocking_(workshop ? workshop->threads() : services.blocking),
           workshop_(workshop),
           workspace_(services.data_directory + "/git"),
-          metrics_(services.metrics) {
+          metrics_(services.metrics),
+          duration_(metrics_.histogram("ocim_git_fetch_seconds",
+                                       "How long one question to a Git repository took, with "
+                                       "what was transferred, taken apart and judged.")) {
         for (const auto* result : {"success", "unchanged", "AuthenticationFailed", "NotFound", "InvalidRepository",
                                    "RateLimited", "FetchFailed", "SignatureRefused"})
             counter(result);
@@ -42,9 +45,11 @@ public:
 
     awaitable<Fetch> fetch() override {
         const auto before = last_;
+        const auto began = clock_.now();
         auto working = get();
         const auto limit = Duration(limits::fetch_max);
         auto got = co_await with_deadline(clock_, limit, "fetching " + settings_.repository, std::move(working));
+        duration_.Observe(std::chrono::duration<double>(clock_.now() - began).count());
         if (!got) {
             auto problem = problem_of(got.error());
             counter(problem.reason).Increment();
@@ -135,6 +140,7 @@ private:
     Workshop* workshop_;
     std::string workspace_;
     Metrics& metrics_;
+    prometheus::Histogram& duration_;
     std::shared_ptr<const Checkout> last_;  // shared with whoever still works with it
     std::string want_;                      // what the server was asked for to have it
     bool judged_ = false;                   // its signature, if one is asked for

@@ -42,6 +42,8 @@ public:
           client_(client),
           blocking_(services.blocking),
           clock_(services.clock),
+          duration_(services.metrics.histogram("ocim_git_act_seconds",
+                                               "How long it took to apply or delete one object of a GitSource.")),
           mark_(opened_.namespace_ + "/" + opened_.name),
           problem_(opened_.problem) {}
 
@@ -65,7 +67,9 @@ public:
             auto action = std::move(actions[i]);
             const bool removes = action.verb == Action::Verb::delete_;
             auto work = removes ? remove(std::move(action)) : apply(std::move(action));
+            const auto began = clock_.now();
             auto done = co_await std::move(work);
+            duration_.Observe(std::chrono::duration<double>(clock_.now() - began).count());
             // a right that lacks concerns that object, not us: the next look says which
             if (!done && done.error().error_class == ErrorClass::auth) {
                 auto error = std::move(done).error();
@@ -382,6 +386,7 @@ private:
     client::Client& client_;
     BlockingPool& blocking_;
     Clock& clock_;
+    prometheus::Histogram& duration_;
     std::string mark_;
     Problem problem_;                             // of the last question
     unsigned failures_ = 0;                       // one after the other

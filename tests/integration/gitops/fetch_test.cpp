@@ -1,6 +1,7 @@
 #include "gitops/fetch.hpp"
 
 #include "gitops/limits.hpp"
+#include "support/cut.hpp"
 #include "support/git.hpp"
 #include "support/sshd.hpp"
 #include "support/test_loop.hpp"
@@ -234,6 +235,52 @@ TEST_P(FetchingBySsh, AServerThatIsDownIsTriedAgainSoon) {
     const auto down = problem(settings());
     EXPECT_EQ(down.reason, "FetchFailed");
     EXPECT_TRUE(down.soon);
+}
+
+TEST_P(FetchingBySsh, AServerThatStallsIsGivenUpInTimeAndTriedAgain) {
+    auto hasty = settings();
+    hasty.call_max = Duration(1'000);
+    const auto fetcher = open(hasty);
+    ASSERT_TRUE(fetch(*fetcher));
+    const auto next = repository.push();
+    sshd.freeze();
+    const auto began = loop.clock().now();
+    const auto stalled = fetch(*fetcher);
+    const auto took = loop.clock().now() - began;
+    sshd.thaw();
+    ASSERT_FALSE(stalled);
+    EXPECT_EQ(stalled.error().reason, "FetchFailed");
+    EXPECT_TRUE(stalled.error().soon);
+    EXPECT_NE(stalled.error().message.find("127.0.0.1"), std::string::npos) << stalled.error().message;
+    EXPECT_LT(took, std::chrono::seconds(8));
+    const auto again = fetch(*fetcher);
+    ASSERT_TRUE(again) << again.error().message;
+    EXPECT_EQ((*again)->commit, next);
+    EXPECT_NE(metrics.text().find("\nocim_git_fetch_seconds_count 3\n"), std::string::npos) << "also of those in vain";
+    EXPECT_TRUE(nothing_left());
+}
+
+TEST_P(FetchingBySsh, AServerThatHangsUpAnywhereIsToldAndTriedAgain) {
+    const auto port = ":" + std::to_string(sshd.port());
+    int cuts = 0;
+    for (int lost = 1;; lost += 2) {
+        SCOPED_TRACE(lost);
+        test::Cut cut(sshd.port(), lost);
+        auto there = settings();
+        there.repository.replace(there.repository.find(port), port.size(), ":" + std::to_string(cut.port()));
+        const auto fetcher = open(there);
+        const auto first_try = fetch(*fetcher);
+        if (first_try) break;  // it takes fewer answers
+        ++cuts;
+        EXPECT_EQ(first_try.error().reason, "FetchFailed");
+        EXPECT_TRUE(first_try.error().soon);
+        EXPECT_NE(first_try.error().message.find("127.0.0.1"), std::string::npos) << first_try.error().message;
+        const auto again = fetch(*fetcher);
+        ASSERT_TRUE(again) << again.error().message;
+        EXPECT_EQ((*again)->commit, first);
+    }
+    EXPECT_GE(cuts, 3) << "an answer may come in few pieces or in many";
+    EXPECT_TRUE(nothing_left());
 }
 
 class FetchingByHttps : public Fetching {};

@@ -176,6 +176,7 @@ TEST_F(Opening, WhoMayNotLookDeletesNothingAndSaysWhatToDo) {
     world.may_look = true;
     EXPECT_TRUE(act(*repository, action));
     EXPECT_EQ(world.done, std::vector<std::string>{"remove a"});
+    EXPECT_NE(metrics.text().find("\nocim_git_act_seconds_count 2\n"), std::string::npos);
 }
 
 TEST_F(Opening, AWantedThingThatMayNotBeLookedAtIsUnknown) {
