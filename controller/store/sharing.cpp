@@ -31,7 +31,11 @@ awaitable<bool> Store::State::take_turn(SharedJournal& log) {
         co_return false;
     }
     if (news->behind || news->another) {
-        auto loaded = news->another ? co_await start_over(log) : co_await load_anew();
+        Result<void> loaded;
+        if (news->another)
+            loaded = co_await start_over(log);
+        else
+            loaded = co_await load_anew();
         if (!loaded) fail(loaded.error());
         co_return false;
     }
