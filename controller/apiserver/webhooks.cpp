@@ -6,7 +6,10 @@
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
 
+#include <algorithm>
 #include <array>
+#include <set>
+#include <string_view>
 
 namespace ocim::apiserver {
 
@@ -39,33 +42,70 @@ std::string header_of(Proof proof) {
     return "";
 }
 
-bool shows(Proof proof, std::string_view given, std::string_view body, const std::string& secret) {
+/// The signature that a header has, in hex; "" when it has none of the right shape.
+std::string_view signature_in(Proof proof, std::string_view given) {
     constexpr std::string_view prefix = "sha256=";
-    switch (proof) {
-        case Proof::gitlab_token: return is_same(given, secret);
-        case Proof::hub_signature:
-            if (!given.starts_with(prefix)) return false;
-            given.remove_prefix(prefix.size());
-            [[fallthrough]];
-        case Proof::gitea_signature:
-            if (const auto expected = hmac_of(body, secret); !expected.empty()) return is_same(given, expected);
+    constexpr std::size_t digits = 64;
+    if (proof == Proof::hub_signature) {
+        if (!given.starts_with(prefix)) return "";
+        given.remove_prefix(prefix.size());
     }
-    return false;
+    const auto is_digit = [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); };
+    return given.size() == digits && std::ranges::all_of(given, is_digit) ? given : "";
+}
+
+/// What a delivery says to show that it knows a secret.
+struct Claims {
+    std::vector<std::string> signatures, tokens;
+};
+
+Claims claims_of(const net::ServerRequest& delivery, const std::vector<Proof>& proofs) {
+    Claims out;
+    for (const auto proof : proofs) {
+        const auto name = header_of(proof);
+        if (delivery.headers.count(name) != 1) continue;
+        const auto given = delivery.header(name);
+        if (proof == Proof::gitlab_token) {
+            if (!given.empty()) out.tokens.emplace_back(given);
+        } else if (const auto signature = signature_in(proof, given); !signature.empty()) {
+            out.signatures.emplace_back(signature);
+        }
+    }
+    return out;
+}
+
+bool any_is(const std::vector<std::string>& given, std::string_view expected) {
+    bool good = false;
+    for (const auto& one : given) good |= is_same(one, expected);
+    return good;
 }
 
 }  // namespace
 
-bool is_proven(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
-               const std::vector<Proof>& proofs) {
-    bool good = false;
-    for (const auto proof : proofs) {
-        const auto header = header_of(proof);
-        if (delivery.headers.count(header) != 1) continue;
-        for (const auto& secret : secrets)
-            // an empty secret is none: anybody could sign with it
-            if (!secret.reveal().empty()) good |= shows(proof, delivery.header(header), delivery.body, secret.reveal());
+bool may_be_proven(const net::ServerRequest& delivery, const std::vector<Proof>& proofs) {
+    const auto claims = claims_of(delivery, proofs);
+    return !claims.signatures.empty() || !claims.tokens.empty();
+}
+
+std::vector<Secret> shown_secrets(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
+                                  const std::vector<Proof>& proofs) {
+    const auto claims = claims_of(delivery, proofs);
+    std::vector<Secret> out;
+    std::set<std::string_view> tried;
+    std::size_t hashed = 0;
+    for (const auto& secret : secrets) {
+        const auto& text = secret.reveal();
+        // an empty secret is none: anybody could sign with it
+        if (text.empty() || !tried.insert(text).second) continue;
+        bool good = any_is(claims.tokens, text);
+        if (!claims.signatures.empty() && hashed + delivery.body.size() <= hashed_bytes_max) {
+            hashed += delivery.body.size();
+            const auto expected = hmac_of(delivery.body, text);
+            good |= !expected.empty() && any_is(claims.signatures, expected);
+        }
+        if (good) out.push_back(secret);
     }
-    return good;
+    return out;
 }
 
 net::Handler Webhooks::handler() {
@@ -83,11 +123,14 @@ awaitable<void> Webhooks::handle(net::ServerRequest request, net::Responder& res
         co_await responder.reply(wire_refusal(405, "only POST is understood here"));
         co_return;
     }
-    if (!is_proven(request, found->second.secrets(), found->second.proofs)) {
+    const auto& route = found->second;
+    std::vector<Secret> shown;
+    if (may_be_proven(request, route.proofs)) shown = shown_secrets(request, route.secrets(request), route.proofs);
+    if (shown.empty()) {
         co_await responder.reply(wire_refusal(401, "the delivery is not signed with a secret that is known"));
         co_return;
     }
-    auto reply = co_await found->second.receive(std::move(request));
+    auto reply = co_await route.receive(std::move(request), std::move(shown));
     co_await responder.reply(std::move(reply));
 }
 

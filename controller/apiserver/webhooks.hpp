@@ -22,10 +22,11 @@ enum class Proof {
 class Webhooks {
 public:
     struct Route {
-        /// The secrets that are good now; none: nobody is let in.
-        std::function<std::vector<Secret>()> secrets;
-        /// What comes after: the proof has been checked.
-        std::function<awaitable<net::ServerReply>(net::ServerRequest delivery)> receive;
+        /// The secrets that may be meant; none: nobody is let in. What the delivery says is not to be believed yet: it
+        /// only chooses what is tried.
+        std::function<std::vector<Secret>(const net::ServerRequest& delivery)> secrets;
+        /// What comes after: these of the secrets were shown.
+        std::function<awaitable<net::ServerReply>(net::ServerRequest delivery, std::vector<Secret> shown)> receive;
         std::vector<Proof> proofs{Proof::hub_signature};  ///< one is enough
     };
     /// `path` as it is in the request, such as /github.
@@ -40,8 +41,15 @@ private:
     std::map<std::string, Route> routes_;
 };
 
-/// Whether the delivery shows one of the secrets in one of the ways.
-bool is_proven(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
-               const std::vector<Proof>& proofs);
+/// What one delivery may have us hash, whoever sends it: the larger it is, the fewer secrets are tried.
+inline constexpr std::size_t hashed_bytes_max = 32UL * 1024 * 1024;
+
+/// Whether the delivery has a header that could show a secret in one of the ways; it costs nothing to find out.
+bool may_be_proven(const net::ServerRequest& delivery, const std::vector<Proof>& proofs);
+
+/// Which of the secrets the delivery shows, in any of the ways. Each that is different costs one hash of the body, when
+/// it is signed at all.
+std::vector<Secret> shown_secrets(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
+                                  const std::vector<Proof>& proofs);
 
 }  // namespace ocim::apiserver

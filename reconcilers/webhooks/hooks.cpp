@@ -10,10 +10,10 @@ Hooks::Hearing::Hearing(Hooks& hooks, Listener listener) : hooks_(hooks) {
 
 Hooks::Hearing::~Hearing() { hooks_.listeners_.erase(this); }
 
-std::vector<Secret> Hooks::secrets() const {
+std::vector<Secret> Hooks::secrets(std::string_view repository) const {
     std::vector<Secret> out;
     for (const auto& [hearing, listener] : listeners_)
-        for (const auto& secret : listener.secrets) out.push_back(secret);
+        if (concerns(listener, repository)) out.insert(out.end(), listener.secrets.begin(), listener.secrets.end());
     return out;
 }
 

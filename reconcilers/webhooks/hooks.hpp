@@ -35,8 +35,8 @@ public:
         Hooks& hooks_;
     };
 
-    /// Every secret that is good now.
-    std::vector<Secret> secrets() const;
+    /// The secrets of those whom a delivery about `repository` concerns.
+    std::vector<Secret> secrets(std::string_view repository) const;
     std::vector<Listener> listeners() const;
 
 private:

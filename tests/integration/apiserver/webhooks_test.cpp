@@ -33,12 +33,12 @@ std::string signature(const std::string& body, const std::string& key) {
 class WebhooksTest : public testing::Test {
 protected:
     void SetUp() override {
-        webhooks_.add("/github", {[] { return std::vector<Secret>{Secret("s3cr3t")}; },
-                                  [this](net::ServerRequest delivery) -> awaitable<net::ServerReply> {
-                                      received_.emplace_back(delivery.header("x-github-delivery"),
-                                                             delivery.body.size());
-                                      co_return net::ServerReply{202};
-                                  }});
+        webhooks_.add("/github",
+                      {[](const net::ServerRequest&) { return std::vector<Secret>{Secret("s3cr3t")}; },
+                       [this](net::ServerRequest delivery, std::vector<Secret>) -> awaitable<net::ServerReply> {
+                           received_.emplace_back(delivery.header("x-github-delivery"), delivery.body.size());
+                           co_return net::ServerReply{202};
+                       }});
         net::ServerSettings settings;
         settings.refusal = wire_refusal;
         settings.request_timeout = 1'000ms;

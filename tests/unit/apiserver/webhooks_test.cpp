@@ -3,6 +3,10 @@
 #include "support/test_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+
+#include <array>
 
 using namespace ocim;
 using namespace ocim::apiserver;
@@ -28,10 +32,13 @@ struct Keeper : net::Responder {
 TEST(Webhooks, AreLetInByTheirSignatureOnly) {
     test::TestLoop loop;
     Webhooks webhooks;
-    int received = 0;
+    int received = 0, asked = 0;
     std::vector<Secret> secrets{Secret("another"), Secret(secret)};
-    webhooks.add("/github", {[&] { return secrets; },
-                             [&](net::ServerRequest) -> awaitable<net::ServerReply> {
+    webhooks.add("/github", {[&](const net::ServerRequest&) {
+                                 ++asked;
+                                 return secrets;
+                             },
+                             [&](net::ServerRequest, std::vector<Secret>) -> awaitable<net::ServerReply> {
                                  ++received;
                                  co_return net::ServerReply{202};
                              }});
@@ -62,7 +69,9 @@ TEST(Webhooks, AreLetInByTheirSignatureOnly) {
         {"in capitals", "POST", "/github", "sha256=757107EA0EB2509FC211221CCE984B8A37570B6D7586C22C46F4379C8B043E17",
          body, 401},
     };
+    asked = 0;
     for (const auto& c : cases) EXPECT_EQ(code(c.method, c.path, c.signature, c.body), c.code) << c.reason;
+    EXPECT_EQ(asked, 1) << "only another body has a signature that could be one";
     secrets = {Secret("")};
     EXPECT_EQ(code("POST", "/github", signature, body), 401U);
     EXPECT_EQ(code("POST", "/github", "sha256=2bbcfa9524f3218c7a34b30e6936f8b1a4516cb097f1a85a1c7d98b5977ec769", body),
@@ -107,9 +116,43 @@ TEST(Webhooks, AreLetInAsEachServiceShowsItsSecret) {
         net::ServerRequest delivery;
         delivery.headers = c.headers;
         delivery.body = body;
-        EXPECT_EQ(is_proven(delivery, secrets, c.proofs), c.good) << c.reason;
-        EXPECT_FALSE(is_proven(delivery, {Secret("")}, c.proofs)) << c.reason;
+        const auto expected = c.good ? std::vector<Secret>{Secret(secret)} : std::vector<Secret>{};
+        EXPECT_EQ(shown_secrets(delivery, secrets, c.proofs), expected) << c.reason;
+        EXPECT_TRUE(shown_secrets(delivery, {Secret("")}, c.proofs).empty()) << c.reason;
     }
+}
+
+/// In hex, with the word of GitHub before it.
+std::string signed_with(const std::string& key, const std::string& text) {
+    std::array<unsigned char, 32> mac{};
+    unsigned size = 0;
+    HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()), reinterpret_cast<const unsigned char*>(text.data()),
+         text.size(), mac.data(), &size);
+    std::string out = "sha256=";
+    for (const auto byte : mac) {
+        out += "0123456789abcdef"[byte >> 4U];
+        out += "0123456789abcdef"[byte & 15U];
+    }
+    return out;
+}
+
+TEST(Webhooks, HaveUsHashSoMuchAndNoMore) {
+    const std::vector<Proof> proofs{Proof::hub_signature};
+    net::ServerRequest delivery;
+    delivery.body = std::string(3UL * 1024 * 1024, 'x');
+    delivery.headers.emplace("x-hub-signature-256", signed_with(secret, delivery.body));
+    std::vector<Secret> others;
+    for (int i = 0; i < 500; ++i) others.emplace_back("of another " + std::to_string(i));
+    auto secrets = others;
+    secrets.emplace_back(secret);
+    EXPECT_TRUE(shown_secrets(delivery, secrets, proofs).empty()) << "a large body is not hashed 501 times";
+    secrets.assign(500, Secret("the same for all"));
+    secrets.emplace_back(secret);
+    EXPECT_EQ(shown_secrets(delivery, secrets, proofs).size(), 1U) << "what is the same is tried once";
+    delivery.body.resize(20UL * 1024);
+    delivery.headers = {{"x-hub-signature-256", signed_with(secret, delivery.body)}};
+    others.emplace_back(secret);
+    EXPECT_EQ(shown_secrets(delivery, others, proofs).size(), 1U) << "of an ordinary one every secret is tried";
 }
 
 }  // namespace

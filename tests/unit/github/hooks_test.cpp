@@ -7,12 +7,14 @@ namespace {
 
 TEST(Hooks, HearAsLongAsTheyWant) {
     Hooks hooks;
-    EXPECT_TRUE(hooks.secrets().empty());
+    EXPECT_TRUE(hooks.secrets("org/fleet").empty());
     {
         const Hooks::Hearing one(hooks, {{}, "campus", "one", {"org/fleet"}, {Secret("a"), Secret("b")}});
         const Hooks::Hearing two(hooks, {{}, "campus", "two", {"org/fleet"}, {}});
-        EXPECT_EQ(hooks.secrets().size(), 2U);
-        EXPECT_EQ(hooks.listeners().size(), 2U);
+        const Hooks::Hearing other(hooks, {{}, "campus", "three", {"org/other"}, {Secret("c")}});
+        EXPECT_EQ(hooks.secrets("org/fleet"), (std::vector<Secret>{Secret("a"), Secret("b")})) << "no other's";
+        EXPECT_EQ(hooks.secrets("").size(), 3U);
+        EXPECT_EQ(hooks.listeners().size(), 3U);
     }
     EXPECT_TRUE(hooks.listeners().empty());
 }
