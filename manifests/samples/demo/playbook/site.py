@@ -8,6 +8,7 @@ import json
 import socket
 import struct
 import subprocess
+import tempfile
 import time
 
 SETTINGS = json.load(open("/opt/site/settings.json", encoding="utf-8"))
@@ -19,10 +20,11 @@ def database():
     statement = ("CREATE TABLE IF NOT EXISTS visits (id INT AUTO_INCREMENT PRIMARY KEY, at TIMESTAMP); "
                  "INSERT INTO visits () VALUES (); SELECT COUNT(*) FROM visits")
     options = f"[client]\nhost={mysql['host']}\nport={mysql['port']}\nuser={mysql['user']}\npassword={mysql['password']}\n"
-    with open("/run/site.cnf", "w", encoding="utf-8", opener=lambda p, f: __import__("os").open(p, f, 0o600)) as file:
+    with tempfile.NamedTemporaryFile("w", dir="/run", suffix=".cnf", encoding="utf-8") as file:  # of this visit alone
         file.write(options)
-    run = subprocess.run(["mariadb", "--defaults-file=/run/site.cnf", "-N", "-B", mysql["database"]], input=statement,
-                         capture_output=True, text=True, timeout=10)
+        file.flush()
+        run = subprocess.run(["mariadb", f"--defaults-file={file.name}", "-N", "-B", mysql["database"]], input=statement,
+                             capture_output=True, text=True, timeout=10)
     return f"ok, visit {run.stdout.strip()}" if run.returncode == 0 else "error: " + run.stderr.strip()
 
 
