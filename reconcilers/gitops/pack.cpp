@@ -215,12 +215,24 @@ Result<TreePtr> folder_of(git_repository* repository, const std::string& commit,
     return TreePtr(tree);
 }
 
-Signed signed_commit(git_repository* repository, const std::string& commit) {
+/// The library takes the first line that looks like a signature's, be it in the message, and ends at a NUL; Git knows
+/// only that of the header.
+bool has_plain_signature(std::string_view commit) {
+    if (commit.find('\0') != std::string_view::npos) return false;
+    const auto header = commit.substr(0, commit.find("\n\n"));
+    return header.find("\ngpgsig ") != std::string_view::npos;
+}
+
+Signed signed_commit(git_repository* repository, git_odb* database, const std::string& commit) {
     git_oid id{};
+    git_odb_object* bytes = nullptr;
+    if (git_oid_fromstr(&id, commit.c_str()) != 0 || git_odb_read(&bytes, database, &id) != 0) return {};
+    const Held<git_odb_object, git_odb_object_free> held(bytes);
+    if (!has_plain_signature({static_cast<const char*>(git_odb_object_data(bytes)), git_odb_object_size(bytes)}))
+        return {};
     git_buf signature{}, text{};
     Signed out;
-    if (git_oid_fromstr(&id, commit.c_str()) == 0 &&
-        git_commit_extract_signature(&signature, &text, repository, &id, nullptr) == 0)
+    if (git_commit_extract_signature(&signature, &text, repository, &id, nullptr) == 0)
         out = {std::string(text.ptr, text.size), std::string(signature.ptr, signature.size)};
     git_buf_dispose(&signature);
     git_buf_dispose(&text);
@@ -275,7 +287,7 @@ Result<Tree> read_tree(const std::string& pack, const Target& target, const std:
     Walk walk(repository->get(), database.get(), patience);
     if (auto walked = walk.folder(tree->get(), at, 0); !walked) return std::move(walked).error();
     auto out = walk.take();
-    out.commit = signed_commit(repository->get(), target.commit);
+    out.commit = signed_commit(repository->get(), database.get(), target.commit);
     if (target.want != target.commit) take_tag(repository->get(), database.get(), target, out);
     return out;
 }

@@ -72,6 +72,12 @@ Error not_asked(Error error, const std::string& package) {
     return {ErrorClass::transient, error.message + "; install the package " + package + " where ocim runs"};
 }
 
+/// A refusal ends with less. Who runs without an entry in passwd is told so with the number of a refusal of its own.
+bool is_own_trouble(const net::CommandResult& ran) {
+    return ran.exit_code < 0 || (ran.exit_code >= 128 && ran.exit_code != 255) ||
+           ran.errors.starts_with("No user exists for uid");
+}
+
 /// One way to judge a signature. On the loop; the programs run in groups of their own, with an end.
 class Judge {
 public:
@@ -115,6 +121,10 @@ private:
         process.limit = limits::signature_check_max;
         auto ran = co_await net::run_process(blocking_, std::move(process));
         if (!ran) co_return not_asked(std::move(ran).error(), "openssh-client");
+        if (is_own_trouble(*ran))
+            co_return Error(Error{ErrorClass::transient,
+                                  "ssh-keygen cannot judge the signature: " + one_line(ran->errors, words_max) +
+                                      "; mend that where ocim runs"});
         co_return *std::move(ran);
     }
 

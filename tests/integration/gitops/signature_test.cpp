@@ -124,7 +124,10 @@ protected:
     std::string push_forged(const std::string& from, const std::string& to) {
         auto text = repository.git({"cat-file", "commit", "HEAD"});
         text.replace(text.find(from), from.size(), to);
-        test::write_file(repository.work() + "/.git/forged", text + "\n");
+        return push_bytes(text + "\n");
+    }
+    std::string push_bytes(const std::string& text) {
+        test::write_file(repository.work() + "/.git/forged", text);
         auto forged = repository.git({"hash-object", "-t", "commit", "-w", "--literally", ".git/forged"});
         repository.git({"push", "-q", "-f", "origin", forged + ":refs/heads/main"});
         return forged;
@@ -186,6 +189,19 @@ TEST_F(Signatures, OfAnotherTextDoNotCount) {
     expect_refused(forged, "its signature by ada@example.com is not of what it says: somebody changed it");
 }
 
+TEST_F(Signatures, InAMessageOrBeforeANulAreNone) {
+    signers.allowed_signers = "ada@example.com " + keys.ssh("ada");
+    sign_by_ssh("ada");
+    repository.push();
+    const auto text = repository.git({"cat-file", "commit", "HEAD"}) + "\n";
+    const auto hidden = push_bytes(text + std::string("\0evil\n", 6));
+    expect_refused(hidden, "it has no signature");
+    const auto at = text.find("gpgsig "), end = text.find("\n\n");
+    auto moved = text;
+    moved.erase(at, end + 1 - at);
+    expect_refused(push_bytes(moved + text.substr(at, end + 1 - at)), "it has no signature");
+}
+
 TEST_F(Signatures, ByAnOpenPgpKeyThatIsAllowedCount) {
     signers.keyring = keyring_of(keys.gpg("grace", "never") + keys.gpg("ada", "never")).value();
     sign_by_gpg("ada");
@@ -223,7 +239,16 @@ TEST_F(Signatures, OfATagAreOfThatNameAndCommit) {
     repository.git({"tag", "-a", "-m", "two", "v2"});
     repository.git({"tag", "v3"});
     repository.git({"update-ref", "refs/tags/v4", repository.git({"rev-parse", "v1"})});
-    repository.git({"push", "-q", "origin", "v1", "v2", "v3", "v4"});
+    repository.git({"tag", "-s", "-m", "five", "v5"});
+    auto text = repository.git({"cat-file", "tag", "v5"}) + "\n";
+    text.replace(text.find("five"), 4, "evil");
+    test::write_file(repository.work() + "/.git/forged", text);
+    repository.git({"update-ref", "refs/tags/v5", repository.git({"hash-object", "-t", "tag", "-w", ".git/forged"})});
+    repository.git({"tag", "-s", "-m", "a tag of a tag", "v7", "v1"});
+    sign_by_ssh("mallory");
+    repository.git({"config", "commit.gpgsign", "false"});
+    repository.git({"tag", "-s", "-m", "six", "v6"});
+    repository.git({"push", "-q", "origin", "v1", "v2", "v3", "v4", "v5", "v6", "v7"});
     auto asked = settings();
     asked.verification->of = Verification::Of::tag;
     const struct {
@@ -234,6 +259,9 @@ TEST_F(Signatures, OfATagAreOfThatNameAndCommit) {
         {"v2", "annotated, and not signed", "is applied: it has no signature"},
         {"v3", "no object of its own", "it is not an annotated tag of that name and commit"},
         {"v4", "signed under another name", "it is not an annotated tag of that name and commit"},
+        {"v5", "its text was changed", "its signature by ada@example.com is not of what it says"},
+        {"v6", "signed by a stranger", "No principal matched"},
+        {"v7", "a tag of a tag", "it is not an annotated tag of that name and commit"},
     };
     for (const auto& c : cases) {
         asked.wanted = {.branch = {}, .tag = c.tag, .commit = {}};
