@@ -24,6 +24,8 @@ std::size_t hash_of(const Json& object, bool with_status) {
     if (with_status) return content_hash(object);
     auto declared = object;
     declared.as_object().erase("status");
+    // to be looked at again is no reason to forget what is known
+    api::make_object(declared, {"metadata", "annotations"}).erase(reconcile_at_annotation);
     return content_hash(declared);
 }
 

@@ -86,6 +86,7 @@ public:
 private:
     /// What is known of the commit; the server is asked when it is time, however often the objects are looked at.
     awaitable<Fetched> fetch() {
+        co_await hear();
         const auto now = clock_.now();
         if (opened_.fetcher && now >= ask_at_) {
             co_await ask();
@@ -102,6 +103,16 @@ private:
             out.signer = checkout_->signer;
         }
         co_return out;
+    }
+
+    /// Whether somebody wants the server asked now. What is known stays: of the last commit that counted the objects
+    /// are kept, whatever somebody pushes.
+    awaitable<void> hear() {
+        const auto self = co_await client_.get(crd::GitSource::kind, opened_.namespace_, opened_.name);
+        if (!self) co_return;
+        const std::string asked(annotation(*self, "ocim.opencraft.com/reconcile-at"));
+        if (asked_ && *asked_ != asked) ask_at_ = Instant{};
+        asked_ = asked;
     }
 
     /// A little less than the interval, at whose end the next look comes; sooner where that is worth it.
@@ -390,6 +401,7 @@ private:
     std::string mark_;
     Problem problem_;                             // of the last question
     unsigned failures_ = 0;                       // one after the other
+    std::optional<std::string> asked_;            // when somebody wanted it last, as he wrote it
     Instant ask_at_{};                            // not before
     std::shared_ptr<const Checkout> checkout_;    // shared with the fetcher; the last that could be fetched
     std::shared_ptr<const Manifests> manifests_;  // of the checkout; shared with the thread that orders them

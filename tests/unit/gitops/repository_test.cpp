@@ -282,6 +282,34 @@ TEST_F(Opening, TheServerIsAskedOnceAnIntervalHoweverOftenOneLooks) {
     EXPECT_EQ(world.fetches, 3) << "the interval is over";
 }
 
+TEST_F(Opening, WhoAsksForTheServerLosesNothingOfTheLastCommitThatCounts) {
+    Checkout checkout{"c1", "main at c1", {}};
+    checkout.tree.files = {{"a.yaml", "apiVersion: lab.example.com/v1\nkind: Widget\nmetadata: {name: a}\n"}};
+    world.commit = std::make_shared<const Checkout>(checkout);
+    const auto asked_at = [&](const std::string& when) {
+        auto self = api::parse_json(R"({"apiVersion":"ocim.opencraft.com/v1alpha1","kind":"GitSource",
+                                        "metadata":{"name":"fleet","namespace":"campus","annotations":{}}})");
+        api::make_object(self->value, {"metadata", "annotations"})["ocim.opencraft.com/reconcile-at"] = when;
+        api.put(self->value);
+    };
+    Opened opened;
+    opened.interval = std::chrono::hours(1);
+    const auto repository = open(std::move(opened));
+    asked_at("09:00");
+    look(*repository);
+    look(*repository);
+    EXPECT_EQ(world.fetches, 1) << "that was before it was opened";
+    world.commit = Problem{"SignatureRefused", "mallory pushed it", false};
+    asked_at("09:01");
+    const auto seen = look(*repository);
+    EXPECT_EQ(world.fetches, 2) << "at once";
+    EXPECT_EQ(seen.at(ObjectId{}).fetched->reason, "SignatureRefused");
+    EXPECT_EQ(seen.at(ObjectId{}).fetched->commit, "c1") << "what was applied is kept as it is there";
+    EXPECT_TRUE(seen.at(id("a")).differs);
+    look(*repository);
+    EXPECT_EQ(world.fetches, 2) << "once";
+}
+
 TEST_F(Opening, ASuspendedOneMakesNoAccount) {
     for (const bool suspended : {true, false}) {
         Opened opened;
