@@ -151,6 +151,9 @@ class ReplicatedStage(Stage):
         return [self.path(name) for name in NAMES]
 
     def lower_curtain(self):
+        """The database goes last: it waits for whoever is connected."""
+        for name in [name for name in self.processes if name != "postgresql"]:
+            self.stop(name)
         super().lower_curtain()
         if hasattr(self, "database"):
             shutil.rmtree(self.database, ignore_errors=True)

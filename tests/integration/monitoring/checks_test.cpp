@@ -130,14 +130,15 @@ TEST_F(Checks, PowerDnsAnswersAsExpectedOrItIsSaid) {
 TEST_F(Checks, ANameServerThatIsInTroubleIsDownForTheReasonThatItShows) {
     NameServerService server("example.org");
     auto object = question(server.port, "ns1.example.org");
-    object.spec.timeout_seconds = 1;
     expect(object, "answers as expected");
     server.service->freeze();
+    object.spec.timeout_seconds = 1;
     for (const auto protocol : {Dns::Protocol::udp, Dns::Protocol::tcp}) {
         object.spec.dns->protocol = protocol;
         EXPECT_EQ(find(object).message, "the answer took longer than 1000 ms");
     }
     server.service->thaw();
+    object.spec.timeout_seconds = 30;
     expect(object, "answers as expected");
     server.service->stop();
     expect(object, "no connection: Connection refused");
