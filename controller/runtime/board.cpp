@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 
 #include <algorithm>
+#include <ranges>
 
 namespace ocim::runtime {
 
@@ -13,6 +14,27 @@ namespace {
 constexpr auto observed_written_min = 5min;  // lastObserved alone is not worth a write more often
 constexpr Duration retry_delay = 1s;
 constexpr std::string_view observing = "Observing";  // neither trouble nor knowledge yet
+constexpr const char* in_use = "InUse";
+constexpr std::size_t users_named = 3;
+
+/// "dnsrecord of example.org" or "instance campus/demo".
+std::string in_words(const std::string& user) {
+    const auto first = user.find('|'), last = user.rfind('|');
+    return user.substr(0, first) + (first == last ? " " : " of ") + user.substr(last + 1);
+}
+
+/// The first of them; "" of none.
+std::string in_words(const std::set<std::string>& users) {
+    std::string out;
+    for (const auto& user : users | std::views::take(users_named)) out += (out.empty() ? "" : ", ") + in_words(user);
+    if (users.size() > users_named) out += " and " + std::to_string(users.size() - users_named) + " more";
+    return out;
+}
+
+std::string waits_for(const std::string& users) {
+    return "It is being deleted, and stays until nothing needs it: " + users +
+           ". Delete those or point them elsewhere.";
+}
 
 }  // namespace
 
@@ -100,8 +122,9 @@ StatusWriter& BackendBoard::writer(const api::Kind& kind) {
     return writers_.try_emplace(kind_id(kind), engine_, kind, std::move(manager), this).first->second;
 }
 
-Standing BackendBoard::standing(Board& board) {
+Standing BackendBoard::standing(Board& board, const api::Json& object) {
     BackendFacts sum;
+    std::string users;
     sum.known = true;
     for (const auto& [user, facts] : board.facts) {
         if (facts.trouble && !sum.trouble) sum.trouble = facts.trouble;
@@ -111,6 +134,7 @@ Standing BackendBoard::standing(Board& board) {
         sum.orphans += facts.orphans;
         if (facts.last_observed)
             sum.last_observed = std::max(*facts.last_observed, sum.last_observed.value_or(WallTime()));
+        if (facts.objects) users += (users.empty() ? "" : ", ") + user + " (" + std::to_string(facts.objects) + ")";
         for (const auto& field : facts.more) sum.more.insert_or_assign(field.key(), field.value());
     }
     if (sum.last_observed && *sum.last_observed - board.observed_written >= observed_written_min)
@@ -128,6 +152,13 @@ Standing BackendBoard::standing(Board& board) {
         out.verdict = {Verdict::State::progressing, std::string(observing), "Reading what it holds."};
     else
         out.verdict = {Verdict::State::ready, "Reachable", "It answers and accepts our credentials."};
+    if (is_deleting(object) && !users.empty()) {
+        const auto waits = waits_for(users);
+        if (sum.trouble)
+            out.verdict.message += " " + waits;
+        else
+            out.verdict = {Verdict::State::progressing, in_use, waits};
+    }
     return out;
 }
 
@@ -146,7 +177,7 @@ awaitable<bool> BackendBoard::write_boards() {
         if (board.observed_written == WallTime())  // as an earlier run wrote it
             if (const auto at = parse_rfc3339(api::find_text(*object, {"status", "lastObserved"})))
                 board.observed_written = *at;
-        auto said = standing(board);
+        auto said = standing(board, *object);
         const bool nothing_new = said.verdict.reason == observing && condition(*object, "Ready");
         if (nothing_new) continue;
         auto& to = writer(board.kind);
@@ -170,6 +201,7 @@ awaitable<bool> BackendBoard::write_finalizers() {
         const bool wanted = !target.users.empty();
         const auto kind = target.kind;
         auto key = target.key;
+        tell_who_waits(target);
         const auto written = co_await write_finalizer(kind, std::move(key), wanted);
         auto& after = targets_.at(name);  // only this coroutine erases
         if (!written) {
@@ -181,6 +213,13 @@ awaitable<bool> BackendBoard::write_finalizers() {
     }
     if (listener_ && !names.empty()) listener_();
     co_return well;
+}
+
+/// A Secret has no status to say it in.
+void BackendBoard::tell_who_waits(const Target& target) {
+    const auto object = engine_.cache.find(target.kind, target.key);
+    if (!object || !is_deleting(*object) || target.users.empty()) return;
+    engine_.events.record(*object, "ocim", {true, in_use, "Delete", waits_for(in_words(target.users))});
 }
 
 awaitable<Result<void>> BackendBoard::write_finalizer(api::Kind kind, ObjectKey key, bool wanted) {

@@ -59,10 +59,11 @@ private:
     };
     static std::string id(const api::Kind& kind, const ObjectKey& key) { return kind_id(kind) + "\n" + key.text(); }
 
-    Standing standing(Board& board);
+    Standing standing(Board& board, const api::Json& object);
     StatusWriter& writer(const api::Kind& kind);
     awaitable<bool> write_boards();
     awaitable<bool> write_finalizers();
+    void tell_who_waits(const Target& target);
     awaitable<Result<void>> write_finalizer(api::Kind kind, ObjectKey key, bool wanted);
 
     Engine& engine_;

@@ -641,6 +641,8 @@ TEST_F(ExternalTest, BackendsAndCredentialsInUseCannotGo) {
     wait(5s);
     ASSERT_TRUE(server_.get("Shelf", "", "oak"));
     ASSERT_TRUE(server_.get("Secret", "ocim-system", "key"));
+    EXPECT_EQ(shelf_stands(), "False Reconciling InUse");
+    EXPECT_EQ(events("InUse"), 2) << "of the Shelf, and of the Secret, which has no status";
     server_.remove("Book", "ns", "dune");
     wait(15s);
     EXPECT_EQ(stands("dune"), "gone") << "it can still be cleaned up";
