@@ -91,7 +91,8 @@ struct Program::State {
 
     std::optional<store::FileLock> lock;  ///< of the data directory, when the store is elsewhere
     std::unique_ptr<store::SealedJournal> journal;
-    bool new_keys = false;  ///< the encryption keys are not in their file yet
+    bool new_keys = false;   ///< the encryption keys are not in their file yet
+    bool new_store = false;  ///< this process has made the tables in the database
     std::unique_ptr<store::Store> store;
     std::unique_ptr<registry::Registry> registry;
     std::unique_ptr<client::Client> client;
@@ -168,8 +169,9 @@ Result<void> Program::State::open_journal(store::KeyRing keys) {
         auto taken = store::FileLock::take(file + ".lock");
         if (!taken) return std::move(taken).error();
         lock.emplace(*std::move(taken));
-        journal = store::open_postgres_journal(loop.get_executor(), metrics, std::move(keys),
-                                               {*settings.database, settings.identity});
+        journal = store::open_postgres_journal(
+            loop.get_executor(), metrics, std::move(keys),
+            {.database = *settings.database, .name = settings.identity, .made = [this] { new_store = true; }});
         return {};
     }
     auto opened = store::open_sealed_journal(loop.get_executor(), file, std::move(keys));
@@ -321,7 +323,8 @@ Result<void> Program::State::stand_for_leader() {
         metrics,
         store::PostgresLease::Settings{.database = *settings.database,
                                        .holder = settings.identity,
-                                       .name = settings.controllers ? "controllers" : "upkeep"},
+                                       .name = settings.controllers ? "controllers" : "upkeep",
+                                       .of_new_store = new_store},
         std::move(listeners));
     led_gauge().Set(0);
     tasks.spawn("leading", lead());

@@ -63,9 +63,10 @@ public:
           not_stored_(doubt(metrics, "not_stored")),
           ring_(std::make_shared<const KeyRing>(std::move(ring))),
           prefix_(settings.sealed_prefix),
-          reader_(settings.database, interrupt_, PostgresReader::As::server),
-          writer_(settings.database, interrupt_, settings.name),
-          upkeep_(settings.database, interrupt_, settings.name),
+          made_(settings.made),
+          reader_(settings.database, interrupt_, As::server),
+          writer_(settings.database, interrupt_, settings.name, As::server),
+          upkeep_(settings.database, interrupt_, settings.name, As::server),
           listener_(settings.database, interrupt_),
           read_thread_(loop, "store-read", 1, 16),
           write_thread_(loop, "store-write", 1, 16),
@@ -76,20 +77,26 @@ public:
     SharedJournal* shared() override { return this; }
 
     awaitable<Result<Loaded>> load() override {
+        struct Found {
+            bool made;
+            PostgresReader::Loaded loaded;
+        };
         auto work = [this, open = opener(), ring = ring_] {
-            return calls_.time(Name::load, [&]() -> Result<PostgresReader::Loaded> {
-                if (auto made = reader_.prepare(); !made) return std::move(made).error();
+            return calls_.time(Name::load, [&]() -> Result<Found> {
+                const auto made = reader_.prepare();
+                if (!made) return made.error();
                 auto loaded = reader_.load(open);
-                if (!loaded) return loaded;
+                if (!loaded) return std::move(loaded).error();
                 // only keys that open all there is may bind the others
                 if (auto same = check_keys(*ring, PostgresReader::KeepSeal::first); !same)
                     return std::move(same).error();
-                return loaded;
+                return Found{*made, *std::move(loaded)};
             });
         };
-        CO_TRY(auto loaded, co_await read_thread_.call(std::move(work)));
-        keep(std::move(loaded.end));
-        co_return std::move(loaded.all);
+        CO_TRY(auto found, co_await read_thread_.call(std::move(work)));
+        keep(std::move(found.loaded.end));
+        if (found.made && made_) made_();
+        co_return std::move(found.loaded.all);
     }
 
     awaitable<Result<News>> begin(Revision after) override {
@@ -224,6 +231,7 @@ private:
     prometheus::Counter& not_stored_;
     std::shared_ptr<const KeyRing> ring_;  // shared with the threads, which may still work with the one before
     const std::string prefix_;
+    const std::function<void()> made_;
     std::map<Revision, std::string> marks_;  // of the loop: where a store may go on from
     Interrupt interrupt_;
     PostgresReader reader_;

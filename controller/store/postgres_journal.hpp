@@ -4,6 +4,7 @@
 #include "store/postgres_connection.hpp"
 #include "store/sealed_journal.hpp"
 
+#include <functional>
 #include <string>
 
 namespace ocim::store {
@@ -12,6 +13,7 @@ struct PostgresJournalSettings {
     PostgresSettings database;
     std::string name;  ///< of this process among all that ever write to that database
     std::string sealed_prefix = "core/secrets/";
+    std::function<void()> made{};  ///< called in load(), on the loop, when this process has made the tables
 };
 
 /// A journal in PostgreSQL that several processes share, with the values of some keys encrypted in it. Its tables are

@@ -1,7 +1,10 @@
 #include "store/postgres_lease.hpp"
 
+#include "store/postgres_words.hpp"
+
 #include <poll.h>
 #include <algorithm>
+#include <utility>
 
 namespace ocim::store {
 
@@ -75,24 +78,25 @@ Result<bool> PostgresLease::try_to_take() {
                      false},
                     call_limit);
     if (!rows) return std::move(rows).error();
-    if (rows->empty()) return take({});
-    auto& row = rows->front();
-    const auto now = Steady::now();
-    if (row != row_seen_) {
-        const bool another = row_seen_.empty() || row_seen_[0] != row[0];
-        row_seen_ = row;
-        row_since_ = now;
-        if (another && !row[0].empty()) listeners_.told(row[0]);
-    }
-    const bool given_up = row[0].empty();
-    if (!given_up && now - row_since_ < settings_.duration) return false;
+    const auto row = rows->empty() ? Row() : Row{(*rows)[0][0], (*rows)[0][1], (*rows)[0][2]};
+    if (!row.holder.empty() && std::exchange(told_, row.holder) != row.holder) listeners_.told(row.holder);
+    if (!is_to_be_had(row)) return false;
     return take(row);
 }
 
-/// Nobody else did, and whoever has it has not renewed it since. `row`: as it was seen; empty: there was none.
-Result<bool> PostgresLease::take(const std::vector<std::string>& row) {
+bool PostgresLease::is_to_be_had(const Row& row) {
+    const auto now = Steady::now();
+    if (seen_ == row) return now - seen_since_ >= settings_.duration;
+    const bool given_up = seen_ && row.holder.empty() && !seen_->holder.empty() && seen_->term == row.term;
+    seen_ = row;
+    seen_since_ = now;
+    return given_up || (settings_.of_new_store && row.term.empty());
+}
+
+/// Nobody else did, and whoever has it has not renewed it since. `row`: as it was seen.
+Result<bool> PostgresLease::take(const Row& row) {
     // the term says whose turn it is even if one name comes back
-    auto taken = row.empty()
+    auto taken = row.term.empty()
                      ? ask({"INSERT INTO ocim_lease (name, holder, term, renewals) VALUES ($1::text, $2::text, 1, 0) "
                             "ON CONFLICT DO NOTHING RETURNING term::text",
                             {{settings_.name, false}, {settings_.holder, false}},
@@ -103,9 +107,9 @@ Result<bool> PostgresLease::take(const std::vector<std::string>& row) {
                             "RETURNING term::text",
                             {{settings_.name, false},
                              {settings_.holder, false},
-                             {row[0], false},
-                             {row[1], false},
-                             {row[2], false}},
+                             {row.holder, false},
+                             {row.term, false},
+                             {row.renewals, false}},
                             false},
                            call_limit);
     if (!taken) return std::move(taken).error();
@@ -149,15 +153,22 @@ Result<bool> PostgresLease::renew() {
     return !rows->empty();
 }
 
+Result<void> PostgresLease::connect(PostgresConnection::Deadline deadline) {
+    seen_.reset();
+    auto opened = PostgresConnection::open(settings_.database, never_, deadline);
+    if (!opened) return std::move(opened).error();
+    if (auto shown = show_presence(**opened, deadline); !shown) return shown;
+    session_ = *std::move(opened);
+    return {};
+}
+
 Result<Rows> PostgresLease::ask(Statement statement, std::chrono::milliseconds limit) {
     const auto deadline = Steady::now() + limit;
     if (!session_) {
-        auto opened = PostgresConnection::open(settings_.database, never_, deadline);
-        if (!opened) {
+        if (auto connected = connect(deadline); !connected) {
             renewed_badly_.Increment();
-            return std::move(opened).error();
+            return std::move(connected).error();
         }
-        session_ = *std::move(opened);
     }
     auto rows = session_->ask(std::move(statement), deadline);
     (rows ? renewed_ok_ : renewed_badly_).Increment();

@@ -6,23 +6,26 @@
 #include <atomic>
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 #include <thread>
-#include <vector>
 
 namespace ocim::store {
 
 /// Which of the processes that share a database leads: the holder of one row, which counts its renewals. No clock is
-/// compared with another's: it may be taken over by who has seen it without a renewal for `duration` by a clock of his
-/// own that only goes forward. It lives on a thread and a session of its own, so that nothing delays a renewal. Whoever
-/// leads asks may_act() before each effect; it says no once the last renewal that is known to have arrived is
-/// `renew_deadline` old, which is before anybody else may take over.
+/// compared with another's: it may be taken over by who has seen the row unchanged for `duration` by a clock of his own
+/// that only goes forward. That it is free does not count: a database that went back in time may have been put before
+/// those who lead, and they need so long to see it. Only who saw it held and then given up, on one session, which does
+/// not outlive its database, takes it at once; and who has made the store. It lives on a thread and a session of its
+/// own, so that nothing delays a renewal. Whoever leads asks may_act() before each effect; it says no once the last
+/// renewal that is known to have arrived is `renew_deadline` old, which is before anybody else may take over.
 class PostgresLease {
 public:
     struct Settings {
         PostgresSettings database;
         std::string holder;  ///< this process: no other has that name
         std::string name = "controllers";
+        bool of_new_store = false;  ///< this process has made the store: before it nobody led
         std::chrono::milliseconds duration{3'600};
         std::chrono::milliseconds renew_deadline{3'000};
         std::chrono::milliseconds renew_interval{500};
@@ -58,7 +61,13 @@ private:
     void hold_from(Steady::time_point begun);
     PostgresConnection::Deadline end() const;
     Result<bool> try_to_take();
-    Result<bool> take(const std::vector<std::string>& row);
+    struct Row {
+        std::string holder, term, renewals;  ///< no holder when it is free, no term when there is none
+        bool operator==(const Row&) const = default;
+    };
+    bool is_to_be_had(const Row& row);
+    Result<bool> take(const Row& row);
+    Result<void> connect(PostgresConnection::Deadline deadline);
     Result<bool> renew();
     void pause(std::chrono::milliseconds time) const;
     Result<Rows> ask(Statement statement, std::chrono::milliseconds limit);
@@ -71,8 +80,9 @@ private:
     Interrupt never_;  // a renewal is not broken off: it is short
     std::unique_ptr<PostgresConnection> session_;
     std::string term_;
-    std::vector<std::string> row_seen_;    // holder, term, renewals
-    Steady::time_point row_since_;         // when it was first seen so: it had been made so before
+    std::optional<Row> seen_;              // on this session
+    Steady::time_point seen_since_;        // when it was first seen so: it had been made so before
+    std::string told_;                     // who holds it
     std::atomic<Steady::rep> renewed_{0};  // when the last renewal that arrived was begun; 0: we do not hold it
     std::thread thread_;                   // last: it uses all of the above
 };

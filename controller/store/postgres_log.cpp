@@ -96,11 +96,20 @@ std::vector<Statement> tables() {
         // who goes by the time that is in it must not share it with us
         plain("ALTER TABLE ocim_lease DROP COLUMN IF EXISTS until, ADD COLUMN IF NOT EXISTS renewals bigint NOT NULL "
               "DEFAULT 0"),
-        plain("INSERT INTO ocim_meta (format, revision, compacted) VALUES (1, 0, 0) ON CONFLICT DO NOTHING"),
+        plain("INSERT INTO ocim_meta (format, revision, compacted) VALUES (1, 0, 0) ON CONFLICT DO NOTHING "
+              "RETURNING one"),
         plain("COMMIT")};
 }
 
 }  // namespace
+
+Result<void> show_presence(PostgresConnection& connection, PostgresConnection::Deadline deadline) {
+    auto free =
+        connection.ask({"SELECT pg_try_advisory_lock_shared($1::bigint)", {{presence, false}}, false}, deadline);
+    if (!free) return std::move(free).error();
+    if (is_true(free->front().front())) return {};
+    return Error{ErrorClass::unreachable, "ocim migrate or restore works on the database: wait for its end"};
+}
 
 Result<PostgresConnection*> PostgresSession::get(Deadline deadline) {
     if (live_) return live_.get();
@@ -142,27 +151,19 @@ Result<T> only_read(Result<T> result) {
 }
 
 PostgresReader::PostgresReader(PostgresSettings settings, const Interrupt& interrupt, As as)
-    : session_(
-          std::move(settings), interrupt,
-          as == As::visitor ? PostgresSession::Opened()
-                            : [](PostgresConnection& connection, PostgresSession::Deadline deadline) -> Result<void> {
-              auto free = connection.ask({"SELECT pg_try_advisory_lock_shared($1::bigint)", {{presence, false}}, false},
-                                         deadline);
-              if (!free) return std::move(free).error();
-              if (is_true(free->front().front())) return {};
-              return Error{ErrorClass::unreachable, "ocim migrate or restore works on the database: wait for its end"};
-          }) {}
+    : session_(std::move(settings), interrupt, as == As::server ? show_presence : PostgresSession::Opened()) {}
 
-Result<void> PostgresReader::prepare() {
-    return once_more([this]() -> Result<void> {
+Result<bool> PostgresReader::prepare() {
+    return once_more([this]() -> Result<bool> {
         const auto deadline = Steady::now() + load_limit;
         auto connection = session_.get(Steady::now() + read_limit);
         if (!connection) return std::move(connection).error();
-        if (auto made = (*connection)->run(tables(), deadline); !made) return std::move(made).error();
+        const auto made = (*connection)->run(tables(), deadline);
+        if (!made) return made.error();
         const auto found = (*connection)->ask(plain("SELECT format FROM ocim_meta"), deadline);
         if (!found) return found.error();
         const auto has = number_in(found->front().front());
-        if (has <= format) return {};
+        if (has <= format) return !(*made)[made->size() - 2].empty();
         return Error{ErrorClass::invalid, "the database has format " + std::to_string(has) +
                                               ", of a newer version of this program, which reads up to format " +
                                               std::to_string(format)};
@@ -224,9 +225,12 @@ Result<PostgresTail> PostgresReader::tail(const Mark& after, const OpenValue& op
 
 // --- writing
 
-PostgresWriter::PostgresWriter(PostgresSettings settings, const Interrupt& interrupt, std::string name)
+PostgresWriter::PostgresWriter(PostgresSettings settings, const Interrupt& interrupt, std::string name, As as)
     : session_(std::move(settings), interrupt,
-               [](PostgresConnection& connection, Deadline deadline) {
+               [as](PostgresConnection& connection, Deadline deadline) -> Result<void> {
+                   // what this very session writes nobody must miss, whatever became of the others
+                   if (as == As::server)
+                       if (auto shown = show_presence(connection, deadline); !shown) return shown;
                    return connection.prepare("ocim_insert",
                                              "INSERT INTO ocim_change (revision, key, value, deleted, time_ms, batch) "
                                              "VALUES ($1::bigint, $2::text, $3::bytea, $4::boolean, $5::bigint, "

@@ -45,6 +45,9 @@ private:
     std::unique_ptr<PostgresConnection> live_;
 };
 
+/// A server keeps `ocim migrate` away as long as one of its sessions lives, and the other way round.
+enum class As { server, visitor };
+
 /// What follows on a mark, and the mark behind it.
 struct PostgresTail {
     SharedJournal::News news;
@@ -54,11 +57,9 @@ struct PostgresTail {
 /// Reads what is there. For one thread.
 class PostgresReader {
 public:
-    /// A server keeps `ocim migrate` away as long as its session lives, and the other way round.
-    enum class As { server, visitor };
     PostgresReader(PostgresSettings settings, const Interrupt& interrupt, As as = As::visitor);
-    /// Makes the tables when they are not there. Errors: invalid for those of a newer format.
-    Result<void> prepare();
+    /// Makes the tables when they are not there: whether it did. Errors: invalid for those of a newer format.
+    Result<bool> prepare();
     /// What all replicas can open who have the same keys: what the first of them sealed, or the last.
     enum class KeepSeal { first, last };
     Result<std::string> seal(const std::string& sealed, KeepSeal keep);
@@ -80,7 +81,7 @@ private:
 class PostgresWriter {
 public:
     /// `name`: of this process among all that ever write here.
-    PostgresWriter(PostgresSettings settings, const Interrupt& interrupt, std::string name);
+    PostgresWriter(PostgresSettings settings, const Interrupt& interrupt, std::string name, As as = As::visitor);
 
     /// Waits for its turn, and holds it until append(), leave() or, if nothing happens for two seconds, the server ends
     /// it. What others have written after `after`.

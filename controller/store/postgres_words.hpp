@@ -22,6 +22,10 @@ inline constexpr auto lock_row = "SELECT revision, compacted FROM ocim_meta FOR 
 inline constexpr auto presence = "5720033212";
 
 inline Statement::Parameter number(Revision value) { return {std::to_string(value), false}; }
+/// Shows that a server runs, for as long as the session lives: nothing is written by one while somebody carries the
+/// store elsewhere. Error unreachable: somebody does.
+Result<void> show_presence(PostgresConnection& connection, PostgresConnection::Deadline deadline);
+
 inline Statement plain(const char* sql) { return {sql, {}, false}; }
 
 }  // namespace ocim::store

@@ -197,7 +197,7 @@ Result<void> fill_file(const std::string& path, const KeyRing& keys, const Snaps
 Result<void> fill_database(const PostgresSettings& settings, const KeyRing& keys, const Snapshot& snapshot) {
     const Interrupt never;
     PostgresReader reader(settings, never);
-    if (auto made = reader.prepare(); !made) return made;
+    if (auto made = reader.prepare(); !made) return std::move(made).error();
     auto connection = PostgresConnection::open(settings, never, in(std::chrono::seconds(10)));
     if (!connection) return std::move(connection).error();
     if (auto free = keep_servers_away(**connection); !free) return free;

@@ -313,9 +313,10 @@ TEST_F(PostgresTest, TheLeaseSaysUntilWhenItHoldsBeforeItLeadsAndWithEachRenewal
         held.ends.push_back(end);
     };
     const auto before = loop_.clock().now();
-    PostgresLease lease(metrics,
-                        {.database = settings(), .holder = "one", .renew_deadline = 3s, .renew_interval = 20ms},
-                        std::move(listeners));
+    PostgresLease lease(
+        metrics,
+        {.database = settings(), .holder = "one", .of_new_store = true, .renew_deadline = 3s, .renew_interval = 20ms},
+        std::move(listeners));
     ASSERT_TRUE(run_until([&] { return held.seen().size() >= 3; }));
     EXPECT_TRUE(lease.may_act());
     const auto ends = held.seen();
@@ -331,12 +332,12 @@ struct Standing {
     Standing(Metrics& metrics, PostgresLease::Settings settings) : lease(metrics, std::move(settings), listeners()) {}
     PostgresLease::Listeners listeners() {
         PostgresLease::Listeners out;
-        out.told = [](const std::string&) {};
+        out.told = [this](const std::string&) { told = true; };
         out.leads = [this] { leads = true; };
         out.lost = [this](const std::string&) { lost = true; };
         return out;
     }
-    std::atomic<bool> leads = false, lost = false;
+    std::atomic<bool> told = false, leads = false, lost = false;
     PostgresLease lease;
 };
 
@@ -360,9 +361,12 @@ TEST_F(PostgresTest, TheLeaseIsTakenFromWhoDoesNotRenewItByNobodysWallClock) {
     EXPECT_GE(loop_.clock().now() - last, 500ms);
     EXPECT_EQ(sql("SELECT holder, term FROM ocim_lease"), "one\t8\n");
 
-    Standing other(metrics, {.database = settings(), .holder = "two", .name = "upkeep", .look_interval = 20ms});
+    Standing other(
+        metrics,
+        {.database = settings(), .holder = "two", .name = "upkeep", .of_new_store = true, .look_interval = 20ms});
     ASSERT_TRUE(run_until([&] { return other.leads.load(); })) << "another lease is another";
     Standing next(metrics, {.database = settings(), .holder = "three", .duration = 1h, .look_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return next.told.load(); }));
     waiting.lease.release();
     ASSERT_TRUE(run_until([&] { return next.leads.load(); })) << "given up, it is free at once";
     EXPECT_FALSE(waiting.lost);
@@ -371,12 +375,77 @@ TEST_F(PostgresTest, TheLeaseIsTakenFromWhoDoesNotRenewItByNobodysWallClock) {
 TEST_F(PostgresTest, TheLeaseIsLostToAnotherThoughItsTermIsTheSame) {
     (void)start();
     Metrics metrics;
-    Standing leading(metrics, {.database = settings(), .holder = "one", .renew_interval = 20ms});
+    Standing leading(metrics, {.database = settings(), .holder = "one", .of_new_store = true, .renew_interval = 20ms});
     ASSERT_TRUE(run_until([&] { return leading.leads.load(); }));
     // the database went back to before, and another one took it there
     sql("UPDATE ocim_lease SET holder = 'two'");
     ASSERT_TRUE(run_until([&] { return leading.lost.load(); }));
     EXPECT_FALSE(leading.lease.may_act());
+}
+
+TEST_F(PostgresTest, AFreeLeaseIsNotTakenAsLongAsALeaderOfBeforeTheDatabaseWentBackMayAct) {
+    for (const auto* gone :
+         {"UPDATE ocim_lease SET holder = '', term = term - 1, renewals = 0", "DELETE FROM ocim_lease"}) {
+        SCOPED_TRACE(gone);
+        sql("DROP TABLE IF EXISTS ocim_meta, ocim_change, ocim_lease");
+        (void)start();
+        Metrics metrics;
+        sql("INSERT INTO ocim_lease VALUES ('controllers', '', 7, 0)");
+        Standing leading(metrics, {.database = settings(),
+                                   .holder = "one",
+                                   .duration = 50ms,
+                                   .renew_deadline = 1'200ms,
+                                   .renew_interval = 800ms,
+                                   .look_interval = 20ms});
+        ASSERT_TRUE(run_until([&] { return leading.leads.load(); }));
+        Standing waiting(metrics,
+                         {.database = settings(), .holder = "two", .duration = 1'500ms, .look_interval = 20ms});
+        ASSERT_TRUE(run_until([&] { return waiting.told.load(); }));
+        sql(gone);
+        ASSERT_TRUE(run_until([&] {
+            EXPECT_FALSE(waiting.leads && leading.lease.may_act()) << "both";
+            return waiting.leads.load() || HasFailure();
+        }));
+        EXPECT_TRUE(leading.lost);
+    }
+}
+
+TEST_F(PostgresTest, AFreeLeaseThatNobodyWasSeenToGiveUpIsWaitedFor) {
+    (void)start();
+    sql("INSERT INTO ocim_lease VALUES ('controllers', '', 7, 3)");
+    Metrics metrics;
+    const auto begun = loop_.clock().now();
+    Standing waiting(
+        metrics,
+        {.database = settings(), .holder = "one", .of_new_store = true, .duration = 600ms, .look_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return waiting.leads.load(); }));
+    EXPECT_GE(loop_.clock().now() - begun, 600ms);
+    EXPECT_EQ(sql("SELECT holder, term FROM ocim_lease"), "one\t8\n");
+}
+
+TEST_F(PostgresTest, WhatWasSeenOfTheLeaseBeforeTheConnectionWasLostDoesNotCount) {
+    (void)start();
+    sql("INSERT INTO ocim_lease VALUES ('controllers', 'gone', 7, 3)");
+    Metrics metrics;
+    Standing waiting(metrics, {.database = settings(), .holder = "one", .duration = 1'500ms, .look_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return waiting.told.load(); }));
+    (void)run_until([&] { return waiting.leads.load(); }, 1'000ms);
+    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database_ +
+        "' AND query LIKE '%ocim_lease%' AND pid <> pg_backend_pid()");
+    const auto lost = loop_.clock().now();
+    ASSERT_TRUE(run_until([&] { return waiting.leads.load(); }));
+    EXPECT_GE(loop_.clock().now() - lost, 1'400ms) << "it may be another database that answers now";
+}
+
+TEST_F(PostgresTest, OnlyWhoMakesTheTablesIsToldSo) {
+    Metrics metrics;
+    for (const bool made : {true, false}) {
+        bool told = false;
+        const auto journal = open_postgres_journal(loop_.executor(), metrics, *ring_,
+                                                   {.database = settings(), .name = "x", .made = [&] { told = true; }});
+        ASSERT_TRUE(loop_.run(journal->load()));
+        EXPECT_EQ(told, made);
+    }
 }
 
 TEST_F(PostgresTest, ADatabaseOfANewerVersionIsRefused) {

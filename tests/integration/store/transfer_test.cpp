@@ -110,6 +110,35 @@ TEST_F(TransferTest, ServersAreKeptAwayAsLongAsSomethingIsCarried) {
     EXPECT_TRUE(loop_.run(starting->load()));
 }
 
+TEST_F(TransferTest, WhoCanStillWriteKeepsMigrateAwayWhateverBecameOfHisOtherConnections) {
+    auto& replica = start();
+    ASSERT_TRUE(write(replica, put("a", 0, "1")));
+    const auto sessions = "FROM pg_stat_activity WHERE datname = '" + database_ + "' AND usename = 'ocim'";
+    const auto readers = sessions + " AND query LIKE 'SELECT seal %'";
+    ASSERT_EQ(sql("SELECT count(*) " + readers), "1\n");
+    sql("SELECT pg_terminate_backend(pid) " + readers);
+    ASSERT_TRUE(run_until([&] { return sql("SELECT count(*) " + readers) == "0\n"; }));
+    {
+        const auto claim = Claim::make(database());
+        const auto written = write(replica, put("b", 0, "2"));
+        EXPECT_FALSE(claim && written) << "it would be missing in the copy";
+        EXPECT_TRUE(written) << "who was there first goes on";
+    }
+    sql("SELECT pg_terminate_backend(pid) " + sessions);
+    ASSERT_TRUE(run_until([&] { return sql("SELECT count(*) " + sessions) == "0\n"; }));
+    {
+        const auto claim = Claim::make(database());
+        ASSERT_TRUE(claim) << claim.error().message;
+        const auto written = write(replica, put("c", 0, "3"));
+        ASSERT_FALSE(written);
+        EXPECT_EQ(written.error().error_class, ErrorClass::unreachable);
+        EXPECT_THAT(written.error().message, HasSubstr("ocim migrate"));
+        EXPECT_FALSE(loop_.run(replica.journal->compact(1))) << "nor is anything else changed";
+    }
+    ASSERT_TRUE(run_until([&] { return static_cast<bool>(write(replica, put("c", 0, "3"))); }));
+    EXPECT_EQ(read_snapshot(database(), *ring_)->state.size(), 3u);
+}
+
 TEST_F(TransferTest, ALogThatIsLeftOfAnotherDatabaseIsNotPlayedIntoAFile) {
     const Snapshot all{7, {{"a", {5, bytes("x"), 1}}}};
     const auto place = file("one.db");
