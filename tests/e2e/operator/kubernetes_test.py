@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """`ocim controller` on a real Kubernetes: kube-apiserver 1.20, the oldest that it is for, with etcd. A site is made, changed and
-deleted with the rights of manifests/install; one controller dies and another goes on. Run by hand, under a lock of the machine's
-networks: the first run builds the server, which takes minutes."""
+deleted with the rights of manifests/install, its log is read by whom that server knows, and one controller dies and another goes on.
+The first run builds the server, which takes minutes."""
 import base64
 import json
 import os
@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import unittest
+import urllib.request
 
 import yaml
 
@@ -17,6 +18,7 @@ os.environ["OCIM_MODE"] = "operator"
 ROOT = pathlib.Path(__file__).resolve().parents[3]
 sys.path[:0] = [str(ROOT / "tests/e2e/openedx")]
 from case import READY, Scenario, Stage, free_port, wait_for  # noqa: E402
+from stage import OCIM  # noqa: E402
 
 PROGRAMS = pathlib.Path(os.environ.get("OCIM_KUBERNETES", ROOT / ".deps/kubernetes-1.20"))
 BUILD_SECONDS = 3600
@@ -43,7 +45,8 @@ class KubernetesStage(Stage):
                           f"--service-account-key-file={pki}/tokens.key",
                           f"--service-account-signing-key-file={pki}/tokens.key",
                           "--api-audiences=https://kubernetes.default.svc", "--service-cluster-ip-range=10.96.0.0/24",
-                          f"--cert-dir={pki}", "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"])
+                          f"--cert-dir={pki}", "--min-request-timeout=10",  # a watch ends in order after 10 to 20 s
+                          "--enable-admission-plugins=OwnerReferencesPermissionEnforcement"])
         self.write_kubeconfig(port)
         self.wait_until_up(name, lambda: self.kubectl("get", "--raw", "/readyz", check=False).stdout == "ok")
         self.kubectl("create", "--validate=false", *(f"-f={path}" for path in sorted((ROOT / "crd-schemas").glob("*.yaml"))),
@@ -93,6 +96,42 @@ class Kubernetes(Scenario):
         self.wait_ready()
         self.wait_served()
 
+    def test_02b_its_log_is_read_by_whom_the_server_lets(self):
+        wait_for("it leads", lambda: 'leader_election_master_status{name="ocim-controller"} 1' in self.stage.metrics(), 60)
+        self.stage.start_follower("second")
+        self.stage.apply(*self.account("reader", ["appservers/log"]), *self.account("other", ["appservers"]))
+        appserver = self.instance_status()["activeAppServers"][0]
+        code, out, errors = self.log_as("reader", appserver)
+        self.assertEqual((code, errors), (0, ""))
+        self.assertIn("PLAY RECAP", out)
+        code, out, errors = self.log_as("other", appserver)
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn('User "system:serviceaccount:campus:other" cannot get resource "appservers/log"', errors)
+        code, out, errors = self.log_as("reader", "nobody")
+        self.assertEqual((code, out), (1, ""))
+        self.assertIn('"nobody" not found', errors)
+        self.stage.stop("second")  # it makes no machines: local ones are of one controller's data
+
+    def account(self, name, resources):
+        return ({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": "campus"}},
+                {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": {"name": name, "namespace": "campus"},
+                 "rules": [{"apiGroups": ["ocim.opencraft.com"], "resources": resources, "verbs": ["get"]}]},
+                {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": {"name": name, "namespace": "campus"},
+                 "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": name},
+                 "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "campus"}]})
+
+    def log_as(self, name, appserver):
+        """(exit code, output, errors) of `ocim logs` of somebody who is known by his token."""
+        document = yaml.safe_load(self.stage.kubeconfig.read_text())
+        token = self.stage.kubectl("create", "token", name, "-n", "campus").stdout.strip()
+        document["users"][0]["user"] = {"token": token}
+        path = self.stage.path(f"{name}-kubeconfig")
+        path.touch(mode=0o600)
+        path.write_text(yaml.safe_dump(document))
+        run = subprocess.run([OCIM, "logs", f"appserver/{appserver}", "-n", "campus", "--kubeconfig", path],
+                             capture_output=True, text=True, timeout=60)
+        return run.returncode, run.stdout, run.stderr
+
     def test_03_drift_is_repaired(self):
         self.assertEqual(self.stage.sql("SELECT 1").stdout.strip(), "1")
         zone = f"/zones/{self.stage.facts['DOMAIN']}."
@@ -111,7 +150,7 @@ class Kubernetes(Scenario):
         self.stage.stop("ocim", signal.SIGKILL)
         self.stage.start_again("ocim")
         wait_for("the new server took over", lambda: self.instance_status()["activeAppServers"] not in ([], first), READY)
-        self.assertIn("Another name", self.wait_served())
+        wait_for("it is what people see", lambda: "Another name" in self.wait_served(), READY)
 
     def test_06_deleting_leaves_nothing(self):
         self.patch("instance", "demo", {"spec": {"deletionPolicy": "Delete"}})
@@ -123,9 +162,11 @@ class Kubernetes(Scenario):
             self.assertEqual(self.stage.get(kind, "-n", "campus")["items"], [], kind)
 
     def test_07_nothing_was_refused(self):
-        log = self.stage.path("log", "ocim.log").read_text()
-        self.assertNotIn("forbidden", log)
-        self.assertNotIn("level=error", log)
+        for name in "ocim", "second":
+            log = self.stage.path("log", f"{name}.log").read_text()
+            self.assertIn("who leads", log)
+            for word in "forbidden", "level=error", "watch ended":
+                self.assertNotIn(word, log, name)
 
 
 if __name__ == "__main__":
