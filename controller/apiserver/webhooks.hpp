@@ -3,9 +3,12 @@
 #include "base/secret.hpp"
 #include "net/http_server.hpp"
 
+#include <cstddef>
 #include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace ocim::apiserver {
@@ -21,10 +24,15 @@ enum class Proof {
 /// nothing else. Lives on the loop thread.
 class Webhooks {
 public:
+    /// In the order in which they are tried, as long as there is something left to hash.
+    struct Candidates {
+        std::vector<Secret> meant;   ///< of those whom the delivery concerns, as it says
+        std::vector<Secret> others;  ///< tried where none of those is shown: who knows one is no stranger
+    };
     struct Route {
-        /// The secrets that may be meant; none: nobody is let in. What the delivery says is not to be believed yet: it
-        /// only chooses what is tried.
-        std::function<std::vector<Secret>(const net::ServerRequest& delivery)> secrets;
+        /// None: nobody is let in. What the delivery says is not to be believed yet: it only chooses what is tried
+        /// first.
+        std::function<Candidates(const net::ServerRequest& delivery)> secrets;
         /// What comes after: these of the secrets were shown.
         std::function<awaitable<net::ServerReply>(net::ServerRequest delivery, std::vector<Secret> shown)> receive;
         std::vector<Proof> proofs{Proof::hub_signature};  ///< one is enough
@@ -44,12 +52,23 @@ private:
 /// What one delivery may have us hash, whoever sends it: the larger it is, the fewer secrets are tried.
 inline constexpr std::size_t hashed_bytes_max = 32UL * 1024 * 1024;
 
-/// Whether the delivery has a header that could show a secret in one of the ways; it costs nothing to find out.
-bool may_be_proven(const net::ServerRequest& delivery, const std::vector<Proof>& proofs);
+/// What one delivery says to show that it knows a secret. Borrows the delivery and every secret that it is asked about.
+class Claims {
+public:
+    Claims(const net::ServerRequest& delivery, const std::vector<Proof>& proofs);
 
-/// Which of the secrets the delivery shows, in any of the ways. Each that is different costs one hash of the body, when
-/// it is signed at all.
-std::vector<Secret> shown_secrets(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
-                                  const std::vector<Proof>& proofs);
+    /// Whether it has a header that could show any secret; it costs nothing to find out.
+    bool any() const { return !signatures_.empty() || !tokens_.empty(); }
+    /// Whether it shows this one, in any of the ways. Each that is different costs one hash of the body, when it is
+    /// signed at all; an empty one, one that was asked about before and one for which too little is left are not shown.
+    bool show(const Secret& secret);
+    std::size_t hashed_bytes() const { return hashed_; }
+
+private:
+    std::string_view body_;
+    std::vector<std::string> signatures_, tokens_;
+    std::set<std::string_view> tried_;
+    std::size_t hashed_ = 0;
+};
 
 }  // namespace ocim::apiserver

@@ -59,7 +59,10 @@ awaitable<net::ServerReply> receive(const webhooks::Hooks& hooks, client::Client
 
 apiserver::Webhooks::Route hook_route(const webhooks::Hooks& hooks, client::Client& client, Clock& clock,
                                       Proofs proofs) {
-    return {[&hooks](const net::ServerRequest& delivery) { return hooks.secrets(repository_in(delivery)); },
+    return {[&hooks](const net::ServerRequest& delivery) -> apiserver::Webhooks::Candidates {
+                const auto repository = repository_in(delivery);
+                return {hooks.secrets(repository), hooks.other_secrets(repository)};
+            },
             [&hooks, &client, &clock](net::ServerRequest delivery, std::vector<Secret> shown) {
                 return receive(hooks, client, clock, std::move(delivery), std::move(shown));
             },

@@ -1,8 +1,30 @@
 #include "webhooks/hooks.hpp"
 
 #include <algorithm>
+#include <cstddef>
+#include <tuple>
 
 namespace ocim::webhooks {
+
+namespace {
+
+/// Of each namespace one, then of each the next, and so on; always in the same order.
+std::vector<Secret> by_turns(std::vector<const Hooks::Listener*> listeners) {
+    std::ranges::sort(listeners, {}, [](const Hooks::Listener* one) {
+        return std::tuple(std::string_view(one->namespace_), std::string_view(one->name), one->kind.name);
+    });
+    std::map<std::string_view, std::vector<const Secret*>> of_namespaces;
+    for (const auto* listener : listeners)
+        for (const auto& secret : listener->secrets) of_namespaces[listener->namespace_].push_back(&secret);
+    std::vector<Secret> out;
+    for (std::size_t turn = 0; !of_namespaces.empty(); ++turn) {
+        std::erase_if(of_namespaces, [&](const auto& one) { return turn >= one.second.size(); });
+        for (const auto& [namespace_, secrets] : of_namespaces) out.push_back(*secrets[turn]);
+    }
+    return out;
+}
+
+}  // namespace
 
 Hooks::Hearing::Hearing(Hooks& hooks, Listener listener) : hooks_(hooks) {
     hooks_.listeners_[this] = std::move(listener);
@@ -11,10 +33,17 @@ Hooks::Hearing::Hearing(Hooks& hooks, Listener listener) : hooks_(hooks) {
 Hooks::Hearing::~Hearing() { hooks_.listeners_.erase(this); }
 
 std::vector<Secret> Hooks::secrets(std::string_view repository) const {
-    std::vector<Secret> out;
+    std::vector<const Listener*> meant;
     for (const auto& [hearing, listener] : listeners_)
-        if (concerns(listener, repository)) out.insert(out.end(), listener.secrets.begin(), listener.secrets.end());
-    return out;
+        if (concerns(listener, repository)) meant.push_back(&listener);
+    return by_turns(std::move(meant));
+}
+
+std::vector<Secret> Hooks::other_secrets(std::string_view repository) const {
+    std::vector<const Listener*> others;
+    for (const auto& [hearing, listener] : listeners_)
+        if (!concerns(listener, repository)) others.push_back(&listener);
+    return by_turns(std::move(others));
 }
 
 std::vector<Hooks::Listener> Hooks::listeners() const {

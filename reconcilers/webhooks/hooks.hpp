@@ -35,8 +35,11 @@ public:
         Hooks& hooks_;
     };
 
-    /// The secrets of those whom a delivery about `repository` concerns.
+    /// The secrets of those whom a delivery about `repository` concerns. They come by turns of the namespaces, so that
+    /// whoever tries only so many comes to each tenant, however many secrets another has.
     std::vector<Secret> secrets(std::string_view repository) const;
+    /// The secrets of all others, by turns too.
+    std::vector<Secret> other_secrets(std::string_view repository) const;
     std::vector<Listener> listeners() const;
 
 private:

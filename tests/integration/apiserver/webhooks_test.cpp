@@ -34,7 +34,7 @@ class WebhooksTest : public testing::Test {
 protected:
     void SetUp() override {
         webhooks_.add("/github",
-                      {[](const net::ServerRequest&) { return std::vector<Secret>{Secret("s3cr3t")}; },
+                      {[](const net::ServerRequest&) -> Webhooks::Candidates { return {{Secret("s3cr3t")}, {}}; },
                        [this](net::ServerRequest delivery, std::vector<Secret>) -> awaitable<net::ServerReply> {
                            received_.emplace_back(delivery.header("x-github-delivery"), delivery.body.size());
                            co_return net::ServerReply{202};

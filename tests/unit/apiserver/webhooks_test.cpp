@@ -34,9 +34,9 @@ TEST(Webhooks, AreLetInByTheirSignatureOnly) {
     Webhooks webhooks;
     int received = 0, asked = 0;
     std::vector<Secret> secrets{Secret("another"), Secret(secret)};
-    webhooks.add("/github", {[&](const net::ServerRequest&) {
+    webhooks.add("/github", {[&](const net::ServerRequest&) -> Webhooks::Candidates {
                                  ++asked;
-                                 return secrets;
+                                 return {secrets, {}};
                              },
                              [&](net::ServerRequest, std::vector<Secret>) -> awaitable<net::ServerReply> {
                                  ++received;
@@ -80,6 +80,16 @@ TEST(Webhooks, AreLetInByTheirSignatureOnly) {
     secrets.clear();
     EXPECT_EQ(code("POST", "/github", signature, body), 401U) << "without a secret nobody is let in";
     EXPECT_EQ(received, 1);
+}
+
+/// Which of the secrets a delivery shows.
+std::vector<Secret> shown_secrets(const net::ServerRequest& delivery, const std::vector<Secret>& secrets,
+                                  const std::vector<Proof>& proofs) {
+    Claims claims(delivery, proofs);
+    std::vector<Secret> out;
+    for (const auto& one : secrets)
+        if (claims.show(one)) out.push_back(one);
+    return out;
 }
 
 TEST(Webhooks, AreLetInAsEachServiceShowsItsSecret) {
@@ -153,6 +163,45 @@ TEST(Webhooks, HaveUsHashSoMuchAndNoMore) {
     delivery.headers = {{"x-hub-signature-256", signed_with(secret, delivery.body)}};
     others.emplace_back(secret);
     EXPECT_EQ(shown_secrets(delivery, others, proofs).size(), 1U) << "of an ordinary one every secret is tried";
+}
+
+TEST(Webhooks, TryTheSecretsOfOthersWhereNoneIsShownThatIsMeant) {
+    test::TestLoop loop;
+    Webhooks webhooks;
+    Webhooks::Candidates candidates;
+    std::vector<Secret> received;
+    webhooks.add("/git", {[&](const net::ServerRequest&) { return candidates; },
+                          [&](net::ServerRequest, std::vector<Secret> shown) -> awaitable<net::ServerReply> {
+                              received = std::move(shown);
+                              co_return net::ServerReply{204};
+                          }});
+    const auto code = [&](const std::string& key, std::size_t body_bytes) {
+        net::ServerRequest request;
+        request.method = "POST";
+        request.path = "/git";
+        request.body = std::string(body_bytes, 'x');
+        request.headers.emplace("x-hub-signature-256", signed_with(key, request.body));
+        Keeper responder;
+        received.clear();
+        loop.run(webhooks.handler()(std::move(request), responder));
+        return responder.said.status;
+    };
+    constexpr std::size_t ordinary = 20UL * 1024, large = 3UL * 1024 * 1024;
+    candidates = {{Secret("meant")}, {Secret("another"), Secret("known")}};
+    EXPECT_EQ(code("meant", ordinary), 204U);
+    EXPECT_EQ(received, std::vector<Secret>{Secret("meant")});
+    EXPECT_EQ(code("known", ordinary), 204U) << "a service gives up hooks that are answered with an error";
+    EXPECT_EQ(received, std::vector<Secret>{Secret("known")});
+    EXPECT_EQ(code("unknown", ordinary), 401U);
+    candidates.others = {Secret("meant")};
+    EXPECT_EQ(code("unknown", ordinary), 401U);
+    candidates.others.clear();
+    for (int i = 0; i < 9; ++i) candidates.others.emplace_back("of another " + std::to_string(i));
+    candidates.others.emplace_back("known");
+    EXPECT_EQ(code("known", large), 401U)
+        << "the bound is one for all: ten of them, and one that is meant, are too many";
+    candidates.meant.clear();
+    EXPECT_EQ(code("known", large), 204U);
 }
 
 }  // namespace
