@@ -8,7 +8,8 @@ RUN script/bootstrap --build
 RUN cmake --preset release && ninja -C build-release ocim && strip --strip-debug build-release/ocim
 
 FROM debian:12-slim
-# What the program is linked with; libcurl4 (mail) is loaded when it is needed, and curl asks for health.
+# What the program is linked with; libcurl4 (mail) and libmongoc-1.0-0 (MongoDB) are loaded when they are needed, and curl
+# asks for health.
 # Machines, load balancers and playbooks are elsewhere and reached over SSH by the program itself; ssh-keygen (of
 # openssh-client) and gpgv judge who signed a commit.
 RUN apt-get update \
@@ -20,8 +21,6 @@ RUN apt-get update \
     && useradd --uid 10001 --home-dir /var/lib/ocim --no-create-home --shell /usr/sbin/nologin ocim \
     && install -d -o ocim -g ocim -m 700 /var/lib/ocim
 COPY --from=build /src/build-release/ocim /usr/bin/ocim
-# libmongoc's counters in /dev/shm would outlive a process that is killed.
-ENV MONGOC_DISABLE_SHM=1
 USER 10001:10001
 VOLUME /var/lib/ocim
 EXPOSE 7443 7480

@@ -25,9 +25,6 @@ KUBECTL = ROOT / ".deps" / "kubectl" / "kubectl"
 # replicas.py has a stage of its own.
 MODE = os.environ.get("OCIM_MODE", "standalone")
 
-# A library of Ocim's keeps counters in a file of /dev/shm, which stays there when its process is killed.
-os.environ["MONGOC_DISABLE_SHM"] = "1"
-
 
 class StageError(Exception):
     """Something did not come up; the message says what, and where its log is."""

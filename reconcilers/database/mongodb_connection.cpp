@@ -2,8 +2,8 @@
 
 #include "base/utf8.hpp"
 #include "database/mongodb_commands.hpp"
+#include "database/mongodb_driver.hpp"
 
-#include <mongoc/mongoc.h>
 #include <limits>
 #include <string_view>
 
@@ -16,15 +16,6 @@ namespace json = api::json;
 
 /// How deep what a stranger keeps beside a user is read; the server's own bound is 100.
 constexpr int depth_max = 64;
-
-void start_library() {
-    static const bool started = [] {
-        mongoc_log_set_handler(nullptr, nullptr);  // it would write to stderr; errors come back to us
-        mongoc_init();
-        return true;
-    }();
-    (void)started;
-}
 
 /// A document that frees itself.
 class Document {
@@ -135,37 +126,37 @@ Json value_of(const bson_iter_t& at, int depth) {
 }
 
 struct FreeUri {
-    void operator()(mongoc_uri_t* uri) const { mongoc_uri_destroy(uri); }
+    void operator()(mongoc_uri_t* uri) const { Driver::get()->uri_destroy(uri); }
 };
 using Uri = std::unique_ptr<mongoc_uri_t, FreeUri>;
 
-Result<Uri> uri_of(const ConnectionSettings& settings) {
+Result<Uri> uri_of(const Driver& driver, const ConnectionSettings& settings) {
     std::string hosts;  // of these characters none has a meaning in a URL: the schema sees to it
     for (const auto& host : settings.hosts) hosts += (hosts.empty() ? "" : ",") + host;
     bson_error_t error{};
-    Uri uri(mongoc_uri_new_with_error(("mongodb://" + hosts + "/").c_str(), &error));
+    Uri uri(driver.uri_new_with_error(("mongodb://" + hosts + "/").c_str(), &error));
     if (!uri) return Error{ErrorClass::invalid, "hosts: " + one_line(error.message, 200)};
     const auto milliseconds = [](unsigned seconds) { return static_cast<std::int32_t>(seconds * 1000); };
-    bool ok = mongoc_uri_set_username(uri.get(), settings.username.c_str()) &&
-              mongoc_uri_set_password(uri.get(), settings.password.reveal().c_str()) &&
-              mongoc_uri_set_auth_source(uri.get(), settings.auth_source.c_str()) &&
-              mongoc_uri_set_auth_mechanism(uri.get(), settings.mechanism.c_str()) &&
-              mongoc_uri_set_appname(uri.get(), "ocim");
+    bool ok = driver.uri_set_username(uri.get(), settings.username.c_str()) &&
+              driver.uri_set_password(uri.get(), settings.password.reveal().c_str()) &&
+              driver.uri_set_auth_source(uri.get(), settings.auth_source.c_str()) &&
+              driver.uri_set_auth_mechanism(uri.get(), settings.mechanism.c_str()) &&
+              driver.uri_set_appname(uri.get(), "ocim");
     const auto number = [&](const char* name, std::int32_t value) {
-        ok = ok && mongoc_uri_set_option_as_int32(uri.get(), name, value);
+        ok = ok && driver.uri_set_option_as_int32(uri.get(), name, value);
     };
     number(MONGOC_URI_CONNECTTIMEOUTMS, milliseconds(settings.connect_seconds));
     number(MONGOC_URI_SERVERSELECTIONTIMEOUTMS, milliseconds(settings.connect_seconds));
     number(MONGOC_URI_SOCKETTIMEOUTMS, milliseconds(settings.reply_seconds));
     const auto text = [&](const char* name, const std::string& value) {
-        ok = ok && mongoc_uri_set_option_as_utf8(uri.get(), name, value.c_str());
+        ok = ok && driver.uri_set_option_as_utf8(uri.get(), name, value.c_str());
     };
     if (!settings.replica_set.empty()) text(MONGOC_URI_REPLICASET, settings.replica_set);
     if (settings.tls != ConnectionSettings::Tls::disabled) {
-        ok = ok && mongoc_uri_set_option_as_bool(uri.get(), MONGOC_URI_TLS, true);
+        ok = ok && driver.uri_set_option_as_bool(uri.get(), MONGOC_URI_TLS, true);
         const bool verify = settings.tls == ConnectionSettings::Tls::verify_identity;
         // what a certificate names to be asked about itself would be called without a bound of time
-        ok = ok && mongoc_uri_set_option_as_bool(
+        ok = ok && driver.uri_set_option_as_bool(
                        uri.get(), verify ? MONGOC_URI_TLSDISABLEOCSPENDPOINTCHECK : MONGOC_URI_TLSINSECURE, true);
         if (verify && !settings.ca_file.empty()) text(MONGOC_URI_TLSCAFILE, settings.ca_file);
     }
@@ -203,20 +194,24 @@ Error failure(const bson_error_t& error, const Secret& password) {
 }  // namespace
 
 Result<std::unique_ptr<Connection>> Connection::open(const ConnectionSettings& settings) {
-    start_library();
-    auto uri = uri_of(settings);
+    const auto* driver = Driver::get();
+    if (!driver)
+        return Error{ErrorClass::unreachable,
+                     "MongoDB is spoken to by libmongoc, which is not installed here: apt-get install libmongoc-1.0-0, "
+                     "and start ocim again"};
+    auto uri = uri_of(*driver, settings);
     if (!uri) return std::move(uri).error();
     bson_error_t error{};
-    auto* client = mongoc_client_new_from_uri_with_error(uri->get(), &error);
+    auto* client = driver->client_new_from_uri_with_error(uri->get(), &error);
     if (!client) return Error{ErrorClass::invalid, one_line(error.message, 200)};
     std::unique_ptr<Connection> connection(new Connection(settings, client));  // the constructor is private
-    if (!mongoc_client_set_error_api(client, MONGOC_ERROR_API_VERSION_2))
+    if (!driver->client_set_error_api(client, MONGOC_ERROR_API_VERSION_2))
         return Error{ErrorClass::transient, "the client library cannot be set up"};
     if (auto answered = connection->run("admin", {{"ping", 1}}); !answered) return std::move(answered).error();
     return connection;
 }
 
-Connection::~Connection() { mongoc_client_destroy(client_); }
+Connection::~Connection() { Driver::get()->client_destroy(client_); }
 
 Result<json::object> Connection::run(const std::string& database, json::object command, const Secret& password) {
     code_ = 0;
@@ -229,7 +224,7 @@ Result<json::object> Connection::run(const std::string& database, json::object c
     bson_t* reply = reply_to_free.get();
     bson_destroy(reply);  // the library makes it anew
     bson_error_t error{};
-    const bool ok = mongoc_client_command_simple(client_, database.c_str(), sent.get(), nullptr, reply, &error);
+    const bool ok = Driver::get()->client_command_simple(client_, database.c_str(), sent.get(), nullptr, reply, &error);
     if (!ok) {
         if (error.domain == MONGOC_ERROR_SERVER) code_ = static_cast<int>(error.code);
         return failure(error, password);

@@ -14,6 +14,7 @@ HELM_3, HELM_4 = str(ROOT / ".deps/helm-3/helm"), str(ROOT / ".deps/helm-4/helm"
 HELMS = {"Helm 3": HELM_3, "Helm 4": HELM_4}
 # packages of the image that the program is not linked with: why they are there
 NOT_LINKED = {"ca-certificates": "whom to trust", "curl": "the health check", "libcurl4": "mail, loaded when first sent",
+              "libmongoc-1.0-0": "MongoDB, loaded when one is first spoken to",
               "gpgv": "who signed a commit", "openssh-client": "the same, by ssh-keygen"}
 ESSENTIAL = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}  # in every Debian
 METRIC = re.compile(r"\b(?:ocim|workqueue|controller_runtime|apiserver|rest_client)_[a-z_]+\b")

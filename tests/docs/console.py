@@ -74,7 +74,7 @@ class Shell:
         for command, program in (("ocim", PROGRAM), ("kubectl", KUBECTL)):
             (self.home / "bin" / command).symlink_to(program)
         self.script, self.output = self.home / ".command", self.home / ".output"
-        environment = {"HOME": str(self.home), "LANG": "C.UTF-8", "TERM": "dumb", "MONGOC_DISABLE_SHM": "1",
+        environment = {"HOME": str(self.home), "LANG": "C.UTF-8", "TERM": "dumb",
                        "PATH": f"{self.home}/bin:{os.environ['PATH']}"}
         self.process = subprocess.Popen(
             ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "bash", "--norc"], cwd=folder,

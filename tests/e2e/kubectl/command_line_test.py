@@ -276,6 +276,15 @@ class CommandLine(OcimTest):
             self.assertIn("-h, --help", text)
         self.assertIn("unknown flag --nope", self.fails("get", "dns", "--nope", code=2))
 
+    @unittest.skipUnless(os.geteuid() == 0, "takes shared memory away from a process")
+    def test_nobody_else_speaks_on_stderr(self):
+        # a library that is linked with starts itself, and says so when it has no shared memory
+        without = ("--mount", "sh", "-c", 'mount -t tmpfs -o ro none /dev/shm && exec "$@"', "sh", PROGRAM)
+        self.make("quiet")
+        for words in ("--help",), ("get", "dns"), ("explain-status", "dns/quiet"), ("doctor", "--help"):
+            with self.subTest(words=words):
+                self.assertEqual(self.ocim.run("unshare", *without, *words).stderr, "")
+
 
 if __name__ == "__main__":
     unittest.main()
