@@ -1,4 +1,5 @@
 """What the tests of the chart share: the chart, both helms, and what it renders."""
+import functools
 import pathlib
 import re
 import subprocess
@@ -27,10 +28,19 @@ def helm(program, *words, check=True):
     return done
 
 
-def render(*words, program=HELM_4, release="ocim", namespace="ocim-system"):
+def documents(text):
+    """Those of a YAML text, read by libyaml: the definitions alone are 600 KB."""
+    return [document for document in yaml.load_all(text, Loader=yaml.CSafeLoader) if document]
+
+
+@functools.cache
+def rendered(program, *words):
+    return helm(program, "template", "ocim", CHART, "--namespace", "ocim-system", *words).stdout
+
+
+def render(*words, program=HELM_4):
     """The manifests that the chart renders."""
-    text = helm(program, "template", release, CHART, "--namespace", namespace, *words).stdout
-    return [manifest for manifest in yaml.safe_load_all(text) if manifest]
+    return documents(rendered(program, *words))
 
 
 def find(manifests, kind, name=None):
@@ -89,6 +99,8 @@ def image_packages():
 
 
 def libraries_of(program):
-    """What a program is linked with."""
-    text = subprocess.run(["objdump", "-p", program], capture_output=True, text=True, check=True, timeout=60).stdout
-    return [name for name in re.findall(r"NEEDED\s+(\S+)", text) if not name.startswith("ld-linux")]
+    """What a program is linked with: where each is."""
+    def said(*words):
+        return subprocess.run(words, capture_output=True, text=True, check=True, timeout=60).stdout
+    places = dict(re.findall(r"(\S+) => (\S+)", said("ldd", program)))
+    return [places[name] for name in re.findall(r"NEEDED\s+(\S+)", said("objdump", "-p", program)) if name in places]

@@ -9,8 +9,8 @@ import unittest
 
 import yaml
 
-from chart import (ALERTS, CHART, DASHBOARD, ESSENTIAL, HELM_3, HELM_4, HELMS, NOT_LINKED, ROOT, VALUES, find, helm, image_instructions,
-                   image_packages, libraries_of, panels, render, workload)
+from chart import (ALERTS, CHART, DASHBOARD, ESSENTIAL, HELM_3, HELM_4, HELMS, NOT_LINKED, ROOT, VALUES, documents, find, helm,
+                   image_instructions, image_packages, libraries_of, panels, render, workload)
 
 PROGRAM = os.environ.get("OCIM") or str(ROOT / "build" / "ocim")
 FULL = ROOT / "tests" / "chart" / "values" / "full.yaml"
@@ -34,6 +34,10 @@ MISTAKES = [
     ("serviceMonitor.interval=often", "interval"),
     ("podDisruptionBudget.minAvailable=2", "minAvailable"),
 ]
+
+
+def definitions():
+    return [document for path in (ROOT / "crd-schemas").glob("*.yaml") for document in documents(path.read_text())]
 
 
 def undescribed(schema, path=""):
@@ -174,8 +178,7 @@ class Chart(unittest.TestCase):
             self.assertEqual(len([m for m in manifests if m["kind"] == "PodDisruptionBudget"]), budgets, replicas)
 
     def test_every_kind_may_be_followed_and_only_what_is_made_may_be_made(self):
-        plurals = {yaml.safe_load(path.read_text())["spec"]["names"]["plural"]
-                   for path in (ROOT / "crd-schemas").glob("*.yaml")}
+        plurals = {definition["spec"]["names"]["plural"] for definition in definitions()}
         role = find(render("--set", "mode=operator"), "ClusterRole")
         granted = {(resource, verb) for rule in role["rules"] if rule["apiGroups"] == ["ocim.opencraft.com"]
                    for resource in rule["resources"] for verb in rule["verbs"]}
@@ -187,8 +190,7 @@ class Chart(unittest.TestCase):
             self.assertNotIn("*", [*rule["apiGroups"], *rule["resources"], *rule["verbs"]])
 
     def test_definitions_are_ours(self):
-        ours = {d["metadata"]["name"]: d for d in
-                (yaml.safe_load(path.read_text()) for path in (ROOT / "crd-schemas").glob("*.yaml"))}
+        ours = {d["metadata"]["name"]: d for d in definitions()}
         for program in HELMS.values():
             rendered = [m for m in render("--set", "crds.install=true", program=program)
                         if m["kind"] == "CustomResourceDefinition"]
@@ -201,7 +203,7 @@ class Chart(unittest.TestCase):
             helm(HELM_4, "package", CHART, "--destination", folder)
             package = next(pathlib.Path(folder).glob("ocim-*.tgz"))
             text = helm(HELM_3, "template", package, "--set", "crds.install=true").stdout
-            self.assertEqual(text.count("kind: CustomResourceDefinition\n"), len(list((ROOT / "crd-schemas").glob("*.yaml"))))
+            self.assertEqual(text.count("kind: CustomResourceDefinition\n"), len(definitions()))
 
     def test_alerts_and_dashboard_are_the_files(self):
         manifests = render("--values", FULL)
@@ -224,12 +226,12 @@ class Image(unittest.TestCase):
 
     def test_it_has_what_the_program_is_linked_with(self):
         packages, libraries = image_packages(), libraries_of(PROGRAM)
-        found = subprocess.run(["dpkg", "-S", *(f"*/{library}" for library in libraries)], capture_output=True, text=True,
-                               check=False, timeout=60).stdout
+        places = [place for library in libraries for place in (library, "/usr" + library)]  # /lib is a link to /usr/lib
+        found = subprocess.run(["dpkg", "-S", *places], capture_output=True, text=True, check=False, timeout=60).stdout
         owners = {(pathlib.Path(path).name, package.split(":")[0])
                   for package, path in (line.rsplit(": ", 1) for line in found.splitlines())}
         for library in libraries:
-            mine = {package for name, package in owners if name == library}
+            mine = {package for name, package in owners if name == pathlib.Path(library).name}
             self.assertTrue(mine & (packages | ESSENTIAL), f"{library} of {mine}: add its package to the Dockerfile")
         used = {package for _, package in owners} | set(NOT_LINKED)
         self.assertEqual(packages - used, set(), "nothing is linked with these")

@@ -135,7 +135,9 @@ class FinalStage(unittest.TestCase):
     def test_packages_are_what_the_program_needs_and_no_more(self):
         owners = set()
         for library in libraries_of(PROGRAM):
-            found = self.image.call("chroot", self.image.root, "/bin/sh", "-c", f"dpkg -S '*/{library}' | cut -d: -f1")
+            # /lib is a link to /usr/lib, and dpkg knows one of the two
+            found = self.image.call("chroot", self.image.root, "/bin/sh", "-c",
+                                    f"dpkg -S {library} /usr{library} 2>/dev/null | cut -d: -f1")
             self.assertTrue(found, library)
             owners |= set(found.split())
         self.assertEqual(owners - ESSENTIAL | set(NOT_LINKED), image_packages())
