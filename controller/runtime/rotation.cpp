@@ -43,6 +43,7 @@ public:
         if (!due || inputs_.now < *due) return std::nullopt;
         const bool at_once = rotation_.form == Form::one_password;
         edit.draw[at_once ? key : next_key(key)] = {};
+        if (!at_once) edit.text[next_due_key(key)] = rfc3339(*due);
         return at_once ? finished(std::move(edit)) : std::move(edit);
     }
 
@@ -68,10 +69,12 @@ private:
         }
         if (rotation_.form == Form::two_accounts) edit.text[username_key(key)] = idle();
         edit.drop.insert(next_key(key));
+        if (text(".next-due")) edit.drop.insert(next_due_key(key));
         return finished(std::move(edit));
     }
     SecretEdit finished(SecretEdit edit) const {
-        edit.text[rotated_key(rotation_.ref.key)] = rfc3339(inputs_.now);
+        const auto due = text(".next-due");
+        edit.text[rotated_key(rotation_.ref.key)] = rotated_time(inputs_.now, due ? due->reveal() : "");
         const auto lasts = overlap();
         const auto until = " let in " + (lasts ? "until " + rfc3339(inputs_.now + *lasts) : "for now");
         auto& said = edit.note.message;
@@ -101,7 +104,7 @@ private:
         const auto drawn = drawn_at();
         if (!drawn) return std::nullopt;
         std::optional<WallTime> out;
-        if (const auto asked = time_of(rotation_.asked); asked && *asked > *drawn) out = *asked;
+        if (const auto asked = asked_time(rotation_.asked); asked && *asked > *drawn) out = *asked;
         if (const auto every = duration_of(rotation_.every); every && (!out || *drawn + *every < *out))
             out = *drawn + *every;
         return out;
@@ -136,10 +139,21 @@ private:
 }  // namespace
 
 std::string next_key(const std::string& key) { return key + ".next"; }
+std::string next_due_key(const std::string& key) { return key + ".next-due"; }
 std::string previous_key(const std::string& key) { return key + ".previous"; }
 std::string previous_until_key(const std::string& key) { return key + ".previous-until"; }
 std::string rotated_key(const std::string& key) { return key + ".rotated-at"; }
 std::string username_key(const std::string& key) { return key + ".username"; }
+
+std::string rotated_time(WallTime now, const std::string& next_due) {
+    return rfc3339(std::max(now, time_of(next_due).value_or(now)));
+}
+
+std::optional<WallTime> asked_time(std::string_view text) {
+    const auto time = time_of(text);
+    if (!time) return std::nullopt;
+    return std::chrono::floor<std::chrono::seconds>(*time);
+}
 
 std::optional<SecretEdit> next_step(const Rotation& rotation, const Inputs& inputs) {
     return State(rotation, inputs).step();

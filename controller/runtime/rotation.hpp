@@ -14,10 +14,10 @@
 /// read the Secret. With <key> for the key that users read:
 ///
 ///     <key>.next            the new password: the system is to let it in beside <key>. Once it does,
-///     <key>.previous        the former one: <key>.next has become <key>, and this is let in while the overlap lasts
-///     <key>.previous-until  when that ends, for when nobody says any more how long it lasts
-///     <key>.rotated-at      when <key> was replaced
-///     <key>.username        where two accounts take turns: whose password <key> is
+///     <key>.next-due        since when it was due: <key> is no older than that, whatever the clock of who goes on
+///     shows <key>.previous        the former one: <key>.next has become <key>, and this is let in while the overlap
+///     lasts <key>.previous-until  when that ends, for when nobody says any more how long it lasts <key>.rotated-at
+///     when <key> was replaced <key>.username        where two accounts take turns: whose password <key> is
 ///
 /// All that is known about how far it has come is in the Secret, so that every step may follow a crash.
 namespace ocim::runtime {
@@ -26,6 +26,7 @@ namespace ocim::runtime {
 inline constexpr std::string_view rotate_at_annotation = "ocim.opencraft.com/rotate-at";
 
 std::string next_key(const std::string& key);
+std::string next_due_key(const std::string& key);
 std::string previous_key(const std::string& key);
 std::string previous_until_key(const std::string& key);
 std::string rotated_key(const std::string& key);
@@ -54,6 +55,11 @@ std::optional<SecretEdit> next_step(const Rotation& rotation, const Inputs& inpu
 
 /// In how long time alone makes a step of one of them due.
 std::optional<Duration> next_step_in(const std::vector<Rotation>& rotations, const Inputs& inputs);
+
+/// What <key>.rotated-at becomes: now, but not before <key>.next-due, or the same wish would have it replaced again.
+std::string rotated_time(WallTime now, const std::string& next_due);
+/// What the annotation says, in whole seconds, as the Secret has them. Nothing when it is no time.
+std::optional<WallTime> asked_time(std::string_view text);
 
 /// What object.metadata.annotations ask for, or "".
 std::string asked_in(const std::map<std::string, std::string>& annotations);

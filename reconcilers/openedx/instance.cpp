@@ -470,6 +470,7 @@ Composition<Object> Instances::compose(const Object& object, const Children& chi
 }
 
 std::vector<runtime::Edit> Instances::edits(const Object& object, const Children& children, const Inputs& inputs) {
+    if (object.metadata.deleting()) return {};  // nobody would use new passwords
     auto step = replacement_of(object, children, inputs).step;
     if (!step) return {};
     std::vector<runtime::Edit> out;

@@ -14,8 +14,8 @@ using Grant = decltype(User::grants)::value_type;
 using Privilege = decltype(Grant::privileges)::value_type;
 
 constexpr std::int64_t default_port = 27017;
-constexpr std::size_t user_name_max = 32;  // of a DatabaseTenant
-constexpr std::string_view other_suffix = "_2";
+constexpr std::size_t user_name_max = 32;                             // of a DatabaseTenant
+constexpr std::string_view other_suffix = "_2", third_suffix = "_3";  // the same length
 
 std::string forum_of(const std::string& database) { return database + "_forum"; }
 
@@ -42,7 +42,9 @@ std::optional<std::pair<std::string, std::int64_t>> host_and_port(const std::str
 std::pair<std::string, std::string> mongodb_turns(const crd::Instance::Status::Names& names,
                                                   const SiteSecrets& secrets) {
     const auto first = secrets.mongodb_user.empty() ? names.mysql_user.value_or("") + "_mongodb" : secrets.mongodb_user;
-    return {first, first.substr(0, user_name_max - other_suffix.size()) + std::string(other_suffix)};
+    const auto stem = first.substr(0, user_name_max - other_suffix.size());
+    const auto other = stem + std::string(other_suffix);
+    return {first, other == first ? stem + std::string(third_suffix) : other};
 }
 
 std::vector<MongoAccount> mongodb_accounts(const crd::Instance::Status::Names& names, const SiteSecrets& secrets) {

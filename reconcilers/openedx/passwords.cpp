@@ -65,9 +65,8 @@ private:
     void read_wish() {
         const auto text = runtime::asked_in(instance_.metadata.annotations);
         if (text.empty()) return;
-        if (const auto time = parse_rfc3339(text))
-            asked_ = *time;
-        else
+        asked_ = runtime::asked_time(text);
+        if (!asked_)
             say("False", "InvalidTime",
                 "the annotation " + std::string(runtime::rotate_at_annotation) +
                     " holds no time; write it like 2026-11-23T20:00:00Z");
@@ -107,6 +106,7 @@ private:
         if (const auto awaited = lacking(secrets, false, true))
             return say("False", "WaitingForBackends", "before new passwords are drawn: " + *awaited);
         auto& edit = step({});
+        set(edit, next_due(), rfc3339(*asked_));
         for (const auto& value : values_) {
             edit.draw[runtime::next_key(value.key)] = value.form;
             if (!value.first.empty() && text(runtime::username_key(value.key)).empty())
@@ -125,7 +125,7 @@ private:
     /// The new ones are drawn and nobody has them yet.
     void let_in(const SiteSecrets& secrets) {
         if (!asked_) {  // taken back while that is still possible
-            drop(step({}), runtime::next_key);
+            drop_next(step({}));
             return say("False", "TakenBack", "nobody asks for new passwords any more");
         }
         if (const auto awaited = lacking(secrets, true, true))
@@ -142,8 +142,8 @@ private:
             const auto username = runtime::username_key(value.key);
             if (!value.first.empty()) set(edit, username, text(username) == value.other ? value.first : value.other);
         }
-        set(edit, rotated_at(), rfc3339(inputs_.now));
-        drop(edit, runtime::next_key);
+        set(edit, rotated_at(), runtime::rotated_time(inputs_.now, text(next_due())));
+        drop_next(edit);
         say("False", "Replacing", "the new passwords are let in and become the site's");
     }
 
@@ -245,6 +245,7 @@ private:
 
     // --- the Secret
 
+    std::string next_due() const { return runtime::next_due_key(secret_keys::mysql_key); }
     std::string rotated_at() const { return runtime::rotated_key(secret_keys::mysql_key); }
     std::string text(const std::string& key) const {
         return runtime::from_base64(api::find_text(*secret_, {"data", key})).value_or("");
@@ -266,6 +267,10 @@ private:
     }
     void drop(runtime::Edit& edit, std::string (*name)(const std::string&)) const {
         for (const auto& value : values_) api::make_object(edit.patch, {"data"})[name(value.key)] = nullptr;
+    }
+    void drop_next(runtime::Edit& edit) const {
+        drop(edit, runtime::next_key);
+        api::make_object(edit.patch, {"data"})[next_due()] = nullptr;
     }
     void say(const char* status, const char* reason, std::string message) {
         out_.finding = {condition, status, reason, std::move(message)};

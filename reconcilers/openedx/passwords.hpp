@@ -14,6 +14,7 @@
 ///     <key>.previous       the former one: once they do, <key>.next becomes <key>, which makes a new AppServer, and
 ///                          this is let in as long as there is an AppServer that has it
 ///     <key>.username       where an account has one password, so that two take turns: whose <key> is
+///     mysqlKey.next-due    the time that was asked for: what is drawn is no older than that
 ///     mysqlKey.rotated-at  when that was: AppServers say in their status which they have
 ///
 /// All that is known about how far it has come is in that Secret, so that every step may follow a crash.

@@ -86,7 +86,7 @@ TEST(RabbitMQRotation, StepTable) {
          {"jobs"},
          "password.username=jobs;"},
         {"nobody asks", {}, first, noon, {"jobs"}, ""},
-        {"too old", "1h", first, noon, {"jobs"}, "draw password.next;"},
+        {"too old", "1h", first, noon, {"jobs"}, "draw password.next;password.next-due=2026-06-01T01:00:00Z;"},
         {"the other one stands",
          "1h",
          drawn,
@@ -234,7 +234,8 @@ TEST(RabbitMQRotation, NothingBeginsWhereNothingIsDone) {
     const Texts texts{{"password", "a"}, {"password.username", "jobs"}};
     auto object = declared("1h");
     const auto seen = in_sync(object, texts);
-    ASSERT_EQ(words(Vhost::renewals(object, inputs(texts), seen)), "draw password.next;");
+    ASSERT_EQ(words(Vhost::renewals(object, inputs(texts), seen)),
+              "draw password.next;password.next-due=2026-06-01T01:00:00Z;");
     auto anothers = seen;
     anothers[{Kind::policy, "/demo", "bounded"}];
     object.spec.policies = test::full(test::vhost()).spec.policies;

@@ -283,6 +283,43 @@ TEST_F(Passwords, CanBeTakenBackUntilTheyAreUsed) {
     EXPECT_EQ(stands(), "False RollingOut");
 }
 
+TEST_F(Passwords, AreReplacedOnceByLeadersWhoseClocksDiffer) {
+    everybody_follows();
+    ask();
+    ASSERT_EQ(step(), "next");
+    campus.now -= 1min;
+    everybody_follows();
+    ASSERT_EQ(step(), "previous");
+    EXPECT_EQ(secret("demo-secrets", "mysqlKey.rotated-at"), asked) << "no older than what was asked for";
+    EXPECT_EQ(secret("demo-secrets", "mysqlKey.next-due"), "");
+    everybody_follows();
+    second_serves();
+    gone("demo-1");
+    ASSERT_EQ(step(), "nothing");
+    everybody_follows();
+    EXPECT_EQ(step(), "") << "the wish is met";
+    EXPECT_EQ(stands(), "True Replaced");
+}
+
+TEST_F(Passwords, AWishMadeMeanwhileIsNotTakenForTheFirstOne) {
+    everybody_follows();
+    ask();
+    ASSERT_EQ(step(), "next");
+    everybody_follows();
+    campus.instance.metadata.annotations["ocim.opencraft.com/rotate-at"] = rfc3339(campus.now + 24h);
+    ASSERT_EQ(step(), "previous");
+    EXPECT_EQ(secret("demo-secrets", "mysqlKey.rotated-at"), rfc3339(campus.now));
+}
+
+TEST_F(Passwords, OfASiteThatIsDeletedAreNotReplaced) {
+    everybody_follows();
+    ask();
+    campus.instance.metadata.deletion_timestamp = rfc3339(campus.now);
+    EXPECT_EQ(step(), "");
+    campus.instance.metadata.deletion_timestamp.clear();
+    EXPECT_EQ(step(), "next");
+}
+
 TEST_F(Passwords, APersonSwitchesWhereHeSaidSo) {
     campus.instance.spec.rollout.activation = Rollout::Activation::manual;
     replace();
@@ -306,9 +343,11 @@ TEST_F(Passwords, TheWishTable) {
         std::string stands;
         std::string step;
     } cases[] = {
-        {"no time", "tomorrow", "False InvalidTime", ""},   {"they are younger", "2026-11-22T11:00:00Z", "", ""},
-        {"as old as that", "2026-11-22T12:00:00Z", "", ""}, {"to come", "2026-11-22T20:00:00Z", "False Scheduled", ""},
-        {"older", asked, "False Drawing", "next"},
+        {"no time", "tomorrow", "False InvalidTime", ""},
+        {"they are younger", "2026-11-22T11:00:00Z", "", ""},
+        {"as old as that", "2026-11-22T12:00:00Z", "", ""},
+        {"to come", "2026-11-22T20:00:00Z", "False Scheduled", ""},
+        {"older", "2026-11-22T12:00:10.5Z", "False Drawing", "next"},
     };
     campus.now += 1min;
     for (const auto& c : cases) {
@@ -392,6 +431,16 @@ TEST_F(CoursePasswords, ThatSomebodyBroughtAreReplacedToo) {
     end();
     EXPECT_EQ(accounts(), std::set{other});
     EXPECT_EQ(variables().find("their word"), std::string::npos);
+}
+
+TEST_F(CoursePasswords, TakeTurnsWithAnotherAccountWhateverTheFirstOneIsCalled) {
+    auto& data = campus.child("Secret", "demo-secrets")->at("data").as_object();
+    const std::string first = "abcdefghijklmnopqrstuvwxyz1234_2", other = "abcdefghijklmnopqrstuvwxyz1234_3";
+    data["mongodbUser"] = runtime::base64(first);
+    data["mongodbPassword"] = runtime::base64("their word");
+    campus.settle();
+    replace();
+    EXPECT_EQ(accounts(), (std::set{first, other}));
 }
 
 }  // namespace
