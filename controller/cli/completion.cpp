@@ -25,21 +25,23 @@ constexpr Example examples[] = {
     {"zsh, from now on", "ocim completion zsh > \"${fpath[1]}/_ocim\""},
 };
 
-constexpr auto for_bash = R"(# bash completion of ocim
+constexpr auto for_bash = R"bash(# bash completion of ocim
 _ocim() {
-    local IFS=$'\n' current="${COMP_WORDS[COMP_CWORD]}"
-    local found=($(ocim complete-words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+    local current="${COMP_WORDS[COMP_CWORD]}" found word
+    COMPREPLY=()
+    mapfile -t found < <(ocim complete-words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     if [ "${found[0]}" = ":files" ]; then
         compopt -o filenames
-        COMPREPLY=($(compgen -f -- "$current"))
+        mapfile -t COMPREPLY < <(compgen -f -- "$current")
     else
-        COMPREPLY=($(compgen -W "${found[*]}" -- "$current"))
+        # others give objects their names: none may mean anything to the shell
+        for word in "${found[@]}"; do COMPREPLY+=("$(printf %q "$word")"); done
         # what stands before a slash goes on
         [ "${#COMPREPLY[@]}" = 1 ] && [ "${COMPREPLY[0]: -1}" = "/" ] && compopt -o nospace
     fi
 }
 complete -F _ocim ocim
-)";
+)bash";
 
 constexpr auto for_zsh = R"(#compdef ocim
 _ocim() {
