@@ -4,11 +4,13 @@ The demo and the end-to-end tests both stand on it. Nothing here knows of Ocim's
 conditions with a deadline, and stops them.
 """
 import base64
+import errno
 import fcntl
 import ipaddress
 import json
 import os
 import pathlib
+import random
 import secrets
 import shutil
 import signal
@@ -35,10 +37,17 @@ class Fallen(StageError):
 
 
 def free_port(address="127.0.0.1"):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((address, 0))
-        return probe.getsockname()[1]
+    """Below those that Linux gives to whoever connects: none of them takes it before its server does."""
+    while True:
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((address, random.randrange(10_000, 32_768)))
+            except OSError as error:
+                if error.errno != errno.EADDRINUSE:
+                    raise
+                continue
+            return probe.getsockname()[1]
 
 
 def wait_for(what, condition, seconds):

@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <random>
 #include <set>
 #include <sstream>
 #include <stdexcept>
@@ -62,19 +63,22 @@ inline std::string read_file(const std::string& path) {
     return out.str();
 }
 
-/// A loopback TCP port that nobody has now and that this process was not given before.
+/// A loopback TCP port that nobody has now and that this process was not given before, below those that Linux gives to
+/// whoever connects: none of them takes it before its server does.
 inline std::uint16_t free_port() {
     static std::set<std::uint16_t> given;
+    std::random_device random;
+    std::uniform_int_distribution<std::uint16_t> any(10'000, 32'767);
     for (int attempt = 0; attempt < 1000; ++attempt) {
         const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        socklen_t length = sizeof address;
-        const bool ok = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0 &&
-                        ::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &length) == 0;
+        const auto port = any(random);
+        address.sin_port = htons(port);
+        const bool ok = ::bind(fd, reinterpret_cast<sockaddr*>(&address), sizeof address) == 0;
         ::close(fd);
-        if (ok && given.insert(ntohs(address.sin_port)).second) return ntohs(address.sin_port);
+        if (ok && given.insert(port).second) return port;
     }
     throw std::runtime_error("no free port");
 }
