@@ -74,7 +74,7 @@ class Tutor(Scenario):
         balancer = self.dig(names["lms"], "CNAME")
         for service in "apps", "meilisearch", "lmsPreview", "studio":
             self.assertEqual(self.dig(names[service], "CNAME"), balancer, service)
-            self.assertTrue(self.page_of(names[service]), f"{names[service]} is served")
+            wait_for(f"{names[service]} is served", lambda host=names[service]: self.page_of(host), 60)
         self.assertEqual(self.page("elsewhere.demo.example.test")[0], 404)
 
     def test_02_no_secret_is_in_its_log(self):
