@@ -17,7 +17,9 @@ struct SshSettings {
     std::uint16_t port = 22;
     std::string user;
     Secret private_key;    ///< OpenSSH or PEM, without passphrase
-    std::string host_key;  ///< "ssh-ed25519 AAAA…": the only key accepted. Empty: any, and SshHost::host_key tells it
+    std::string host_key;  ///< "ssh-ed25519 AAAA…": the only key accepted but for more_host_keys. Empty: any, and
+                           ///< SshHost::host_key tells it
+    std::vector<std::string> more_host_keys{};  ///< accepted as well as host_key: a host has one of each type
     Duration connect_timeout{5'000};
     /// The far end is no shell but knows certain commands (a Git server): the first word goes as it is, and nothing
     /// there ends the command when we stop waiting.

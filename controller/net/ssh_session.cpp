@@ -56,6 +56,16 @@ std::string algorithms_for(const std::string& key) {
     const std::string type = key.substr(0, key.find(' '));
     return type == "ssh-rsa" ? "rsa-sha2-512,rsa-sha2-256" : type;
 }
+std::string algorithms_for(const SshSettings& settings) {
+    auto out = algorithms_for(settings.host_key);
+    for (const auto& key : settings.more_host_keys) out += "," + algorithms_for(key);
+    return out;
+}
+
+bool is_known_by(const SshSettings& settings, const std::string& shown) {
+    const auto is_it = [&](const std::string& key) { return key_and_type(key) == shown; };
+    return is_it(settings.host_key) || std::ranges::any_of(settings.more_host_keys, is_it);
+}
 
 int no_passphrase(const char*, char*, std::size_t, int, int, void*) { return -1; }
 
@@ -231,7 +241,7 @@ Result<void> SshSession::meet(const Patience& patience) {
     set(SSH_OPTIONS_GLOBAL_KNOWNHOSTS, "/dev/null");
     set(SSH_OPTIONS_IDENTITY_AGENT, "none");
     set(SSH_OPTIONS_FD, &*fd);
-    if (!settings_.host_key.empty()) set(SSH_OPTIONS_HOSTKEYS, algorithms_for(settings_.host_key).c_str());
+    if (!settings_.host_key.empty()) set(SSH_OPTIONS_HOSTKEYS, algorithms_for(settings_).c_str());
     ssh_set_blocking(session_, 0);
     int state = SSH_AGAIN;
     while ((state = ssh_connect(session_)) == SSH_AGAIN)
@@ -239,7 +249,7 @@ Result<void> SshSession::meet(const Patience& patience) {
     if (state != SSH_OK) {
         // A host that cannot show the one key we know shows another: that is a refusal, not an outage.
         const bool other_key = reason().find("server host key algo") != std::string::npos;
-        if (other_key) return refused("the host does not show the key it is known by");
+        if (other_key) return refused("the host does not show a key it is known by");
         return unreachable("no SSH connection: " + reason());
     }
     return check_host();
@@ -253,7 +263,7 @@ Result<void> SshSession::check_host() {
     if (ssh_pki_export_pubkey_base64(key.get(), &text) != SSH_OK) return unreachable("the host shows no key");
     const std::unique_ptr<char, FreeText> owner(text);
     host_key_ = std::string(ssh_key_type_to_char(ssh_key_type(key.get()))) + " " + text;
-    if (settings_.host_key.empty() || key_and_type(settings_.host_key) == host_key_) return {};
+    if (settings_.host_key.empty() || is_known_by(settings_, host_key_)) return {};
     return refused("the host's key is not the one it is known by");
 }
 

@@ -3,8 +3,6 @@
 #include "gitops/limits.hpp"
 #include "gitops/transport.hpp"
 
-#include <sstream>
-
 namespace ocim::gitops {
 
 namespace {
@@ -155,17 +153,6 @@ Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settin
     if (!transport) return problem_of(transport.error());
     return std::unique_ptr<Fetcher>(
         std::make_unique<OneRepository>(std::move(settings), *std::move(transport), services, workshop));
-}
-
-std::string host_key_of(std::string_view known_hosts) {
-    std::istringstream lines{std::string(known_hosts)};
-    for (std::string line; std::getline(lines, line);) {
-        std::istringstream words(line);
-        std::string host, type, key;
-        if (!(words >> host >> type >> key) || host.starts_with('#') || host.starts_with('@')) continue;
-        return type + " " + key;
-    }
-    return "";
 }
 
 }  // namespace ocim::gitops

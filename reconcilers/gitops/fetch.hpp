@@ -31,6 +31,7 @@ struct RepositorySettings {
     // over SSH
     Secret identity{};
     std::string host_key{};
+    std::string known_hosts{};                   ///< asked where `host_key` is empty
     std::optional<Verification> verification{};  ///< without it nobody has to have signed anything
     Duration call_max{30'000};                   ///< one question and its answer
 };
@@ -64,8 +65,5 @@ public:
 /// how many fetch at once.
 Result<std::unique_ptr<Fetcher>, Problem> make_fetcher(RepositorySettings settings, const runtime::Services& services,
                                                        Workshop* workshop = nullptr);
-
-/// The first usable key of a known_hosts file: "ssh-ed25519 AAAA…"; "" when there is none.
-std::string host_key_of(std::string_view known_hosts);
 
 }  // namespace ocim::gitops

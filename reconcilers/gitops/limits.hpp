@@ -23,6 +23,7 @@ inline constexpr std::size_t pack_objects_max = 250'000;           // of one com
 inline constexpr std::size_t object_bytes_max = 64 * 1024 * 1024;  // of one that is made of another, in memory
 inline constexpr std::size_t signed_bytes_max = 1024 * 1024;       // a commit or tag with its message
 inline constexpr std::size_t signature_bytes_max = 64 * 1024;      // and what it is signed with
+inline constexpr std::size_t known_hosts_bytes_max = 128 * 1024;   // read on the loop; some 1,000 lines
 inline constexpr std::size_t principals_max = 8;                   // names that one SSH key has
 inline constexpr auto signature_check_max = 10s;                   // of one run of ssh-keygen or gpgv
 inline constexpr std::size_t transfers_max = 4;                    // packs in memory at once, of all GitSources

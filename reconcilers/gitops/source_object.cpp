@@ -31,7 +31,7 @@ RepositorySettings repository_of(const crd::GitSource& source, const runtime::In
     out.password = inputs.secret(home, name, "token").value_or(Secret());
     if (out.password.empty()) out.password = inputs.secret(home, name, "password").value_or(Secret());
     out.identity = inputs.secret(home, name, "identity").value_or(Secret());
-    if (out.host_key.empty()) out.host_key = host_key_of(text_of(inputs, home, name, "known_hosts"));
+    out.known_hosts = text_of(inputs, home, name, "known_hosts");
     return out;
 }
 

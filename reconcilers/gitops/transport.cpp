@@ -1,12 +1,14 @@
 #include "gitops/transport.hpp"
 
 #include "base/utf8.hpp"
+#include "gitops/known_hosts.hpp"
 #include "gitops/limits.hpp"
 #include "net/http_client.hpp"
 #include "net/ssh.hpp"
 #include "runtime/base64.hpp"
 
 #include <charconv>
+#include <iterator>
 
 namespace ocim::gitops {
 
@@ -126,6 +128,21 @@ Result<std::unique_ptr<Transport>> over_https(const RepositorySettings& settings
         std::make_unique<OverHttps>(*std::move(http), services.clock, std::move(authorization)));
 }
 
+/// By which keys the host may show itself. One is needed: without it anybody could be the server.
+Result<void> pin(const RepositorySettings& settings, net::SshSettings& out) {
+    if (!settings.host_key.empty()) {
+        out.host_key = settings.host_key;
+        return {};
+    }
+    if (settings.known_hosts.empty())
+        return invalid("the SSH server's key is not known: set spec.hostKey, or the key \"known_hosts\" of the Secret");
+    auto keys = keys_of_host(settings.known_hosts, out.host, out.port);
+    if (!keys) return std::move(keys).error().within("the Secret that spec.credentialsRef names");
+    out.host_key = std::move(keys->front());
+    out.more_host_keys.assign(std::next(keys->begin()), keys->end());
+    return {};
+}
+
 Result<std::unique_ptr<Transport>> over_ssh(const RepositorySettings& settings, const runtime::Services& services) {
     std::string_view rest(settings.repository);
     rest.remove_prefix(ssh.size());
@@ -149,13 +166,11 @@ Result<std::unique_ptr<Transport>> over_ssh(const RepositorySettings& settings, 
     }
     if (place.starts_with('[') && place.ends_with(']')) place = place.substr(1, place.size() - 2);
     out.host = place;
-    if (settings.host_key.empty())
-        return invalid("the SSH server's key is not known: set spec.hostKey, or the key \"known_hosts\" of the Secret");
+    if (auto pinned = pin(settings, out); !pinned) return std::move(pinned).error();
     if (settings.identity.empty())
         return Error{ErrorClass::auth,
                      "there is no private key: put one into the key \"identity\" of the Secret that "
                      "spec.credentialsRef names"};
-    out.host_key = settings.host_key;
     out.private_key = settings.identity;
     return std::unique_ptr<Transport>(
         std::make_unique<OverSsh>(net::make_ssh_host(services.loop, std::move(out)), path, settings.call_max));

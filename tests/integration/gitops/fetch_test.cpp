@@ -223,6 +223,30 @@ TEST_P(FetchingBySsh, TalksOnlyToTheHostWhoseKeyIsPinned) {
     EXPECT_NE(unknown.error().message.find("spec.hostKey"), std::string::npos);
 }
 
+TEST_P(FetchingBySsh, TakesTheKeysThatKnownHostsHasForThatHostAndPort) {
+    const std::string other = "AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl";
+    const std::string here = "[127.0.0.1]:" + std::to_string(sshd.port());
+    auto known = settings();
+    known.host_key = "";
+    // the server shows the second; it has none of that type of the third
+    known.known_hosts =
+        "github.com ssh-ed25519 " + other + "\n" + here + " ssh-ed25519 " + other + "\n" + here + " " +
+        sshd.host_key() + "\n" + here +
+        " ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAAAgQCiwqCyzYGqQn1h/JWa3rEJb82ARpqtNYwbq1BsATztJ0oQg2C8MKVqoN"
+        "N/xgmF3q1a7t8kQruYpQo2madMNusDrJdapNR2c0LQeks/DAFQjdGbq7HGoYwKVpwwNR1iLXIcTCH5StJDlgps14caU0T8"
+        "l5/z7dsgrYjOxcmvoE1QMQ==\n";
+    const auto got = fetch(known);
+    ASSERT_TRUE(got) << got.error().message;
+    EXPECT_EQ((*got)->commit, first);
+    known.known_hosts = here + " ssh-ed25519 " + other + "\n127.0.0.1 " + sshd.host_key() + "\n";
+    EXPECT_EQ(problem(known).reason, "AuthenticationFailed") << "the key of another port of that host";
+    known.known_hosts = "github.com " + sshd.host_key() + "\n";
+    const auto none = make_fetcher(known, services);
+    ASSERT_FALSE(none);
+    EXPECT_EQ(none.error().reason, "InvalidRepository");
+    EXPECT_NE(none.error().message.find("no key of " + here), std::string::npos) << none.error().message;
+}
+
 TEST_P(FetchingBySsh, AKeyThatIsNotAdmittedIsToldSo) {
     sshd.admit_nobody();
     EXPECT_EQ(problem(settings()).reason, "AuthenticationFailed");

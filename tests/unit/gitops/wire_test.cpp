@@ -1,7 +1,5 @@
 #include "gitops/wire.hpp"
 
-#include "gitops/fetch.hpp"
-
 #include <gtest/gtest.h>
 
 namespace ocim::gitops {
@@ -85,12 +83,6 @@ TEST(Wire, APackIsTakenOutOfItsParts) {
     EXPECT_EQ(fatal.error().message, "the server says: no space");
     EXPECT_FALSE(read_pack(line("ERR upload-pack: not our ref"), refs()));
     EXPECT_FALSE(read_pack(head + line("\7x") + "0000", refs()));
-}
-
-TEST(KnownHosts, GiveTheFirstKey) {
-    EXPECT_EQ(host_key_of("# a comment here\n@revoked x ssh-rsa AA\ngit.example.com,192.0.2.1 ssh-ed25519 AAAA ada\n"),
-              "ssh-ed25519 AAAA");
-    EXPECT_EQ(host_key_of("nothing\n"), "");
 }
 
 }  // namespace
