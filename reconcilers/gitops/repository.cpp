@@ -73,6 +73,7 @@ public:
             // a right that lacks concerns that object, not us: the next look says which
             if (!done && done.error().error_class == ErrorClass::auth) {
                 auto error = std::move(done).error();
+                if (may_not_act(error)) error = not_granted(std::move(error));
                 error.error_class = ErrorClass::conflict;
                 done = std::move(error);
             }
@@ -204,6 +205,7 @@ private:
         }
         const auto kind = known->second;
         const auto live = co_await delegate_->get(kind, id.namespace_, id.name);
+        if (!live && may_not_act(live.error())) co_return not_granted(live.error());
         if (!live && is_trouble(live.error())) {
             CO_CHECK(concerns_one(live.error(), out.untried));
             out.unknown = out.untried;
@@ -277,6 +279,7 @@ private:
             co_return out;
         }
         const auto live = co_await delegate_->get(*kind, id.namespace_, id.name);
+        if (!live && may_not_act(live.error())) co_return not_granted(live.error());
         if (live)
             describe(*live, out);
         else if (is_trouble(live.error()))

@@ -66,23 +66,33 @@ Result<std::shared_ptr<Files>> write_files(const Signed& what, const std::string
     return out;
 }
 
-/// A missing program is mended where we run, not in the repository: the question stays open.
+/// A program that is missing or may not be run is mended where we run, not in the repository: the question stays open.
 Error not_asked(Error error, const std::string& package) {
-    if (error.error_class != ErrorClass::not_found) return error;
-    return {ErrorClass::transient, error.message + "; install the package " + package + " where ocim runs"};
+    if (error.error_class == ErrorClass::not_found)
+        error.message += "; install the package " + package + " where ocim runs";
+    else if (error.error_class == ErrorClass::invalid)
+        error.message += "; mend that where ocim runs, as by installing the package " + package + " again";
+    error.error_class = ErrorClass::transient;
+    return error;
 }
 
-/// A refusal ends with less. Who runs without an entry in passwd is told so with the number of a refusal of its own.
+/// A refusal ends with less, or with 255; 126 and 127 are a shell's and a loader's that could not begin. Who runs
+/// without an entry in passwd is told so with the number of a refusal of its own.
 bool is_own_trouble(const net::CommandResult& ran) {
-    return ran.exit_code < 0 || (ran.exit_code >= 128 && ran.exit_code != 255) ||
+    return ran.exit_code < 0 || (ran.exit_code >= 126 && ran.exit_code != 255) ||
            ran.errors.starts_with("No user exists for uid");
+}
+Error cannot_judge(const std::string& program, const net::CommandResult& ran) {
+    return {ErrorClass::transient, program + " cannot judge the signature: it ended with " +
+                                       std::to_string(ran.exit_code) + " (" + one_line(ran.errors, words_max) +
+                                       "); mend that where ocim runs"};
 }
 
 /// One way to judge a signature. On the loop; the programs run in groups of their own, with an end.
 class Judge {
 public:
-    Judge(const Signers& signers, BlockingPool& blocking, const Files& files)
-        : signers_(signers), blocking_(blocking), files_(files) {}
+    Judge(const Signers& signers, BlockingPool& blocking, const Files& files, const Judges& judges)
+        : signers_(signers), blocking_(blocking), files_(files), judges_(judges) {}
 
     awaitable<Result<Judgement>> ssh(std::string text) {
         CO_TRY(const auto found, co_await run_ssh("find-principals", "", ""));
@@ -101,11 +111,14 @@ public:
 
     awaitable<Result<Judgement>> gpg() {
         net::ProcessSettings process;
-        process.command = {"gpgv", "--homedir", files_.directory->path(), "--keyring", files_.keys, "--status-fd",
-                           "1",    "--",        files_.signature,         files_.text};
+        process.command = {judges_.gpgv, "--homedir", files_.directory->path(), "--keyring", files_.keys, "--status-fd",
+                           "1",          "--",        files_.signature,         files_.text};
         process.limit = limits::signature_check_max;
         auto ran = co_await net::run_process(blocking_, std::move(process));
         if (!ran) co_return not_asked(std::move(ran).error(), "gpgv");
+        // it says something of every signature, also of one that it cannot read
+        if (is_own_trouble(*ran) || ran->output.find("[GNUPG:] ") == std::string::npos)
+            co_return cannot_judge("gpgv", *ran);
         auto out = read_gpgv(ran->output, signers_);
         // it counts only when both say so
         if (ran->exit_code != 0 && out.refusal.empty()) out = broken("");
@@ -115,16 +128,13 @@ public:
 private:
     awaitable<Result<net::CommandResult>> run_ssh(std::string task, std::string who, std::string input) {
         net::ProcessSettings process;
-        process.command = {"ssh-keygen", "-Y", task, "-f", files_.keys, "-s", files_.signature};
+        process.command = {judges_.ssh_keygen, "-Y", task, "-f", files_.keys, "-s", files_.signature};
         if (!who.empty()) process.command.insert(process.command.end(), {"-n", "git", "-I", who});
         process.input = std::move(input);
         process.limit = limits::signature_check_max;
         auto ran = co_await net::run_process(blocking_, std::move(process));
         if (!ran) co_return not_asked(std::move(ran).error(), "openssh-client");
-        if (is_own_trouble(*ran))
-            co_return Error(Error{ErrorClass::transient,
-                                  "ssh-keygen cannot judge the signature: " + one_line(ran->errors, words_max) +
-                                      "; mend that where ocim runs"});
+        if (is_own_trouble(*ran)) co_return cannot_judge("ssh-keygen", *ran);
         co_return *std::move(ran);
     }
 
@@ -138,12 +148,13 @@ private:
     const Signers& signers_;
     BlockingPool& blocking_;
     const Files& files_;
+    const Judges& judges_;
 };
 
 }  // namespace
 
 awaitable<Result<Judgement>> judge_signature(Signed what, Signers signers, BlockingPool& blocking,
-                                             std::string workspace) {
+                                             std::string workspace, Judges judges) {
     if (what.signature.empty())
         co_return refused(
             "it has no signature, and spec.verify asks for one; sign it, as with git commit -S, and push");
@@ -157,7 +168,7 @@ awaitable<Result<Judgement>> judge_signature(Signed what, Signers signers, Block
         co_return stranger(signers, by_ssh ? "an SSH key" : "an OpenPGP key", by_ssh ? "allowed_signers" : "gpg.asc");
     auto writing = [what, keys, workspace] { return write_files(what, keys, workspace); };
     CO_TRY(const auto files, co_await blocking.call(std::move(writing)));
-    Judge judge(signers, blocking, *files);
+    Judge judge(signers, blocking, *files, judges);
     if (by_ssh) co_return co_await judge.ssh(std::move(what.text));
     co_return co_await judge.gpg();
 }

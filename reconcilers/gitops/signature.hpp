@@ -31,11 +31,16 @@ struct Judgement {
     bool operator==(const Judgement&) const = default;
 };
 
+/// What judges; a name is looked for in PATH.
+struct Judges {
+    std::string ssh_keygen = "ssh-keygen", gpgv = "gpgv";
+};
+
 /// Asks ssh-keygen or gpgv, in a directory of its own in `workspace`. Whatever does not count at this moment is
 /// refused: no signature, a key that is not among the signers' or has expired, a text that was changed. An error means
-/// that nobody knows: the program is not there, or did not end.
+/// that nobody knows: the program is not there, cannot be run, or did not end.
 awaitable<Result<Judgement>> judge_signature(Signed what, Signers signers, BlockingPool& blocking,
-                                             std::string workspace);
+                                             std::string workspace, Judges judges = Judges());
 
 /// What gpgv says (its status lines) of one signature.
 Judgement read_gpgv(std::string_view status, const Signers& signers);

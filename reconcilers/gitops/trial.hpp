@@ -20,6 +20,10 @@ std::string_view annotation(const Json& object, std::string_view name);
 
 /// Trouble of the API itself, after which nothing is known; anything else concerns one object.
 bool is_trouble(const Error& error);
+/// That we may not be whom the GitSource names: who installed us can help, nobody who writes a repository.
+bool may_not_act(const Error& error);
+/// The same, saying what to grant.
+Error not_granted(Error error);
 /// A field that is not in the schema is answered with 500, by Kubernetes too, and it is the author who can help.
 bool is_unknown_field(const Error& error);
 /// A refusal, for the author.

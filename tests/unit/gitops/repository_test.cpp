@@ -19,6 +19,7 @@ using client::ServedKind;
 struct World {
     std::map<std::string, Json> objects;  // by name
     bool may_look = true;
+    std::string refusal = "may not get things";
     std::set<std::string> served{"v1"};
     std::vector<std::string> done;
     std::set<std::string> silent;  // the API does not answer when they are asked for
@@ -39,7 +40,7 @@ public:
     }
     awaitable<Result<Json>> get(ServedKind, std::string, std::string name) override {
         if (world_.silent.contains(name)) co_return Error(ErrorClass::unreachable, "no answer");
-        if (!world_.may_look) co_return Error(ErrorClass::auth, "may not get things");
+        if (!world_.may_look) co_return Error(ErrorClass::auth, world_.refusal);
         const auto found = world_.objects.find(name);
         if (found == world_.objects.end()) co_return Error(ErrorClass::not_found, "no " + name);
         co_return found->second;
@@ -188,6 +189,25 @@ TEST_F(Opening, AWantedThingThatMayNotBeLookedAtIsUnknown) {
     const auto seen = look(*repository);
     EXPECT_EQ(seen.at(id("a")).unknown, "may not get things");
     EXPECT_EQ(seen.at(ObjectId{}).fetched->faults.size(), 1U);
+}
+
+TEST_F(Opening, WhoMayNotActAsTheAccountBlamesNoCommit) {
+    commit({{"a", "1"}});
+    world.may_look = false;
+    world.refusal =
+        "serviceaccounts \"fleet\" is forbidden: User \"ocim\" cannot impersonate resource \"serviceaccounts\"";
+    for (const bool fetched : {true, false}) {
+        if (!fetched) world.commit = Problem{"FetchFailed", "nobody answers", true};
+        Opened opened;
+        opened.tracked = {{id("old"), "lab.example.com/v1"}};
+        const auto repository = open(std::move(opened));
+        const auto seen = loop.run(repository->observe());
+        ASSERT_FALSE(seen) << "nothing is known, neither of what is wanted nor of what was: " << fetched;
+        EXPECT_EQ(seen.error().error_class, ErrorClass::auth);
+        EXPECT_NE(seen.error().message.find("docs/git-source.md"), std::string::npos) << seen.error().message;
+        EXPECT_NE(seen.error().message.find(world.refusal), std::string::npos) << seen.error().message;
+    }
+    EXPECT_EQ(world.dry_runs, 0);
 }
 
 TEST_F(Opening, WhatChangedOnNeitherSideIsNotTriedAgain) {

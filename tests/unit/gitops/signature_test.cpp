@@ -1,8 +1,11 @@
 #include "gitops/signature.hpp"
 
 #include "runtime/base64.hpp"
+#include "support/service.hpp"
+#include "support/test_loop.hpp"
 
 #include <gtest/gtest.h>
+#include <filesystem>
 
 /// Texts as gpgv 2.2 writes them; tests/integration/gitops has it judge real signatures.
 namespace ocim::gitops {
@@ -50,6 +53,69 @@ TEST(Gpgv, CountsASignatureOnlyWhenEverythingIsGood) {
 std::string block(const std::string& bytes) {
     return "-----BEGIN PGP PUBLIC KEY BLOCK-----\r\nComment: of Ada\n\n" + runtime::base64(bytes) +
            "\n=njUN\n-----END PGP PUBLIC KEY BLOCK-----\n";
+}
+
+class Judged : public testing::Test {
+protected:
+    /// What comes of a signature when both programs are this one.
+    Result<Judgement> by(const std::string& program, const std::string& armor) {
+        const Signed what{"text",
+                          "-----BEGIN " + armor + " SIGNATURE-----\nAAAA\n-----END " + armor + " SIGNATURE-----\n"};
+        const Signers signers{"ada ssh-ed25519 AAAA", "keys", "campus/signers"};
+        return loop.run(judge_signature(what, signers, pool, directory.path() + "/git", Judges{program, program}));
+    }
+    std::string script(const std::string& lines, std::filesystem::perms mode = std::filesystem::perms::owner_all) {
+        const auto path = directory.path() + "/program-" + std::to_string(++count_);
+        test::write_file(path, lines);
+        std::filesystem::permissions(path, mode);
+        return path;
+    }
+
+    test::RealLoop loop;
+    test::TempDir directory;
+    BlockingPool pool{loop.executor(), "blocking", 1, 16};
+
+private:
+    int count_ = 0;
+};
+
+TEST_F(Judged, BadlyIsNoSignatureByAProgramThatCannotRun) {
+    const struct {
+        const char* reason;
+        std::string program;
+    } cases[] = {
+        {"there is none", directory.path() + "/none"},
+        {"a library of it is missing, as the loader says",
+         script("#!/bin/sh\necho 'no libcrypto.so.3' >&2\nexit 127\n")},
+        {"it may not be run, as a shell says", script("#!/bin/sh\nexit 126\n")},
+        {"its interpreter is missing", script("#!/no/such/shell\n")},
+        {"it is another machine's", script("\x7f"
+                                           "ELF nothing\n")},
+        {"it died", script("#!/bin/sh\nkill -SEGV $$\n")},
+    };
+    for (const auto& c : cases)
+        for (const auto* armor : {"SSH", "PGP"}) {
+            const auto judged = by(c.program, armor);
+            ASSERT_FALSE(judged) << c.reason << ": " << judged->refusal;
+            EXPECT_EQ(judged.error().error_class, ErrorClass::transient) << c.reason << ": " << judged.error().message;
+            EXPECT_NE(judged.error().message.find("where ocim runs"), std::string::npos)
+                << c.reason << ": " << judged.error().message;
+        }
+}
+
+TEST_F(Judged, NotAtAllIsWhatAProgramHasNothingToSayOf) {
+    const auto gpgv = by(script("#!/bin/sh\nexit 2\n"), "PGP");
+    ASSERT_FALSE(gpgv) << gpgv->refusal;
+    EXPECT_EQ(gpgv.error().error_class, ErrorClass::transient);
+}
+
+TEST_F(Judged, AreSignaturesByWhoeverRunsAndRefuses) {
+    const auto ssh = by(script("#!/bin/sh\necho 'no principal matched' >&2\nexit 255\n"), "SSH");
+    ASSERT_TRUE(ssh) << ssh.error().message;
+    EXPECT_NE(ssh->refusal.find("no principal matched"), std::string::npos) << ssh->refusal;
+    const auto gpgv = by(script("#!/bin/sh\necho '[GNUPG:] NODATA 4'\nexit 2\n"), "PGP");
+    ASSERT_TRUE(gpgv) << gpgv.error().message;
+    EXPECT_NE(gpgv->refusal, "");
 }
 
 TEST(Keyring, IsEveryArmoredBlockInItsOrder) {
