@@ -13,6 +13,7 @@ Controllers::Controllers(boost::asio::any_io_executor loop, client::Client& clie
       clock_(clock),
       logs_(logs),
       git_workshop_(loop),
+      data_directory_(settings.manager.data_directory),
       manager_(loop, client, clock, random, metrics, blocking, settings.manager),
       keepsakes_(client, clock, blocking, settings.manager.data_directory),
       tasks_(loop) {
@@ -30,6 +31,7 @@ awaitable<Result<void>> Controllers::start() {
     CO_CHECK(co_await manager_.start());
     tasks_.spawn("run-logs", logs_.keep());
     tasks_.spawn("keepsakes", keepsakes_.keep());
+    tasks_.spawn("git-leftovers", git_workshop_.keep_tidy(clock_, data_directory_));
     co_return Result<void>();
 }
 

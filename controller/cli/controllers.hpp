@@ -38,6 +38,7 @@ private:
     openedx::RunLogs& logs_;
     webhooks::Hooks github_hooks_, git_hooks_;  // longer than the manager, as what comes next
     gitops::Workshop git_workshop_;
+    std::string data_directory_;
     runtime::Manager manager_;
     openedx::Keepsakes keepsakes_;
     TaskGroup tasks_;

@@ -2,6 +2,7 @@
 
 #include "gitops/limits.hpp"
 #include "gitops/transport.hpp"
+#include "gitops/workspace.hpp"
 
 namespace ocim::gitops {
 
@@ -31,7 +32,7 @@ public:
           clock_(services.clock),
           blocking_(workshop ? workshop->threads() : services.blocking),
           workshop_(workshop),
-          workspace_(services.data_directory + "/git"),
+          workspace_(folder_of_fetches(services.data_directory)),
           metrics_(services.metrics),
           duration_(metrics_.histogram("ocim_git_fetch_seconds",
                                        "How long one question to a Git repository took, with "

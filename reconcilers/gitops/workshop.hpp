@@ -1,10 +1,12 @@
 #pragma once
 
 #include "base/async.hpp"
+#include "base/clock.hpp"
 #include "gitops/limits.hpp"
 
 #include <cstddef>
 #include <memory>
+#include <string>
 
 namespace ocim::gitops {
 
@@ -31,6 +33,9 @@ public:
     /// Waits until there is one.
     awaitable<std::unique_ptr<Place>> enter();
     std::size_t taken() const { return taken_; }
+
+    /// Removes what killed processes left in the folder of fetches, now and once an hour; never ends by itself.
+    awaitable<void> keep_tidy(Clock& clock, std::string data_directory);
 
 private:
     std::size_t places_, taken_ = 0;
