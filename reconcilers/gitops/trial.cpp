@@ -96,7 +96,7 @@ bool may_not_act(const Error& error) {
 Error not_granted(Error error) {
     error.message =
         "ocim may not act as the ServiceAccount, which whoever installed ocim has to allow: "
-        "with the rights that docs/git-source.md lists (the API says: " +
+        "gitops.enabled=true of its chart, or manifests/install/gitops.yaml (the API says: " +
         error.message + ")";
     return error;
 }

@@ -23,6 +23,8 @@ MISTAKES = [
     ("controller.replicas=0", "replicas"),
     ("controller.extraArgs[0]=local-machines", "extraArgs"),
     ("image.tagg=1", "tagg"),
+    ("gitops.enabled=true", "mode"),
+    ("mode=operator,gitops.serviceAccountNames[0]=Not_A_Name", "serviceAccountNames"),
     ("serve.address=127.0.0.1", "serve"),
     ("serve.tokenAuth.secretName=Not_A_Name", "secretName"),
     ("serve.extraArgs[0]=no-controllers", "extraArgs"),
@@ -188,6 +190,34 @@ class Chart(unittest.TestCase):
         self.assertLess({r for r, v in granted if v == "create"}, plurals)
         for rule in role["rules"]:
             self.assertNotIn("*", [*rule["apiGroups"], *rule["resources"], *rule["verbs"]])
+
+    def test_who_may_be_acted_for_is_said(self):
+        """With GitSources only, and of the accounts that are named."""
+        def rules(*flags):
+            manifests = render("--set", "mode=operator", *flags)
+            roles = [m["rules"] for m in manifests if m["kind"] == "ClusterRole" and m["metadata"]["name"] == "ocim-controller-gitops"]
+            bound = [m["subjects"] for m in manifests
+                     if m["kind"] == "ClusterRoleBinding" and m["roleRef"]["name"] == "ocim-controller-gitops"]
+            self.assertEqual(len(roles), len(bound))
+            for subjects in bound:
+                self.assertEqual(subjects, find(manifests, "ClusterRoleBinding", "ocim")["subjects"])
+            return roles[0] if roles else []
+
+        def granted(role):
+            return {(resource, verb) for rule in role for resource in rule["resources"] for verb in rule["verbs"]}
+
+        may_be = {"apiGroups": [""], "resources": ["serviceaccounts"], "verbs": ["impersonate"]}
+        default = {("serviceaccounts", "get"), ("serviceaccounts", "create"), ("rolebindings", "get"), ("rolebindings", "create"),
+                   ("clusterroles", "bind")}
+        always = {("serviceaccounts", "impersonate"), ("customresourcedefinitions", "list")}
+        self.assertEqual(rules(), [])
+        every = rules("--set", "gitops.enabled=true")
+        self.assertEqual(every[0], may_be)
+        self.assertEqual(granted(every), always | default)
+        some = rules("--set", "gitops.enabled=true,gitops.serviceAccountNames={fleet,apps}")
+        self.assertEqual(some[0], may_be | {"resourceNames": ["fleet", "apps"]})
+        self.assertEqual(granted(some), always, "the default account is not among them")
+        self.assertEqual(granted(rules("--set", "gitops.enabled=true,gitops.serviceAccountNames={ocim-gitops}")), always | default)
 
     def test_definitions_are_ours(self):
         ours = {d["metadata"]["name"]: d for d in definitions()}

@@ -50,6 +50,7 @@ class ApiProxy:
     def __init__(self, kubeconfig, folder=None, seed=1, token=None):
         self.token = token
         self.answers = collections.Counter()
+        self.in_place_of = collections.Counter()  # those of the answers whose caller was somebody else, with whom before it
         self.own_folder = tempfile.TemporaryDirectory() if folder is None else None
         self.folder = pathlib.Path(folder or self.own_folder.name)
         self.faults = Faults()
@@ -169,7 +170,11 @@ class ApiProxy:
                             + body)
             await up_writer.drain()
             answer = await up_reader.readuntil(b"\r\n\r\n")
-            self.answers[method, target, int(answer.split(b" ", 2)[1])] += 1
+            status = int(answer.split(b" ", 2)[1])
+            self.answers[method, target, status] += 1
+            whom = next((f.split(":", 1)[1].strip() for f in fields if f.lower().startswith("impersonate-user:")), None)
+            if whom:
+                self.in_place_of[whom, method, target, status] += 1
             if watches and b" 200 " in answer[:20]:
                 await self.relay_watch(answer, up_reader, writer)
                 raise Gone

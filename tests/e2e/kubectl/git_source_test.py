@@ -1,11 +1,12 @@
 #!/usr/bin/python3
-"""A GitSource: what is pushed to a real Git server, over HTTPS, is applied by `ocim serve` as its ServiceAccount, and pruned."""
+"""A GitSource: what is pushed to a real Git server, over HTTPS, is applied by `ocim serve` as its ServiceAccount, and pruned.
+With OCIM_MODE=operator by `ocim controller`, which has the rights of manifests/install."""
 import hashlib
 import hmac
 import http.client
 import json
+import os
 import pathlib
-import re
 import shutil
 import socket
 import subprocess
@@ -14,19 +15,17 @@ import tempfile
 import time
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+sys.path[:0] = [str(pathlib.Path(__file__).resolve().parents[1]), str(pathlib.Path(__file__).resolve().parents[3] / "script")]
+from operator_mode import OperatorOcim  # noqa: E402
+from stage import free_port  # noqa: E402
 from support import PROGRAM, ROOT, Ocim, wait_until  # noqa: E402
 
 TOKEN = "hunter2-token"
+OPERATOR = os.environ.get("OCIM_MODE") == "operator"
 
 
 def config_map(name, value="1"):
     return json.dumps({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"value": value}})
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Git:
@@ -99,7 +98,9 @@ class GitSources(unittest.TestCase):
     def setUpClass(cls):
         cls.git = Git()
         cls.addClassCleanup(cls.git.close)
-        cls.ocim = Ocim("--webhook-listen", "127.0.0.1:0", controllers=True)
+        cls.hook_port = free_port()
+        hooks = ("--webhook-listen", f"127.0.0.1:{cls.hook_port}")
+        cls.ocim = OperatorOcim(*hooks) if OPERATOR else Ocim(*hooks, controllers=True)
         cls.addClassCleanup(cls.ocim.close)
         cls.ocim.start()
 
@@ -311,8 +312,7 @@ class GitSources(unittest.TestCase):
 
     def deliver(self, body, **headers):
         """What the listener for webhooks answers."""
-        port = int(re.search(r"webhooks=\"?http://127\.0\.0\.1:(\d+)", self.ocim.log.read_text()).group(1))
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.hook_port, timeout=30)
         try:
             connection.request("POST", "/git", body, {name.replace("_", "-"): text for name, text in headers.items()})
             return connection.getresponse().status
@@ -366,6 +366,35 @@ class GitSources(unittest.TestCase):
         self.assertIn("look at the Secret", told["message"])
         self.assertEqual(self.maps(), {"a": "1"})
         self.assertEqual([e["name"] for e in self.status()["inventory"]], ["a"])
+
+    @unittest.skipUnless(OPERATOR, "who serves the API asks nobody for a right")
+    def test_who_may_not_act_as_others_says_what_to_grant(self):
+        self.ocim.kubectl("delete", "clusterrolebinding", "ocim-controller-gitops")
+        self.addCleanup(self.ocim.grant, "gitops")
+        commit = self.push({"a.yaml": config_map("a")})
+        self.source()
+        told = self.stands("BackendAuthFailed")
+        self.assertIn("whoever installed ocim has to allow: gitops.enabled=true", told["message"])
+        self.assertEqual((self.status().get("faults", []), self.maps()), ([], {}), "the commit has no fault")
+        self.ocim.grant("gitops")
+        self.applied(commit)
+
+    @unittest.skipUnless(OPERATOR, "who serves the API asks nobody for a right")
+    def test_zz_what_was_granted_was_enough_and_used(self):
+        """After the others; a role is bound with the binding, and definitions are listed when a kind is served no more."""
+        acted = self.ocim.proxy.in_place_of
+        self.assertLessEqual({"fleet", "default", "ocim-gitops"}, {whom.rsplit(":", 1)[1] for whom, *_ in acted})
+        own = self.ocim.proxy.answers.copy()
+        for (_, *call), count in acted.items():
+            own[tuple(call)] -= count
+        own = +own
+        self.assertEqual([call for call in own if call[2] in (401, 403)], [])
+        role = next(m for m in self.ocim.manifests("gitops") if m["kind"] == "ClusterRole")
+        granted = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+        used = {(kind, {"GET": "get", "POST": "create"}[method]) for method, target, _ in own
+                for kind in ("serviceaccounts", "rolebindings") if kind in target}
+        self.assertEqual(granted - used, {("serviceaccounts", "impersonate"), ("clusterroles", "bind"),
+                                          ("customresourcedefinitions", "list")})
 
 
 if __name__ == "__main__":

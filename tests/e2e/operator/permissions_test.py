@@ -30,7 +30,8 @@ ELSEWHERE = {
     (GROUP, "githuborganizations", "patch"): "pull_request_test",
     **{(GROUP, kind, verb): "" for kind in ("securitygroups", "storagecontainers")
        for verb in ("get", "create", "delete", "patch")},
-    # a GitSource is acted on only with the right to act as others, which is no part of the installation (docs/git-source.md)
+    # a GitSource is acted on only with the right to act as others, which is in manifests/install/gitops.yaml;
+    # ../kubectl/git_source_test asks for these, and for that
     **{(GROUP, "gitsources", verb): "" for verb in ("get", "list", "watch", "patch")}, (GROUP, "gitsources/status", "patch"): "",
 }
 

@@ -204,7 +204,8 @@ TEST_F(Opening, WhoMayNotActAsTheAccountBlamesNoCommit) {
         const auto seen = loop.run(repository->observe());
         ASSERT_FALSE(seen) << "nothing is known, neither of what is wanted nor of what was: " << fetched;
         EXPECT_EQ(seen.error().error_class, ErrorClass::auth);
-        EXPECT_NE(seen.error().message.find("docs/git-source.md"), std::string::npos) << seen.error().message;
+        EXPECT_NE(seen.error().message.find("manifests/install/gitops.yaml"), std::string::npos)
+            << seen.error().message;
         EXPECT_NE(seen.error().message.find(world.refusal), std::string::npos) << seen.error().message;
     }
     EXPECT_EQ(world.dry_runs, 0);

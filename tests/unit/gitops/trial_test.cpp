@@ -73,7 +73,8 @@ TEST(Fault, SaysWhoCanHelp) {
         says(ErrorClass::auth,
              "serviceaccounts \"fleet\" is forbidden: User \"system:serviceaccount:ocim-system:ocim\" cannot "
              "impersonate resource \"serviceaccounts\" in API group \"\" in the namespace \"campus\"");
-    EXPECT_NE(ours.find("whoever installed ocim has to allow"), std::string::npos) << ours;
+    EXPECT_NE(ours.find("whoever installed ocim has to allow: gitops.enabled=true of its chart"), std::string::npos)
+        << ours;
     EXPECT_NE(ours.find("in the namespace \"campus\""), std::string::npos) << ours;
     EXPECT_EQ(ours.find("spec.serviceAccountName"), std::string::npos) << "its author can do nothing: " << ours;
     EXPECT_EQ(says(ErrorClass::invalid, "hunter2 is too short").find("hunter2"), std::string::npos);
