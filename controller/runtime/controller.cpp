@@ -217,14 +217,15 @@ bool Controller::settled(Instant horizon) const {
 awaitable<void> Controller::run() {
     while (!draining_) {
         const auto now = engine_.clock.now();
-        while (visits_.running() < engine_.settings.visits_max) {
+        // the keys that are out, not the tasks: a visit wakes us when it is settled, just before its task has ended
+        while (queue_.count_running() < engine_.settings.visits_max) {
             auto key = queue_.take(now);
             if (!key) break;
             visits_.spawn("visit of " + name_, visit_one(*std::move(key)));
         }
-        metrics_.active.Set(static_cast<double>(visits_.running()));
+        metrics_.active.Set(static_cast<double>(queue_.count_running()));
         const auto due = queue_.next_due();
-        const bool full = visits_.running() >= engine_.settings.visits_max;
+        const bool full = queue_.count_running() >= engine_.settings.visits_max;
         const auto wait_end = full || !due ? now + std::chrono::hours(1) : *due;
         co_await wake_.wait_until(engine_.clock, wait_end);
     }

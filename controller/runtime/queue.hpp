@@ -65,6 +65,7 @@ public:
     using Times = std::vector<std::pair<std::string, Instant>>;
     /// At most `most` of those that wait, the earliest first.
     Times next(std::size_t most) const;
+    std::size_t count_running() const { return running_.size(); }
     /// Those that are out, and since when.
     Times running() const { return {running_.begin(), running_.end()}; }
 
