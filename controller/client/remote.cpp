@@ -45,7 +45,6 @@ std::string text(const Json& object, std::initializer_list<std::string_view> pat
     return std::string(api::find_text(object, path));
 }
 
-/// A collection that is not there: the kind is not installed, or not any more.
 /// Whether a text from outside may stand in a path: "v1", "apps/v1".
 bool names_a_version(std::string_view api_version) {
     const auto slash = api_version.find('/');
@@ -59,6 +58,7 @@ bool names_a_version(std::string_view api_version) {
     return is_name(api_version.substr(0, slash)) && is_name(api_version.substr(slash + 1));
 }
 
+/// A collection that is not there: the kind is not installed, or not any more.
 Error not_served(const Kind& kind) {
     return Error{ErrorClass::transient, "the server does not serve " + std::string(kind.plural) + " of " +
                                             kind.api_version() + ": install its CustomResourceDefinition"};

@@ -4,6 +4,7 @@
 #include "runtime/queue.hpp"
 
 #include <algorithm>
+#include <functional>
 
 namespace ocim::runtime {
 
@@ -14,6 +15,8 @@ namespace {
 constexpr Duration retry_min = 500ms, retry_max = 30s;
 constexpr Duration asked_max = 5min;       // what a server may ask us to wait
 constexpr Duration watch_turn_max = 5min;  // one wait for events; a quiet kind just waits again
+/// A watch that left an event out would never tell of it: so often is everything listed anew, each kind at its time.
+constexpr Duration relist_least = 45min, relist_most = 60min;
 
 }  // namespace
 
@@ -42,6 +45,10 @@ awaitable<void> Informers::run(api::Kind kind) {
     unsigned failures = 0;
     for (;;) {
         const auto ended = co_await list_and_watch(kind, resource_version, failures);
+        if (ended) {
+            resource_version.clear();
+            continue;
+        }
         const bool expired = ended.error().error_class == ErrorClass::conflict;
         if (expired) resource_version.clear();
         if (!expired || failures > 0)
@@ -97,9 +104,11 @@ awaitable<Result<void>> Informers::list_and_watch(api::Kind kind, std::string& r
         if (first && listener_) listener_(kind);
         synced_.notify();
     }
+    const auto share = std::hash<std::string>()(kind_id(kind)) % 100;
+    const auto relist_at = clock_.now() + relist_least + (relist_most - relist_least) * share / 100;
     CO_TRY(const auto watch, co_await client_.watch(kind, "", resource_version));
-    for (;;) {
-        const auto turn_end = clock_.now() + watch_turn_max;
+    while (clock_.now() < relist_at) {
+        const auto turn_end = std::min<Instant>(relist_at, clock_.now() + watch_turn_max);
         CO_TRY(const auto events, co_await watch->next(turn_end));
         failures = 0;
         for (const auto& event : events) {
@@ -107,6 +116,7 @@ awaitable<Result<void>> Informers::list_and_watch(api::Kind kind, std::string& r
             resource_version = std::string(api::find_text(event.object, {"metadata", "resourceVersion"}));
         }
     }
+    co_return Result<void>{};
 }
 
 }  // namespace ocim::runtime

@@ -8,7 +8,8 @@
 
 namespace ocim::runtime {
 
-/// Keeps the cache of each kind current: list, then watch, and list again when the history is gone.
+/// Keeps the cache of each kind current: list, then watch, and list again when the history is gone, and about once an
+/// hour, for what a watch left out.
 class Informers {
 public:
     Informers(boost::asio::any_io_executor loop, client::Client& client, Clock& clock, Random& random, Cache& cache)
@@ -30,7 +31,7 @@ private:
     awaitable<void> read(api::Kind kind, ObjectKey key);
     /// After a failure: later and later, and as long as the server asks.
     awaitable<void> rest(unsigned& failures, Error error);
-    /// One list and the watch after it, until that ends. Error: why it ended.
+    /// One list and the watch after it, until that ends. Ok: it is time for another list. Error: why it ended.
     awaitable<Result<void>> list_and_watch(api::Kind kind, std::string& resource_version, unsigned& failures);
 
     client::Client& client_;

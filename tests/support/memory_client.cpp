@@ -137,7 +137,9 @@ public:
             if (after_ + 1 < server_.oldest_) co_return Error{ErrorClass::conflict, "too old resource version"};
             std::vector<Event> out;
             for (const auto& logged : server_.log_)
-                if (logged.revision > after_ && logged.kind == kind_) out.push_back(logged.event);
+                if (logged.revision > after_ && logged.kind == kind_ &&
+                    !(server_.leave_out && server_.leave_out(logged.event)))
+                    out.push_back(logged.event);
             after_ = std::max(after_, server_.revision_);
             if (!out.empty()) co_return out;
             const bool news = co_await server_.news_.wait_until(server_.clock_, deadline);

@@ -41,6 +41,9 @@ public:
     /// The same before each "list" and "get".
     std::function<std::optional<Error>(const std::string& verb, const api::Kind& kind)> refuse_reading;
 
+    /// Asked before an event is told to who watches: true leaves it out, for ever.
+    std::function<bool(const client::Event&)> leave_out;
+
     /// Writes of the client that changed something, events aside.
     std::uint64_t writes() const { return writes_; }
     std::uint64_t revision() const { return revision_; }

@@ -737,14 +737,15 @@ TEST_F(ExternalTest, ManyWhoWaitCostLittleWhileOthersAct) {
     EXPECT_EQ(stands("waits199"), "True Shelved");
 }
 
-TEST_F(ExternalTest, AnExpiredWatchIsListedAgain) {
-    shelf();
+TEST_F(ExternalTest, AChangeAmongMoreThanAreVisitedAtATimeIsSeen) {
+    shelf("{'driftIntervalSeconds':60}");
+    for (int i = 0; i < 200; ++i) book("book" + std::to_string(1000 + i));
     start();
     wait(5s);
-    server_.expire_watches();
-    book("dune");
-    wait(5s);
-    EXPECT_EQ(stands("dune"), "True Shelved");
+    volumes()["book1199"].text = "scribbled";
+    wait(70s);
+    EXPECT_EQ(text("book1199"), "once") << "the visits before its own had nothing to do and ended at once";
+    EXPECT_EQ(events("DriftDetected"), 1);
 }
 
 TEST_F(ExternalTest, AfterARestartEverythingIsFoundAgain) {
