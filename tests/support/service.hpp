@@ -20,6 +20,8 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -81,6 +83,20 @@ inline std::uint16_t free_port() {
         if (ok && given.insert(port).second) return port;
     }
     throw std::runtime_error("no free port");
+}
+
+/// Whether no thread of the process runs, after SIGSTOP; one that is gone runs none either.
+inline bool stands_still(pid_t pid) {
+    std::error_code none;
+    for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task", none)) {
+        std::ifstream in(thread.path() / "stat");
+        const std::string stat{std::istreambuf_iterator<char>(in), {}};
+        const auto name_end = stat.rfind(')');  // proc(5): then a blank and the state
+        if (name_end != std::string::npos &&
+            std::string_view("TtZX").find(stat[name_end + 2]) == std::string_view::npos)
+            return false;
+    }
+    return true;
 }
 
 /// Polls until `condition` holds; false when `limit` came first.
@@ -198,7 +214,10 @@ public:
         pid_ = -1;
     }
     /// A process that hangs: connections are accepted by the kernel and never answered.
-    void freeze() { ::kill(-pid_, SIGSTOP); }
+    void freeze() {
+        ::kill(-pid_, SIGSTOP);
+        if (!wait_for([this] { return stands_still(pid_); })) throw std::runtime_error("it does not stop");
+    }
     void thaw() { ::kill(-pid_, SIGCONT); }
     std::string log_tail() const {
         const auto text = settings_.log.empty() ? std::string() : read_file(settings_.log);

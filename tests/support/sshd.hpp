@@ -66,7 +66,13 @@ public:
         sshd_->start();
         sshd_->wait_for_port(port_);
     }
-    void freeze() { signal_all(SIGSTOP); }
+    void freeze() {
+        signal_all(SIGSTOP);
+        const auto all_stand = [this] {
+            return stands_still(sshd_->pid()) && std::ranges::all_of(children(sshd_->pid()), stands_still);
+        };
+        if (!wait_for(all_stand)) throw std::runtime_error("it does not stop");
+    }
     void thaw() { signal_all(SIGCONT); }
 
 private:

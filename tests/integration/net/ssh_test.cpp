@@ -151,7 +151,7 @@ TEST_F(Ssh, TellsApartWhatIsWrong) {
          "the host's key is not the one it is known by"},
         {"a key of a type that the host does not have",
          [](SshSettings& s) { s.host_key = "ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAA="; },
-         ErrorClass::auth, "the host does not show the key it is known by"},
+         ErrorClass::auth, "the host does not show a key it is known by"},
         {"a stranger's key", [](SshSettings& s) { s.private_key = make_ssh_key()->private_key; }, ErrorClass::auth,
          "the key is refused for the user"},
         {"no key at all", [](SshSettings& s) { s.private_key = Secret("nonsense"); }, ErrorClass::auth,
