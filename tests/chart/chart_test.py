@@ -4,18 +4,23 @@ import json
 import os
 import pathlib
 import subprocess
+import sys
 import tempfile
 import unittest
 
 import yaml
 
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "script"))
 from chart import (ALERTS, CHART, DASHBOARD, ESSENTIAL, HELM_3, HELM_4, HELMS, NOT_LINKED, ROOT, VALUES, documents, find, helm,
-                   image_instructions, image_packages, libraries_of, panels, render, workload)
+                   image_instructions, image_packages, libraries_of, panels, render, workload)  # noqa: E402
+from replicas import ALIKE  # noqa: E402
 
 PROGRAM = os.environ.get("OCIM") or str(ROOT / "build" / "ocim")
 FULL = ROOT / "tests" / "chart" / "values" / "full.yaml"
 OPERATOR = ROOT / "tests" / "chart" / "values" / "operator.yaml"
+REPLICATED = ROOT / "tests" / "chart" / "values" / "replicated.yaml"
 
+REPLICAS = "mode=replicated,replicated.storeSecretName=s,replicated.alikeSecretName=a"
 # what is given, and what the refusal names
 MISTAKES = [
     ("mode=cluster", "mode"),
@@ -35,6 +40,12 @@ MISTAKES = [
     ("webhooks.port=7480", "port"),
     ("serviceMonitor.interval=often", "interval"),
     ("podDisruptionBudget.minAvailable=2", "minAvailable"),
+    ("mode=replicated", "replicated"),
+    ("mode=replicated,replicated.storeSecretName=s", "alikeSecretName"),
+    (f"{REPLICAS},replicated.replicas=0", "replicas"),
+    (f"{REPLICAS},persistence.existingClaim=one", "existingClaim"),
+    (f"{REPLICAS},webhooks.enabled=true", "webhooks"),
+    ("networkPolicy.database.port=0", "port"),
 ]
 
 
@@ -116,11 +127,11 @@ class Chart(unittest.TestCase):
         for values in VALUES:
             found = workload(render("--values", values))
             pod = found["spec"]["template"]["spec"]
-            container = pod["containers"][0]
             self.assertTrue(pod["securityContext"]["runAsNonRoot"])
             self.assertEqual(pod["securityContext"]["seccompProfile"], {"type": "RuntimeDefault"})
-            self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
-                                                            "capabilities": {"drop": ["ALL"]}})
+            for container in pod["containers"] + pod.get("initContainers", []):
+                self.assertEqual(container["securityContext"], {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True,
+                                                                "capabilities": {"drop": ["ALL"]}})
             self.assertEqual(pod["automountServiceAccountToken"], found["kind"] == "Deployment")
 
     def test_selectors_and_ports_meet(self):
@@ -178,6 +189,81 @@ class Chart(unittest.TestCase):
             manifests = render("--set", f"mode=operator,controller.replicas={replicas}")
             self.assertEqual(find(manifests, "Deployment")["spec"]["replicas"], int(replicas))
             self.assertEqual(len([m for m in manifests if m["kind"] == "PodDisruptionBudget"]), budgets, replicas)
+
+    def test_a_budget_is_of_the_version_that_the_cluster_has(self):
+        for version, wanted in (("1.20.15", "policy/v1beta1"), ("v1.20.15-gke.100", "policy/v1beta1"), ("1.21.0", "policy/v1"),
+                                ("v1.21.0-eks-1", "policy/v1"), ("1.35.0", "policy/v1")):
+            for name, program in HELMS.items():
+                with self.subTest(helm=name, version=version):
+                    manifests = render("--set", "mode=operator", "--kube-version", version, program=program)
+                    self.assertEqual(find(manifests, "PodDisruptionBudget")["apiVersion"], wanted)
+        refused = helm(HELM_4, "template", CHART, "--kube-version", "1.19.16", check=False)
+        old = helm(HELM_4, "template", CHART, "--kube-version", "1.22.17", "--set", "crds.install=true", check=False)
+        self.assertIn("kubectl apply --validate=false -f crd-schemas/", old.stderr)
+        self.assertIn("chart requires kubeVersion: >=1.20.0-0", refused.stderr)
+
+    def test_replicated_mode(self):
+        manifests = render("--values", REPLICATED)
+        found = find(manifests, "StatefulSet")["spec"]
+        pod = found["template"]["spec"]
+        container, volumes = pod["containers"][0], {v["name"]: v for v in pod["volumes"]}
+        self.assertEqual((found["replicas"], found["podManagementPolicy"]), (3, "Parallel"))
+        self.assertEqual(find(manifests, "Service", found["serviceName"])["spec"]["clusterIP"], "None")
+        self.assertEqual(found["volumeClaimTemplates"][0]["metadata"]["name"], "data", "each has a directory of its own")
+        spread = pod["topologySpreadConstraints"][0]
+        self.assertEqual((spread["topologyKey"], spread["labelSelector"]), ("kubernetes.io/hostname", found["selector"]))
+        budget = find(manifests, "PodDisruptionBudget")["spec"]
+        self.assertEqual((budget["minAvailable"], budget["selector"]), (1, found["selector"]))
+        # where the store is, from a Secret; with what password, never on a command line
+        self.assertIn("--store=$(OCIM_STORE)", container["args"])
+        self.assertEqual(container["env"], [{"name": "OCIM_STORE", "valueFrom": {"secretKeyRef": {"name": "ocim-store", "key": "url"}}}])
+        password = next(a for a in container["args"] if a.startswith("--store-password-file=")).split("=")[1]
+        mounts = {m["name"]: m["mountPath"] for m in container["volumeMounts"]}
+        self.assertEqual(password, mounts["store"] + "/password")
+        self.assertEqual(volumes["store"]["secret"], {"secretName": "ocim-store", "defaultMode": 0o440}, "others cannot read it")
+        self.assertEqual(volumes["alike"]["secret"]["secretName"], "ocim-alike")
+        self.assertEqual({container[p]["httpGet"]["path"] for p in ("startupProbe", "readinessProbe")}, {"/readyz"})
+        self.assertEqual(container["livenessProbe"]["httpGet"]["path"], "/livez")
+
+    def test_replicas_reach_their_database_whatever_else_they_may(self):
+        egress = find(render("--values", REPLICATED), "NetworkPolicy")["spec"]["egress"]
+        self.assertEqual(egress[0], {"ports": [{"port": 443}]})
+        self.assertEqual(egress[1]["ports"], [{"port": 5433, "protocol": "TCP"}])
+        self.assertEqual(egress[1]["to"][0]["podSelector"], {"matchLabels": {"app": "postgresql"}})
+        self.assertEqual({(p["port"], p["protocol"]) for p in egress[2]["ports"]}, {(53, "UDP"), (53, "TCP")})
+        self.assertNotIn("to", egress[2])
+        open_ = find(render("--set", REPLICAS), "NetworkPolicy")["spec"]
+        self.assertEqual((open_["policyTypes"], "egress" in open_), (["Ingress"], False), "nothing is held back without rules")
+
+    def test_each_replica_is_given_what_all_have_alike(self):
+        """What the init container does, done."""
+        pod = find(render("--values", REPLICATED), "StatefulSet")["spec"]["template"]["spec"]
+        before, after = pod["initContainers"][0], pod["containers"][0]
+        self.assertIn("--data-dir=" + next(e["value"] for e in before["env"] if e["name"] == "TO"), after["args"])
+        files = {"encryption-keys": "encryption-keys", "ca.crt": "pki/ca.crt", "ca.key": "pki/ca.key",
+                 "service-account.key": "pki/service-account.key", "revoked": "pki/revoked"}
+        self.assertEqual(set(files.values()), {*ALIKE, "pki/revoked"}, "what replicas in tests are given")
+        with tempfile.TemporaryDirectory(prefix="ocim-alike-") as folder:
+            given, to = pathlib.Path(folder, "given"), pathlib.Path(folder, "data")
+            given.mkdir()
+
+            def start():
+                return subprocess.run([*before["command"], *before["args"]], env=os.environ | {"FROM": str(given), "TO": str(to)},
+                                      capture_output=True, text=True, timeout=60, check=False).returncode
+
+            def had():
+                return {str(p.relative_to(to)): (p.read_text(), p.stat().st_mode & 0o777) for p in to.rglob("*") if p.is_file()}
+            self.assertNotEqual(start(), 0, "a Secret that lacks something lets nothing start")
+            for name in files:
+                if name != "revoked":
+                    (given / name).write_text(name)
+            self.assertEqual(start(), 0)
+            self.assertEqual(had(), {path: (name, 0o600) for name, path in files.items() if name != "revoked"})
+            self.assertEqual([f.stat().st_mode & 0o777 for f in (to, to / "pki")], [0o700] * 2)
+            (given / "revoked").write_text("revoked")
+            (given / "encryption-keys").write_text("another")
+            self.assertEqual(start(), 0)
+            self.assertEqual((had()["pki/revoked"][0], had()["encryption-keys"][0]), ("revoked", "another"))
 
     def test_every_kind_may_be_followed_and_only_what_is_made_may_be_made(self):
         plurals = {definition["spec"]["names"]["plural"] for definition in definitions()}

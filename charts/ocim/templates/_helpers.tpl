@@ -66,6 +66,10 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 - --data-dir=/var/lib/ocim/data
 - --listen={{ $address }}:7443
 - --metrics-listen={{ $address }}:7480
+{{- if eq .Values.mode "replicated" }}
+- --store=$(OCIM_STORE)
+- --store-password-file=/etc/ocim/store/password
+{{- end }}
 - --log-format={{ .Values.serve.logFormat }}
 - --tls-san={{ $name }}
 - --tls-san={{ $name }}.{{ .Release.Namespace }}
