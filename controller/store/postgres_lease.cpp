@@ -11,6 +11,13 @@ namespace ocim::store {
 namespace {
 
 constexpr auto call_limit = std::chrono::milliseconds(1'000);
+constexpr auto unseen_max = 2 * call_limit;  // or the lease's duration, whichever is longer
+/// The last column is the same in two sessions only if it is the very same version of the row: of a table that nobody
+/// made anew, in a server that was not started since, so in a database that has not gone back in time.
+constexpr const char* look =
+    "SELECT holder, term::text, renewals::text, concat_ws(' ', extract(epoch FROM pg_postmaster_start_time()), "
+    "(SELECT oid FROM pg_database WHERE datname = current_database()), tableoid, xmin) FROM ocim_lease "
+    "WHERE name = $1::text";
 constexpr auto retry_interval = std::chrono::milliseconds(100);  // after a renewal that failed
 
 prometheus::Counter& renewals(Metrics& metrics, const char* result) {
@@ -73,12 +80,13 @@ bool PostgresLease::acquire() {
 }
 
 Result<bool> PostgresLease::try_to_take() {
-    auto rows = ask({"SELECT holder, term::text, renewals::text FROM ocim_lease WHERE name = $1::text",
-                     {{settings_.name, false}},
-                     false},
-                    call_limit);
+    auto rows = ask({look, {{settings_.name, false}}, false}, call_limit);
     if (!rows) return std::move(rows).error();
-    const auto row = rows->empty() ? Row() : Row{(*rows)[0][0], (*rows)[0][1], (*rows)[0][2]};
+    Row row;
+    if (!rows->empty()) {
+        auto& cells = rows->front();
+        row = {std::move(cells[0]), std::move(cells[1]), std::move(cells[2]), std::move(cells[3])};
+    }
     if (!row.holder.empty() && std::exchange(told_, row.holder) != row.holder) listeners_.told(row.holder);
     if (!is_to_be_had(row)) return false;
     return take(row);
@@ -86,8 +94,13 @@ Result<bool> PostgresLease::try_to_take() {
 
 bool PostgresLease::is_to_be_had(const Row& row) {
     const auto now = Steady::now();
+    // who did not look for so long may have missed more than a renewal
+    if (now - looked_at_ > std::max<Steady::duration>(settings_.duration, unseen_max)) seen_.reset();
+    looked_at_ = now;
+    const bool known_here = std::exchange(on_this_session_, true);
     if (seen_ == row) return now - seen_since_ >= settings_.duration;
-    const bool given_up = seen_ && row.holder.empty() && !seen_->holder.empty() && seen_->term == row.term;
+    const bool given_up =
+        seen_ && known_here && row.holder.empty() && !seen_->holder.empty() && seen_->term == row.term;
     seen_ = row;
     seen_since_ = now;
     return given_up || (settings_.of_new_store && row.term.empty());
@@ -154,7 +167,8 @@ Result<bool> PostgresLease::renew() {
 }
 
 Result<void> PostgresLease::connect(PostgresConnection::Deadline deadline) {
-    seen_.reset();
+    if (seen_ && seen_->version.empty()) seen_.reset();  // that there is none may be another database's word
+    on_this_session_ = false;
     auto opened = PostgresConnection::open(settings_.database, never_, deadline);
     if (!opened) return std::move(opened).error();
     if (auto shown = show_presence(**opened, deadline); !shown) return shown;

@@ -16,9 +16,11 @@ namespace ocim::store {
 /// compared with another's: it may be taken over by who has seen the row unchanged for `duration` by a clock of his own
 /// that only goes forward. That it is free does not count: a database that went back in time may have been put before
 /// those who lead, and they need so long to see it. Only who saw it held and then given up, on one session, which does
-/// not outlive its database, takes it at once; and who has made the store. It lives on a thread and a session of its
-/// own, so that nothing delays a renewal. Whoever leads asks may_act() before each effect; it says no once the last
-/// renewal that is known to have arrived is `renew_deadline` old, which is before anybody else may take over.
+/// not outlive its database, takes it at once; and who has made the store. A session that breaks delays nobody: the
+/// next one goes on counting if it finds the very same version of the row in a server that was not started since. It
+/// lives on a thread and a session of its own, so that nothing delays a renewal. Whoever leads asks may_act() before
+/// each effect; it says no once the last renewal that is known to have arrived is `renew_deadline` old, which is before
+/// anybody else may take over.
 class PostgresLease {
 public:
     struct Settings {
@@ -63,6 +65,7 @@ private:
     Result<bool> try_to_take();
     struct Row {
         std::string holder, term, renewals;  ///< no holder when it is free, no term when there is none
+        std::string version;                 ///< of the row, and of which server and table
         bool operator==(const Row&) const = default;
     };
     bool is_to_be_had(const Row& row);
@@ -80,8 +83,10 @@ private:
     Interrupt never_;  // a renewal is not broken off: it is short
     std::unique_ptr<PostgresConnection> session_;
     std::string term_;
-    std::optional<Row> seen_;              // on this session
-    Steady::time_point seen_since_;        // when it was first seen so: it had been made so before
+    std::optional<Row> seen_;
+    bool on_this_session_ = false;   // it was seen on the one that we have now
+    Steady::time_point seen_since_;  // when it was first seen so: it had been made so before
+    Steady::time_point looked_at_;
     std::string told_;                     // who holds it
     std::atomic<Steady::rep> renewed_{0};  // when the last renewal that arrived was begun; 0: we do not hold it
     std::thread thread_;                   // last: it uses all of the above

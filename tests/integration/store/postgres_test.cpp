@@ -423,18 +423,48 @@ TEST_F(PostgresTest, AFreeLeaseThatNobodyWasSeenToGiveUpIsWaitedFor) {
     EXPECT_EQ(sql("SELECT holder, term FROM ocim_lease"), "one\t8\n");
 }
 
-TEST_F(PostgresTest, WhatWasSeenOfTheLeaseBeforeTheConnectionWasLostDoesNotCount) {
+TEST_F(PostgresTest, WhatWasSeenOfTheLeaseBeforeTheServerWasStartedAnewDoesNotCount) {
     (void)start();
     sql("INSERT INTO ocim_lease VALUES ('controllers', 'gone', 7, 3)");
     Metrics metrics;
     Standing waiting(metrics, {.database = settings(), .holder = "one", .duration = 1'500ms, .look_interval = 20ms});
     ASSERT_TRUE(run_until([&] { return waiting.told.load(); }));
     (void)run_until([&] { return waiting.leads.load(); }, 1'000ms);
-    sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + database_ +
-        "' AND query LIKE '%ocim_lease%' AND pid <> pg_backend_pid()");
+    server_->service().stop();
     const auto lost = loop_.clock().now();
+    server_->restart();
     ASSERT_TRUE(run_until([&] { return waiting.leads.load(); }));
     EXPECT_GE(loop_.clock().now() - lost, 1'400ms) << "it may be another database that answers now";
+}
+
+TEST_F(PostgresTest, WhatWasSeenOfTheLeaseBeforeItsTableWasMadeAnewDoesNotCount) {
+    (void)start();
+    sql("INSERT INTO ocim_lease VALUES ('controllers', 'gone', 7, 3)");
+    Metrics metrics;
+    Standing waiting(metrics, {.database = settings(), .holder = "one", .duration = 1'500ms, .look_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return waiting.told.load(); }));
+    (void)run_until([&] { return waiting.leads.load(); }, 1'000ms);
+    const auto lost = loop_.clock().now();
+    sql("BEGIN; CREATE TABLE fresh (LIKE ocim_lease INCLUDING ALL); INSERT INTO fresh SELECT * FROM ocim_lease; "
+        "DROP TABLE ocim_lease; ALTER TABLE fresh RENAME TO ocim_lease; ALTER TABLE ocim_lease OWNER TO ocim; COMMIT");
+    ASSERT_TRUE(run_until([&] { return waiting.leads.load(); }));
+    EXPECT_GE(loop_.clock().now() - lost, 1'400ms) << "as when a backup is played in";
+}
+
+TEST_F(PostgresTest, ConnectionsThatBreakDoNotKeepAnybodyFromTakingTheLease) {
+    (void)start();
+    sql("INSERT INTO ocim_lease VALUES ('controllers', 'gone', 7, 3)");
+    Metrics metrics;
+    Standing waiting(metrics, {.database = settings(), .holder = "one", .duration = 1'500ms, .look_interval = 20ms});
+    ASSERT_TRUE(run_until([&] { return waiting.told.load(); }));
+    int broken = 0;
+    ASSERT_TRUE(run_until([&] {
+        const auto count = sql("SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = '" +
+                               database_ + "' AND query LIKE '%ocim_lease%' AND pid <> pg_backend_pid()");
+        broken += count != "0\n";
+        return run_until([&] { return waiting.leads.load(); }, 300ms);
+    })) << "each of them would be waited for anew";
+    EXPECT_GE(broken, 2);
 }
 
 TEST_F(PostgresTest, OnlyWhoMakesTheTablesIsToldSo) {
