@@ -139,6 +139,30 @@ TEST_F(TransferTest, WhoCanStillWriteKeepsMigrateAwayWhateverBecameOfHisOtherCon
     EXPECT_EQ(read_snapshot(database(), *ring_)->state.size(), 3u);
 }
 
+TEST_F(TransferTest, WhatReadsOtherwiseThanItWasWrittenIsNotPassedOffAsGood) {
+    const Snapshot all{7, {{"a", {5, bytes("x"), 1}}, {"b", {6, bytes("y"), 2}}}};
+    const struct {
+        const char *reason, *change;
+    } cases[] = {
+        {"another value", "NEW.value := 'z'::bytea; RETURN NEW;"},
+        {"another key", "NEW.key := NEW.key || 'a'; RETURN NEW;"},
+        {"another revision", "NEW.revision := NEW.revision - 1; RETURN NEW;"},
+        {"another time", "NEW.time_ms := NEW.time_ms + 1; RETURN NEW;"},
+        {"one is missing", "IF NEW.key = 'b' THEN RETURN NULL; END IF; RETURN NEW;"},
+    };
+    for (const auto& c : cases) {
+        sql("DROP TABLE IF EXISTS ocim_meta, ocim_change, ocim_lease");
+        loop_.run(start().store->stop());
+        replicas_.clear();
+        sql(std::string("CREATE OR REPLACE FUNCTION spoil() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ") + c.change +
+            " END $$; CREATE TRIGGER spoil BEFORE INSERT ON ocim_change FOR EACH ROW EXECUTE FUNCTION spoil()");
+        const auto filled = fill(database(), *ring_, all);
+        ASSERT_FALSE(filled) << c.reason;
+        EXPECT_THAT(filled.error().message, HasSubstr("reads otherwise: do not use it")) << c.reason;
+        EXPECT_NE(sql("SELECT count(*) FROM ocim_change"), "0\n") << "it was noticed by reading: " << c.reason;
+    }
+}
+
 TEST_F(TransferTest, ALogThatIsLeftOfAnotherDatabaseIsNotPlayedIntoAFile) {
     const Snapshot all{7, {{"a", {5, bytes("x"), 1}}}};
     const auto place = file("one.db");
