@@ -287,8 +287,7 @@ private:
 
     void conclude() {
         std::set<Spot> seen;
-        for (const auto& [spot, object] : state_)
-            if (changed_.contains(spot) && is_abandoned(spot, object)) out_.abandoned.push_back(spot);
+        note_abandoned();
         for (auto& [spot, object] : taken_) out_.consequences.push_back({spot, std::move(object), nullptr});
         for (const auto& kind : Rehearsal::kinds()) {
             const auto* resource = registry_->resource(kind.group, kind.version, kind.plural);
@@ -306,8 +305,22 @@ private:
             if (!seen.contains(spot) && !changed_.contains(spot)) out_.consequences.push_back({spot, object, nullptr});
     }
 
+    /// Those that say so themselves, and what they own: that is let go of with them.
+    void note_abandoned() {
+        std::set<std::string> uids;
+        std::set<Spot> found;
+        for (bool more = true; std::exchange(more, false);)
+            for (const auto& [spot, object] : state_) {
+                const bool itself = changed_.contains(spot) && is_abandoned(spot, object);
+                if (!itself && !(is_of_ours(spot) && is_owned(object, uids))) continue;
+                found.insert(spot);
+                more = uids.insert(text(object, {"metadata", "uid"})).second || more;
+            }
+        out_.abandoned.assign(found.begin(), found.end());
+    }
+    static bool is_of_ours(const Spot& spot) { return spot.kind.starts_with(std::string(runtime::group) + "/"); }
     static bool is_abandoned(const Spot& spot, const Json& object) {
-        return spot.kind.starts_with(std::string(runtime::group) + "/") && runtime::is_deleting(object) &&
+        return is_of_ours(spot) && runtime::is_deleting(object) &&
                runtime::annotation(object, runtime::abandon_annotation) == "true";
     }
 

@@ -208,6 +208,47 @@ awaitable<Result<void>> CompositeController::fix_owner(ObjectPtr owner, Child ch
     co_return Result<void>();
 }
 
+/// What they have in the world stays, so they let go of it as their owner does. Secrets stay themselves: they are
+/// needed to use it.
+awaitable<Result<void>> CompositeController::abandon_children(ObjectPtr owner) {
+    for (auto& child : children_of(*owner)) {
+        if (!controller_reference(*child)) continue;
+        CO_TRY(const auto kind, child_kind(*child));
+        const bool stays = kind_id(kind) == kind_id(api::secret_kind);
+        Result<void> done;
+        if (stays)
+            done = co_await release_child(owner, child);
+        else
+            done = co_await abandon_child(kind, child);
+        if (!done && done.error().error_class != ErrorClass::not_found)
+            co_return std::move(done).error().within(in_words(*child));
+    }
+    co_return Result<void>();
+}
+
+awaitable<Result<void>> CompositeController::release_child(ObjectPtr owner, ObjectPtr child) {
+    Child released;
+    released.object = *child;
+    released.retain = true;
+    co_return co_await fix_owner(std::move(owner), std::move(released), std::move(child));
+}
+
+awaitable<Result<void>> CompositeController::abandon_child(api::Kind kind, ObjectPtr child) {
+    const auto key = ObjectKey::of(*child);
+    auto uid = text_at(*child, {"metadata", "uid"});
+    if (annotation(*child, abandon_annotation) != "true") {
+        api::json::object patch;
+        patch["metadata"] = api::json::object{
+            {"resourceVersion", text_at(*child, {"metadata", "resourceVersion"})},
+            {"annotations", api::json::object{{abandon_annotation, "true"}}},
+        };
+        CO_TRY(auto answer, co_await engine_.client.merge_patch(kind, key.namespace_, key.name, std::move(patch), ""));
+        engine_.cache.fold(kind, std::move(answer), this);
+    }
+    if (is_deleting(*child)) co_return Result<void>();
+    co_return co_await engine_.client.remove(kind, key.namespace_, key.name, std::move(uid));
+}
+
 awaitable<Result<void>> CompositeController::prune(ObjectPtr owner, std::set<ChildId> wanted) {
     const auto uid = text_at(*owner, {"metadata", "uid"});
     for (const auto& child : children_of(*owner)) {

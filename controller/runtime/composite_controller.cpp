@@ -231,9 +231,13 @@ awaitable<Result<Controller::Visited>> CompositeController::composed(ObjectPtr o
 
 awaitable<Result<Controller::Visited>> CompositeController::let_go(ObjectPtr object, bool abandoned) {
     if (abandoned) {
+        // before it goes: what has lost its owner is collected, and cleans up
+        CO_CHECK(co_await abandon_children(object));
         abandoned_.Increment();
         note(*object, true, "Abandoned", "Delete",
-             "Let go because of the annotation " + std::string(abandon_annotation) + ": what it made was not removed.");
+             "Let go because of the annotation " + std::string(abandon_annotation) +
+                 ", with all that it made: in the world nothing was removed, and its Secrets stay.");
+        if (auto newest = engine_.cache.find(kind_, ObjectKey::of(*object))) object = std::move(newest);
     }
     CO_TRY([[maybe_unused]] const auto released,
            co_await remove_finalizer(engine_, kind_, std::move(object), finalizer_, this));

@@ -54,6 +54,9 @@ private:
     awaitable<Result<std::optional<Verdict>>> apply_existing(ObjectPtr owner, Child child, ObjectPtr existing);
     awaitable<Result<void>> write_child(ObjectPtr owner, Child child);
     awaitable<Result<void>> fix_owner(ObjectPtr owner, Child child, ObjectPtr existing);
+    awaitable<Result<void>> abandon_children(ObjectPtr owner);
+    awaitable<Result<void>> release_child(ObjectPtr owner, ObjectPtr child);
+    awaitable<Result<void>> abandon_child(api::Kind kind, ObjectPtr child);
     awaitable<Result<void>> prune(ObjectPtr owner, std::set<ChildId> wanted);
     awaitable<Result<Visited>> let_go(ObjectPtr object, bool abandoned);
     void tell(const Json& object, const std::vector<Note>& notes);

@@ -121,6 +121,35 @@ std::vector<api::Json> unreachable_zone(const std::string& annotations) {
                    ",'spec':{'zoneRef':{'name':'zone'},'name':'www.example.org','type':'A','values':['192.0.2.1']}")};
 }
 
+TEST(Rehearsal, WhatAnAbandonedOwnerMadeIsLetGoOfWithIt) {
+    for (const bool abandoned : {false, true}) {
+        Rehearsal::Given given;
+        given.before = unreachable_zone("");
+        auto& record = given.before.back();
+        record.as_object()["metadata"].as_object()["ownerReferences"] =
+            json("[{'apiVersion':'" + std::string(ours) +
+                 "','kind':'Instance','name':'demo','uid':'uid-Instancedemo','controller':true}]");
+        const auto made = spot_of(record);
+        given.before.push_back(
+            object(ours, "Instance", "demo",
+                   in_campus + ",'finalizers':['ocim.opencraft.com/instance']" +
+                       (abandoned ? ",'annotations':{'ocim.opencraft.com/abandon':'true'}" : ""),
+                   ",'spec':{'className':'sandbox','subdomain':'demo','contactEmail':'a@example.org'}"));
+        const auto instance = spot_of(given.before.back());
+        given.gone = given.asked = {instance};
+        const auto told = run(std::move(given));
+        const auto let_go = abandoned ? std::vector{made, instance} : std::vector<Spot>();
+        EXPECT_EQ(told.abandoned, let_go);
+        EXPECT_TRUE(told.actions.empty());
+        if (abandoned) {
+            EXPECT_TRUE(std::ranges::any_of(told.consequences, [&](const auto& one) {
+                return one.spot == made && one.after.is_null();
+            })) << "it goes";
+            EXPECT_TRUE(told.untold.empty()) << told.untold.front().why;
+        }
+    }
+}
+
 TEST(Rehearsal, WhatIsAbandonedNeedsNoBackend) {
     const struct {
         const char* annotations;

@@ -178,6 +178,56 @@ TEST_F(CompositeTest, WhatIsRetainedOutlivesItAndIsAdoptedAgain) {
     EXPECT_EQ(key(), "none") << "no longer to be retained";
 }
 
+TEST_F(CompositeTest, AbandonedItLetsGoWithAllThatItMade) {
+    shelf();
+    library("{'shelf':'oak','titles':['dune','emma']}");
+    start();
+    wait(5s);
+    const auto drawn = key();
+    ASSERT_EQ(volumes().size(), 2U);
+    oak().down = true;
+    change("{'metadata':{'annotations':{'ocim.opencraft.com/abandon':'true'}}}");
+    wait(5s);
+    EXPECT_TRUE(town() && found("town-dune")) << "without being deleted it means nothing";
+    server_.remove("Library", "ns", "town");
+    wait(5s);
+    EXPECT_FALSE(town());
+    EXPECT_FALSE(found("town-dune") || found("town-emma")) << "with their owner, and the shelf is not asked";
+    EXPECT_EQ(events("Abandoned"), 3);
+    EXPECT_EQ(metric("ocim_abandoned_total", R"(kind="book")"), 2);
+    oak().down = false;
+    wait(60s);
+    EXPECT_EQ(volumes().size(), 2U) << "what is there stays there";
+    EXPECT_EQ(key(), drawn) << "and what is needed to use it";
+    EXPECT_EQ(api::find_text(*server_.get("Secret", "ns", "town-key"), {"metadata", "ownerReferences"}), "");
+    library("{'shelf':'oak','titles':[]}");
+    wait(5s);
+    EXPECT_EQ(stands(town()), "True Complete") << "it is taken over by the next of that name";
+    EXPECT_EQ(key(), drawn);
+}
+
+TEST_F(CompositeTest, WhoeverCannotLetGoOfAllDoesNotGo) {
+    shelf();
+    library("{'shelf':'oak','titles':['dune','emma']}");
+    start();
+    wait(5s);
+    bool refused = true;
+    server_.refuse = [&](const std::string& verb, const api::Json& object) -> std::optional<Error> {
+        const bool hit = refused && verb == "delete" && object == "town-emma";
+        if (hit) return Error{ErrorClass::transient, "not now"};
+        return std::nullopt;
+    };
+    change("{'metadata':{'annotations':{'ocim.opencraft.com/abandon':'true'}}}");
+    server_.remove("Library", "ns", "town");
+    wait(30s);
+    EXPECT_TRUE(town()) << "alone, that one would be collected, and would clean up";
+    refused = false;
+    wait(5min);
+    EXPECT_FALSE(town() || found("town-emma"));
+    EXPECT_EQ(volumes().size(), 2U);
+    EXPECT_EQ(metric("ocim_abandoned_total", R"(kind="library")"), 1) << "it is counted once";
+}
+
 TEST_F(CompositeTest, ASecretThatAPersonBroughtIsTakenOverAsItIs) {
     for (const bool retained : {false, true}) {
         SCOPED_TRACE(retained);
