@@ -27,12 +27,17 @@ constexpr Example examples[] = {
 
 constexpr auto for_bash = R"bash(# bash completion of ocim
 _ocim() {
-    local current="${COMP_WORDS[COMP_CWORD]}" found word
+    local current="${COMP_WORDS[COMP_CWORD]}" before="" found word
     COMPREPLY=()
+    # bash takes --flag=value apart at the =, unless somebody has told it otherwise
+    case "$current" in
+        =) current="" ;;
+        --*=*) before="${current%%=*}=" current="${current#*=}" ;;
+    esac
     mapfile -t found < <(ocim complete-words "${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null)
     if [ "${found[0]}" = ":files" ]; then
         compopt -o filenames
-        mapfile -t COMPREPLY < <(compgen -f -- "$current")
+        mapfile -t COMPREPLY < <(compgen -P "$before" -f -- "$current")
     else
         # others give objects their names: none may mean anything to the shell
         for word in "${found[@]}"; do COMPREPLY+=("$(printf %q "$word")"); done
@@ -48,6 +53,7 @@ _ocim() {
     local -a found
     found=("${(@f)$(ocim complete-words "${(@)words[2,CURRENT]}" 2>/dev/null)}")
     if [ "$found[1]" = ":files" ]; then
+        compset -P '--*='
         _files
     elif [ -n "$found[1]" ]; then
         compadd -- $found
@@ -63,6 +69,7 @@ struct Line {
     std::map<std::string_view, std::string> given;
     const Flag* wants_value = nullptr;  ///< the word being typed is its value
     std::string typed;
+    std::string before;  ///< stands in the same word, before what is typed: "--output="
 };
 
 const Flag* flag_of(const Command& command, std::string_view word) {
@@ -73,18 +80,48 @@ const Flag* flag_of(const Command& command, std::string_view word) {
     return nullptr;
 }
 
-Line read_line(const Command& command, std::span<const std::string> words) {
-    Line out{.command = &command, .operands = {}, .given = {}, .typed = words.back()};
-    for (const auto& word : words.first(words.size() - 1)) {
+/// The flag of "--name=value" that takes one.
+const Flag* flag_with_value(const Command& command, const std::string& word) {
+    const auto equals = word.find('=');
+    const auto* flag = equals == word.npos ? nullptr : flag_of(command, std::string_view(word).substr(0, equals));
+    return flag && word.starts_with("--") && !flag->value.empty() ? flag : nullptr;
+}
+
+/// As they were typed: bash takes words apart at each "=".
+Words joined(std::span<const std::string> words) {
+    Words out;
+    bool goes_on = false;
+    for (const auto& word : words) {
+        if (!out.empty() && (goes_on || word == "="))
+            out.back() += word;
+        else
+            out.push_back(word);
+        goes_on = word == "=";
+    }
+    return out;
+}
+
+Line read_line(const Command& command, std::span<const std::string> parts) {
+    const auto words = joined(parts);
+    Line out{.command = &command, .operands = {}, .given = {}, .typed = words.back(), .before = {}};
+    for (const auto& word : std::span(words).first(words.size() - 1)) {
         if (out.wants_value) {
             out.given[out.wants_value->name] = word;
             out.wants_value = nullptr;
+        } else if (const auto* with = flag_with_value(command, word)) {
+            out.given[with->name] = word.substr(word.find('=') + 1);
         } else if (const auto* flag = flag_of(command, word); flag && !flag->value.empty()) {
             out.wants_value = flag;
         } else if (!word.starts_with("-")) {
             out.operands.push_back(word);
         }
     }
+    const auto* typed = out.wants_value ? nullptr : flag_with_value(command, out.typed);
+    if (!typed) return out;
+    out.wants_value = typed;
+    // where bash has taken it apart only what is behind the "=" is replaced
+    if (parts.back() == out.typed) out.before = out.typed.substr(0, out.typed.find('=') + 1);
+    out.typed.erase(0, out.typed.find('=') + 1);
     return out;
 }
 
@@ -161,32 +198,38 @@ Words values(const Line& line) {
     return found ? names_of(**server, *found->front(), "", "") : Words();
 }
 
-Words candidates(std::span<const std::string> words) {
+Words names_of_commands() {
     Words out;
-    if (words.size() <= 1) {
-        for (const auto* command : commands()) out.emplace_back(command->name);
-        out.emplace_back("help");
-        return out;
-    }
-    if (words.front() == "help") {
-        for (const auto* command : commands()) out.emplace_back(command->name);
-        return out;
-    }
-    const auto* command = find_command(words.front());
-    if (!command) return out;
-    const auto line = read_line(*command, words.subspan(1));
+    for (const auto* command : commands()) out.emplace_back(command->name);
+    return out;
+}
+
+Words candidates(const Line& line) {
+    Words out;
     if (line.wants_value) return values(line);
     if (line.typed.starts_with("-")) {
-        for (const auto& flag : command->flags) out.push_back("--" + std::string(flag.name));
+        for (const auto& flag : line.command->flags) out.push_back("--" + std::string(flag.name));
         return out;
     }
-    switch (command->completes) {
+    switch (line.command->completes) {
         case Completes::nothing: break;
-        case Completes::words: return {command->words.begin(), command->words.end()};
+        case Completes::words: return {line.command->words.begin(), line.command->words.end()};
         case Completes::kinds:
         case Completes::objects: return kinds_and_names(line);
     }
     return out;
+}
+
+void offer(const Words& found, const std::string& typed, const std::string& before = "") {
+    std::set<std::string> shown;
+    for (const auto& one : found) {
+        if (one == ":files")
+            shown.insert(one);
+        else if (one.starts_with(typed))
+            shown.insert(before + one);
+    }
+    for (const auto& one : shown) std::cout << one << "\n";
+    std::cout << std::flush;
 }
 
 int completion(const Arguments& arguments) {
@@ -203,11 +246,14 @@ int completion(const Arguments& arguments) {
 
 int complete(std::span<const std::string> words) {
     const auto typed = words.empty() ? std::string() : words.back();
-    std::set<std::string> shown;
-    for (const auto& one : candidates(words))
-        if (one == ":files" || one.starts_with(typed)) shown.insert(one);
-    for (const auto& one : shown) std::cout << one << "\n";
-    std::cout << std::flush;
+    if (words.size() <= 1 || words.front() == "help") {
+        auto found = names_of_commands();
+        if (words.size() <= 1) found.emplace_back("help");
+        offer(found, typed);
+    } else if (const auto* command = find_command(words.front())) {
+        const auto line = read_line(*command, words.subspan(1));
+        offer(candidates(line), line.typed, line.before);
+    }
     return exit_ok;
 }
 

@@ -91,6 +91,8 @@ class CompletionInZsh(OcimTest):
         (cls.bin / "ocim").symlink_to(PROGRAM)
         for name in "www", "wiki":
             cls.ocim.kubectl("apply", "-f", "-", stdin=RECORD % (name, name))
+        cls.ocim.kubectl("create", "namespace", "school")
+        cls.ocim.kubectl("apply", "-n", "school", "-f", "-", stdin=RECORD % ("webmail", "webmail"))
         (cls.ocim.home / "site.yaml").write_text("")
 
     def zsh(self, load):
@@ -105,6 +107,11 @@ class CompletionInZsh(OcimTest):
                            ("ocim get dnsrecord w\x01", "ocim get dnsrecord wiki www "),
                            ("ocim get dns -o \x01", "ocim get dns -o json name wide yaml "),
                            ("ocim get dns --names\t", "ocim get dns --namespace "), ("ocim apply -f si\t", "ocim apply -f site.yaml "),
+                           ("ocim get dns --output=js\t", "ocim get dns --output=json "),
+                           ("ocim get dns --output=\x01", "ocim get dns --output=json --output=name --output=wide --output=yaml "),
+                           ("ocim get dns --namespace=scho\t", "ocim get dns --namespace=school "),
+                           ("ocim get dnsrecord --namespace=school w\t", "ocim get dnsrecord --namespace=school webmail "),
+                           ("ocim apply --filename=si\t", "ocim apply --filename=site.yaml "),
                            ("ocim get dnsrecord nothing\t", "ocim get dnsrecord nothing")):
             self.assertEqual(zsh.line(keys), line, keys)
 
@@ -157,6 +164,21 @@ class Completion(OcimTest):
         self.assertEqual(self.tab("get", "dns", "-o", ""), ["json", "name", "wide", "yaml"])
         self.assertEqual(self.tab("get", "dns", "--context", ""), ["ocim"] if self.contexts() == ["ocim"] else self.contexts())
 
+    def test_the_value_of_a_flag_in_one_word(self):
+        """bash takes it apart at the "=", and replaces only what is behind that."""
+        self.assertEqual(self.tab("get", "dns", "--output", "="), ["json", "name", "wide", "yaml"])
+        self.assertEqual(self.tab("get", "dns", "--output", "=", "js"), ["json"])
+        self.assertEqual(self.tab("get", "dns", "--output=js"), ["--output=json"], "where bash was told not to")
+        self.assertEqual(self.tab("get", "dns", "--namespace", "=", "sch"), ["school"])
+        self.assertEqual(self.tab("get", "dnsrecord", "--namespace", "=", "school", ""), [])
+        self.assertEqual(self.tab("get", "dnsrecord", "-l", "team", "=", "blue", "w"), ["wiki", "www"])
+        self.assertEqual(self.tab("wait", "--for", "=", "d"), ["delete"])
+        self.assertEqual(self.tab("get", "dns", "--watch", "=", ""), [], "it takes no value")
+        (self.ocim.home / "site.yaml").write_text("")
+        self.assertEqual(self.tab("apply", "--filename", "=", "si"), ["site.yaml"])
+        self.assertCountEqual(self.tab("apply", "--filename", "="), (p.name for p in self.ocim.home.iterdir()))
+        self.assertEqual(self.tab("apply", "--filename=si"), ["--filename=site.yaml"])
+
     def test_a_name_is_never_a_command(self):
         """A Role may be called nearly anything, by whoever may write Roles."""
         touched = self.ocim.home / "touched"
@@ -195,12 +217,15 @@ class Completion(OcimTest):
                   "read(b'ready\\r\\n')\n"
                   "os.write(fd,b'ocim expl\\t dns/ww\\t')\n"
                   "said=read(b'dns/www')\n"
+                  "os.write(fd,b'\\x15ocim get dnsrecord --output=js\\t --namespace=sch\\t')\n"
+                  "said+=read(b'=school')\n"
                   "os.write(fd,b'\\x15exit\\n')\n"
                   "sys.stdout.write(said.decode(errors='replace'))\n")
         done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=90,
                               env=self.environment() | {"TERM": "dumb"})
         self.assertIn("ocim explain-status", done.stdout, done.stderr)
         self.assertIn("dns/www", done.stdout)
+        self.assertRegex(done.stdout, "get dnsrecord --output=json +--namespace=school ")
 
     # --- the manual page
 
