@@ -226,6 +226,7 @@ awaitable<Result<void>> Program::State::start() {
     auto use_revoked = [this](apiserver::Revoked revoked) { authenticator->use(std::move(revoked)); };
     tasks.spawn("revoked", follow_revoked(*clock, settings.data_directory, std::move(use_revoked)));
     tasks.spawn("loop-lag", apiserver::measure_loop_lag(*clock, metrics));
+    tasks.spawn("restored", tell_restored(*clock, *store, metrics));
     client = client::make_local_client(*registry, *clock, "ocim/" OCIM_VERSION);
     logs = std::make_unique<openedx::RunLogs>(*client, *clock, pool, settings.data_directory);
     if (!settings.installation_id.empty()) CO_CHECK(co_await name_installation());
@@ -235,7 +236,10 @@ awaitable<Result<void>> Program::State::start() {
     if (settings.controllers) make_controllers();
     CO_CHECK(listen());
     if (settings.database) CO_CHECK(stand_for_leader());
-    if (!settings.database && controllers) CO_CHECK(co_await controllers->start());
+    if (!settings.database && controllers) {
+        CO_CHECK(co_await controllers->start());
+        led_gauge().Set(1);  // there are no others
+    }
     not_ready.clear();
     CO_CHECK(announce());
     co_return Result<void>();

@@ -18,7 +18,7 @@ NOT_LINKED = {"ca-certificates": "whom to trust", "curl": "the health check", "l
               "libmongoc-1.0-0": "MongoDB, loaded when one is first spoken to",
               "gpgv": "who signed a commit", "openssh-client": "the same, by ssh-keygen"}
 ESSENTIAL = {"libc6", "libgcc-s1", "libstdc++6", "zlib1g"}  # in every Debian
-METRIC = re.compile(r"\b(?:ocim|workqueue|controller_runtime|apiserver|rest_client)_[a-z_]+\b")
+METRIC = re.compile(r"\b(?:ocim|leader_election|workqueue|controller_runtime|apiserver|rest_client)_[a-z_]+\b")
 
 
 def helm(program, *words, check=True):

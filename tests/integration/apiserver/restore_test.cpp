@@ -39,6 +39,12 @@ public:
         return kubectl({"get", "configmap", "ocim-installation", "-n", "ocim-system", "-o", "jsonpath={.data.id}"})
             .output;
     }
+    /// Within a few seconds, among its metrics.
+    bool shows(const std::string& line) const {
+        return wait_for(
+            [&] { return kubectl({"get", "--raw", "/metrics"}).output.find("\n" + line + "\n") != std::string::npos; },
+            std::chrono::seconds(20));
+    }
     void declare(const std::string& name, const std::string& address) const {
         const auto made = kubectl({"apply", "-f", "-"},
                                   "apiVersion: ocim.opencraft.com/v1alpha1\nkind: DNSRecord\nmetadata: {name: " + name +
@@ -116,11 +122,13 @@ TEST_F(Restored, AServerChangesNothingInTheWorldUntilItIsResumed) {
             },
             std::chrono::seconds(60)))
             << server.kubectl({"get", "dnsrecord", "removed", "-o", "yaml"}).output;
+        EXPECT_TRUE(server.shows("ocim_restored 1"));
         EXPECT_EQ(dns_.dig("removed.example.test", "A"), "");
         EXPECT_EQ(dns_.dig("kept.example.test", "A"), "192.0.2.1\n");
         const auto resumed = ocim({"resume", "--all", "--kubeconfig", second + "/kubeconfig"});
         EXPECT_EQ(resumed.exit_code, 0) << resumed.output;
         EXPECT_TRUE(serves("removed", "192.0.2.2\n")) << "as it was declared then";
+        EXPECT_TRUE(server.shows("ocim_restored 0"));
         EXPECT_NE(ocim({"resume", "--all", "--kubeconfig", second + "/kubeconfig"}).output.find("was not restored"),
                   std::string::npos);
     }
