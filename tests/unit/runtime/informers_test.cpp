@@ -39,6 +39,44 @@ TEST_F(InformersTest, WhatAWatchLeftOutIsFoundByTheNextList) {
     EXPECT_EQ(stands("ulysses"), "True Shelved");
 }
 
+TEST_F(InformersTest, AServerThatSaysWhenIsNotAskedBefore) {
+    std::vector<Instant> asked;
+    server_.refuse_reading = [&](const std::string& verb, const api::Kind& kind) -> std::optional<Error> {
+        if (verb != "list" || kind.name != "Book") return std::nullopt;
+        asked.push_back(loop_.clock().now());
+        if (asked.size() > 2) return std::nullopt;
+        return Error{ErrorClass::rate_limited, "too many requests", asked.size() == 1 ? 40s : 17s};
+    };
+    start();
+    wait(5min);
+    ASSERT_EQ(asked.size(), 3U);
+    EXPECT_GE(asked[1] - asked[0], 40s);
+    EXPECT_LT(asked[1] - asked[0], 80s);
+    EXPECT_GE(asked[2] - asked[1], 17s);
+    EXPECT_LT(asked[2] - asked[1], 34s) << "nor much later";
+}
+
+TEST_F(InformersTest, AWriteThatIsToWaitIsNotTriedBefore) {
+    shelf();
+    book("emma");
+    start();
+    wait(5s);
+    std::vector<Instant> tried;
+    server_.refuse = [&](const std::string&, const api::Json& body) -> std::optional<Error> {
+        if (api::find_text(body, {"metadata", "name"}) != "dune" && !api::find(body, {"metadata", "finalizers"}))
+            return std::nullopt;
+        tried.push_back(loop_.clock().now());
+        if (tried.size() > 1) return std::nullopt;
+        return Error{ErrorClass::rate_limited, "too many requests", 40s};
+    };
+    book("dune");
+    wait(2min);
+    ASSERT_GE(tried.size(), 2U);
+    EXPECT_GE(tried[1] - tried[0], 40s);
+    EXPECT_LT(tried[1] - tried[0], 80s);
+    EXPECT_EQ(stands("dune"), "True Shelved");
+}
+
 TEST_F(InformersTest, AListOfWhatIsKnownWakesNobody) {
     shelf("{'driftInterval':'24h'}");
     for (int i = 0; i < 20; ++i) book("book" + std::to_string(i));
