@@ -8,7 +8,7 @@ forgets its history, tells of changes twice, and answers lists from a cache that
 
 Chances are drawn from the seed, so the same calls meet the same fate. `proxy.told` counts what was done to whom, and
 `proxy.answers` counts the calls that the server answered, by (method, target, status). With a `token` its client is who that says,
-else the administrator.
+else the administrator. Of lists and watches `proxy.told["early"]` counts those that came again before they were told to.
 """
 import asyncio
 import base64
@@ -21,11 +21,13 @@ import ssl
 import subprocess
 import tempfile
 import threading
+import time
 import urllib.parse
 
 import yaml
 
 LINE_MAX = 64 * 1024 * 1024
+RETRY_AFTER = 1  # s
 
 
 @dataclasses.dataclass
@@ -33,13 +35,14 @@ class Faults:
     """Each is a chance for one call, or for one event of a watch."""
     refused: float = 0      # the connection closes before the server hears of the call
     lost: float = 0         # the server answers, the client never hears it
-    busy: float = 0         # 429, come again in a second
+    busy: float = 0         # 429, come again after RETRY_AFTER
     failing: float = 0      # 500
     broken: float = 0       # an event of a watch: the stream is cut in front of it
     expired: float = 0      # an event of a watch, or the opening of one: 410
     twice: float = 0        # an event of a watch: told again
     stale: float = 0        # a list: as it was when it was asked for before
     stands_still: bool = False  # nothing gets through, in either direction, until it is False again
+    spares: str = ""        # calls with this in their target are left alone
 
 
 class Gone(Exception):
@@ -57,6 +60,7 @@ class ApiProxy:
         self.told = collections.Counter()
         self.random = random.Random(seed)
         self.lists = {}
+        self.not_before = {}  # by target
         self.calls = set()  # tasks, one a connection
         self.loop = asyncio.new_event_loop()
         self.read_kubeconfig(kubeconfig)
@@ -86,6 +90,10 @@ class ApiProxy:
         for task in self.calls:
             task.cancel()
         await asyncio.gather(*self.calls, return_exceptions=True)
+
+    def cut(self):
+        """Ends every connection that there is."""
+        self.loop.call_soon_threadsafe(lambda: [task.cancel() for task in self.calls])
 
     # --- who is who
 
@@ -121,9 +129,12 @@ class ApiProxy:
 
     # --- one connection
 
-    def strikes(self, fault):
+    def spared(self, target):
+        return bool(self.faults.spares) and self.faults.spares in target
+
+    def strikes(self, fault, target):
         """Whether it happens now; it is counted."""
-        chance = getattr(self.faults, fault)
+        chance = 0 if self.spared(target) else getattr(self.faults, fault)
         hit = chance > 0 and self.random.random() < chance
         self.told[fault] += hit
         return hit
@@ -139,8 +150,8 @@ class ApiProxy:
             writer.transport.abort()
             self.calls.discard(asyncio.current_task())
 
-    async def passable(self):
-        while self.faults.stands_still:
+    async def passable(self, target):
+        while self.faults.stands_still and not self.spared(target):
             await asyncio.sleep(0.02)
 
     async def one_call(self, reader, writer):
@@ -149,17 +160,20 @@ class ApiProxy:
         method, target, _ = line.split(" ", 2)
         length = next((int(f.split(":", 1)[1]) for f in fields if f.lower().startswith("content-length:")), 0)
         body = await reader.readexactly(length)
-        await self.passable()
+        self.told["early"] += time.monotonic() < self.not_before.pop((method, target), 0)
+        await self.passable(target)
         self.told["calls"] += 1
-        if self.strikes("refused"):
+        if self.strikes("refused", target):
             raise Gone
-        if self.strikes("busy"):
-            return await self.refuse(writer, 429, "TooManyRequests", "too many requests", retry=1)
-        if self.strikes("failing"):
+        if self.strikes("busy", target):
+            if method == "GET" and ("limit=" in target or "watch=true" in target):  # only who follows the kind sends it
+                self.not_before[method, target] = time.monotonic() + RETRY_AFTER
+            return await self.refuse(writer, 429, "TooManyRequests", "too many requests", retry=RETRY_AFTER)
+        if self.strikes("failing", target):
             return await self.refuse(writer, 500, "InternalError", "the server has an error")
         query = urllib.parse.parse_qs(urllib.parse.urlsplit(target).query)
         watches = query.get("watch", ["false"])[0] == "true"
-        if watches and self.strikes("expired"):
+        if watches and self.strikes("expired", target):
             return await self.refuse(writer, 410, "Expired", "too old resource version")
         up_reader, up_writer = await asyncio.open_connection(self.upstream.hostname, self.upstream.port, ssl=self.trust,
                                                              limit=LINE_MAX)
@@ -176,7 +190,7 @@ class ApiProxy:
             if whom:
                 self.in_place_of[whom, method, target, status] += 1
             if watches and b" 200 " in answer[:20]:
-                await self.relay_watch(answer, up_reader, writer)
+                await self.relay_watch(target, answer, up_reader, writer)
                 raise Gone
             return await self.relay(method, target, query, answer, up_reader, writer)
         finally:
@@ -193,14 +207,14 @@ class ApiProxy:
 
     async def relay(self, method, target, query, answer, up_reader, writer):
         body = await self.whole_body(answer, up_reader)
-        await self.passable()
-        if self.strikes("lost"):
+        await self.passable(target)
+        if self.strikes("lost", target):
             raise Gone
         status = answer.split(b" ", 2)[1]
         if method == "GET" and status == b"200" and b'"items":' in body and "continue" not in query:
             before = self.lists.get(target)
             self.lists[target] = body
-            if before is not None and self.strikes("stale"):
+            if before is not None and self.strikes("stale", target):
                 body = before
         fields = [f for f in answer.decode().split("\r\n") if f and not f.lower().startswith(
             ("content-length:", "transfer-encoding:", "connection:"))]
@@ -226,9 +240,9 @@ class ApiProxy:
                       None)
         return await (reader.read() if length is None else reader.readexactly(length))
 
-    async def relay_watch(self, answer, up_reader, writer):
+    async def relay_watch(self, target, answer, up_reader, writer):
         async def say(line):
-            await self.passable()
+            await self.passable(target)
             writer.write(f"{len(line):x}\r\n".encode() + line + b"\r\n")
             await writer.drain()
 
@@ -239,18 +253,18 @@ class ApiProxy:
             *lines, pending = pending.split(b"\n")
             for line in lines:
                 line += b"\n"
-                if self.strikes("broken"):
+                if self.strikes("broken", target):
                     half = line[:len(line) // 2]
                     writer.write(f"{len(half):x}\r\n".encode() + half + b"\r\n")
                     await writer.drain()
                     raise Gone
-                if self.strikes("expired"):
+                if self.strikes("expired", target):
                     await say(json.dumps({"type": "ERROR", "object": {
                         "kind": "Status", "apiVersion": "v1", "status": "Failure", "reason": "Expired", "code": 410,
                         "message": "too old resource version"}}).encode() + b"\n")
                     raise Gone
                 await say(line)
-                if self.strikes("twice"):
+                if self.strikes("twice", target):
                     await say(line)
         writer.write(b"0\r\n\r\n")
         await writer.drain()

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 """`ocim controller` twice, against an API server behind a door that misbehaves: one leads, nothing is lost or doubled by
 what happens to its calls, and another takes over when it dies, stands still, loses its server or ends in order."""
+import itertools
 import pathlib
 import signal
 import subprocess
@@ -14,10 +15,13 @@ sys.path[:0] = [str(ROOT / "script"), str(ROOT / "tests")]
 from stage import OCIM, Stage, StageError, wait_for  # noqa: E402
 from support.api_proxy import ApiProxy, Faults  # noqa: E402
 from support.late_door import LateDoor  # noqa: E402
+from support.thread_held import ThreadHeld  # noqa: E402
 
 DOMAIN = "example.test"
+LEASE, RENEWED_EVERY = 15, 2  # s
 TAKEN_OVER = 170  # ten times and more what the lease takes
 SETTLED = 300
+FAULTS = ("refused", "lost", "busy", "failing", "broken", "expired", "twice", "stale")
 
 
 class OperatorMode(unittest.TestCase):
@@ -149,11 +153,16 @@ class OperatorMode(unittest.TestCase):
             self.declare(**{f"r{n}": f"198.51.100.{n + turn}" for n in range(1, 21) if f"r{n}" in self.declared})
             self.declare(**{f"new{turn}-{n}": f"203.0.113.{n}" for n in range(1, 6)})
             self.remove(*[f"r{n}" for n in range(turn * 5 - 4, turn * 5)])
-        wait_for("each sort of fault has struck",
-                 lambda: all(self.proxy.told[fault] for fault in ("refused", "lost", "busy", "failing", "broken", "expired")),
-                 SETTLED)
+        turns = itertools.count()
+
+        def all_have_struck():
+            """What has not needs more to tell of: without changes there are no events."""
+            self.declare(r20=f"198.51.100.{next(turns) % 250 + 1}")
+            return all(self.proxy.told[fault] for fault in FAULTS)
+        wait_for("each sort of fault has struck", all_have_struck, SETTLED)
         self.proxy.faults = Faults()
         self.wait_settled()
+        self.assertEqual(self.proxy.told["early"], 0, "whoever was told when to come again")
 
     def test_03_another_takes_over_from_one_that_is_killed(self):
         leader = self.wait_leader()
@@ -230,6 +239,44 @@ class OperatorMode(unittest.TestCase):
         left = {s["name"] for s in self.stage.powerdns_api("GET", f"/zones/{DOMAIN}.")["rrsets"] if "long" in s["name"]}
         self.assertEqual(left, set(), "no mark of theirs stays either")
         self.start(leader)
+
+    def watch_renewals(self, held):
+        """More of them than fit into the time for which the lease lasts, and never another holder."""
+        renewals = set()
+
+        def enough():
+            spec = self.stage.get("lease", "ocim-controller", "-n", "ocim-system")["spec"]
+            self.assertEqual(spec["holderIdentity"], held)
+            renewals.add(spec["renewTime"])
+            return len(renewals) > 2 * LEASE / RENEWED_EVERY
+        wait_for("it is renewed again and again", enough, 10 * LEASE)
+
+    def test_062_it_goes_on_leading_while_its_loop_does_nothing(self):
+        leader = self.wait_leader()
+        held, process = self.holder(), self.stage.processes[leader]
+        with ThreadHeld(process.pid):
+            self.assertFalse(self.stage.is_ready(leader), "it is held")
+            self.watch_renewals(held)
+        self.declare(r20="192.0.2.124")
+        self.wait_settled()
+        self.assertIsNone(process.poll())
+        self.assertEqual(self.holder(), held)
+
+    def test_063_it_goes_on_leading_while_all_its_other_calls_wait_or_are_too_many(self):
+        leader = self.wait_leader()
+        held, process = self.holder(), self.stage.processes[leader]
+        for address, faults in (("192.0.2.125", Faults(busy=1, spares="/leases/")),
+                                ("192.0.2.126", Faults(stands_still=True, spares="/leases/"))):
+            self.proxy.faults = faults
+            self.declare(**{f"wait{n}": address for n in range(50)})
+            self.proxy.cut()  # it has watches and calls to begin anew
+            self.watch_renewals(held)
+            self.proxy.faults = Faults()
+            self.wait_settled()
+            self.assertIsNone(process.poll())
+            self.assertEqual(self.holder(), held)
+        self.remove(*[f"wait{n}" for n in range(50)])
+        self.wait_settled()
 
     def test_07_machines_are_made_on_no_host_of_a_controller_that_was_not_told_to(self):
         self.wait_leader()
