@@ -74,7 +74,7 @@ int manual(const Arguments&) {
         ".SH ENVIRONMENT\n"
         ".TP\n.B KUBECONFIG\nAccess to the server, where \\-\\-kubeconfig does not say otherwise; the first of several "
         "files.\n"
-        ".TP\n.B NO_COLOR\nNo colours, whatever its value is.\n"
+        ".TP\n.B NO_COLOR\nNo colours, when it is set to anything.\n"
         ".SH EXIT STATUS\n"
         ".TP\n.B 0\nDone.\n.TP\n.B 1\nIt went wrong; stderr says why.\n.TP\n.B 2\nThe words were not understood; of "
         "ocim plan, "

@@ -1,3 +1,4 @@
+#include "base/utf8.hpp"
 #include "cli/cli.hpp"
 #include "cli/command.hpp"
 #include "cli/output.hpp"
@@ -6,6 +7,7 @@
 #include "runtime/engine.hpp"
 #include "schema/column.hpp"
 
+#include <algorithm>
 #include <iostream>
 
 namespace ocim::cli {
@@ -14,8 +16,14 @@ namespace {
 
 using api::Json;
 
+/// Of what an Event says; a line on most terminals is shorter, but a name should not be cut.
+constexpr std::size_t message_width_max = 400;
+
 constexpr Flag flags[] = {
-    {.name = "output", .value = "FORMAT", .help = "name, for the backends' names only.", .letter = 'o'},
+    {.name = "output",
+     .value = "FORMAT",
+     .help = "json or yaml, for programs, or name for the backends' names only.",
+     .letter = 'o'},
     kubeconfig_flag,
     context_flag,
     help_flag,
@@ -33,7 +41,7 @@ struct Holder {
     Named named;
     Json object;
     std::int64_t orphans = 0;
-    std::vector<std::string> told;
+    std::vector<Json> told;  ///< its Events, the oldest first
 };
 
 Answer<std::vector<Holder>> holders(Connection& server) {
@@ -56,15 +64,24 @@ Answer<std::vector<Holder>> holders(Connection& server) {
     return out;
 }
 
+/// In RFC 3339, so that the order of texts is that of times.
+std::string seen_first(const Json& event) {
+    for (const auto* field : {"firstTimestamp", "eventTime"})
+        if (const auto found = api::find_text(event, {field}); !found.empty()) return std::string(found);
+    return std::string(api::find_text(event, {"metadata", "creationTimestamp"}));
+}
+
 Answer<> read_events(Connection& server, std::vector<Holder>& holders) {
     for (auto& holder : holders) {
         if (holder.orphans == 0) continue;
-        const auto fields = "reason=OrphanFound,involvedObject.name=" + holder.named.name +
-                            ",involvedObject.kind=" + holder.named.kind->kind;
-        const auto events = server.get("/api/v1/events?fieldSelector=" + net::percent_encode(fields));
+        const auto fields =
+            "involvedObject.name=" + holder.named.name + ",involvedObject.kind=" + holder.named.kind->kind;
+        auto events = server.get("/api/v1/events?fieldSelector=" + net::percent_encode(fields));
         if (!events) return events.error();
-        if (const auto* items = api::find(*events, {"items"}); items && items->is_array())
-            for (const auto& event : items->get_array()) holder.told.emplace_back(api::find_text(event, {"message"}));
+        if (auto* items = events->get_object().if_contains("items"); items && items->is_array())
+            for (auto& event : items->get_array())
+                if (api::find_text(event, {"reason"}).starts_with("Orphan")) holder.told.push_back(std::move(event));
+        std::ranges::sort(holder.told, {}, seen_first);
     }
     return {};
 }
@@ -72,6 +89,20 @@ Answer<> read_events(Connection& server, std::vector<Holder>& holders) {
 std::string text_or(const Json& object, std::initializer_list<std::string_view> path, const char* otherwise) {
     const auto found = api::find_text(object, path);
     return found.empty() ? otherwise : std::string(found);
+}
+
+/// A line each.
+void print_events(const Holder& holder, WallTime now) {
+    Columns columns;
+    std::int64_t named = 0;
+    for (const auto& event : holder.told) {
+        const auto seen = parse_rfc3339(seen_first(event));
+        named += api::find_text(event, {"reason"}) == "OrphanFound";
+        columns.add({"  " + (seen ? schema::age(*seen, now) + " ago" : std::string("-")),
+                     one_line(std::string(api::find_text(event, {"message"})), message_width_max)});
+    }
+    std::cout << "\n" << holder.named.text() << ":\n" << columns.take();
+    if (named < holder.orphans) std::cout << "  what was found more than an hour ago is in the server's log\n";
 }
 
 void print(const std::vector<Holder>& holders, WallTime now) {
@@ -85,20 +116,29 @@ void print(const std::vector<Holder>& holders, WallTime now) {
                      looked ? schema::age(*looked, now) + " ago" : "never"});
     }
     std::cout << columns.take();
-    for (const auto& one : holders) {
-        if (one.orphans == 0) continue;
-        std::cout << "\n" << one.named.text() << ":\n";
-        for (const auto& what : one.told) std::cout << "  " << what << "\n";
-        if (static_cast<std::int64_t>(one.told.size()) < one.orphans)
-            std::cout << "  what was found more than an hour ago is in the server's log\n";
-    }
+    for (const auto& one : holders)
+        if (one.orphans > 0) print_events(one, now);
     std::cout << std::flush;
 }
 
+Json json_of(const Holder& holder) {
+    api::json::array events;
+    for (const auto& event : holder.told)
+        events.push_back(api::json::object{{"firstSeen", seen_first(event)},
+                                           {"reason", api::find_text(event, {"reason"})},
+                                           {"message", api::find_text(event, {"message"})}});
+    return api::json::object{{"backend", holder.named.text()},
+                             {"orphans", holder.orphans},
+                             {"action", text_or(holder.object, {"spec", "orphanPolicy", "action"}, "Report")},
+                             {"minAge", text_or(holder.object, {"spec", "orphanPolicy", "minAge"}, "")},
+                             {"lastObserved", text_or(holder.object, {"status", "lastObserved"}, "")},
+                             {"events", std::move(events)}};
+}
+
 int orphans(const Arguments& arguments) {
-    const auto output = arguments.text("output");
-    if (!output.empty() && output != "name") {
-        complain("--output " + output + ": give name");
+    const auto output = output_of(arguments);
+    if (!output || *output == Output::wide) {
+        complain("--output " + arguments.text("output") + ": give json, yaml or name");
         return exit_usage;
     }
     const auto server = Connection::open(arguments);
@@ -112,9 +152,14 @@ int orphans(const Arguments& arguments) {
         complain(read.error());
         return exit_failed;
     }
-    if (output == "name") {
+    if (*output == Output::name)
         for (const auto& one : *found)
             if (one.orphans > 0) std::cout << one.named.text() << "\n";
+    if (*output == Output::name) return exit_ok;
+    if (*output != Output::table) {
+        api::json::array all;
+        for (const auto& one : *found) all.push_back(json_of(one));
+        std::cout << printed(api::json::object{{"backends", std::move(all)}}, *output) << std::flush;
         return exit_ok;
     }
     if (found->empty())

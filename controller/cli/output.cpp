@@ -79,6 +79,12 @@ std::string cell(const Json& value) {
     return text;
 }
 
+/// A terminal that can only print lines.
+bool is_dumb() {
+    const char* terminal = std::getenv("TERM");
+    return terminal && std::string_view(terminal) == "dumb";
+}
+
 std::string upper(std::string_view text) {
     std::string out(text);
     std::ranges::transform(out, out.begin(), [](unsigned char c) { return static_cast<char>(std::toupper(c)); });
@@ -178,8 +184,7 @@ void TablePrinter::add_row(const Json& row) {
 
 Paint::Paint(Stream stream) : on_(::isatty(stream == Stream::out ? STDOUT_FILENO : STDERR_FILENO) == 1) {
     const char* never = std::getenv("NO_COLOR");
-    const char* terminal = std::getenv("TERM");
-    if ((never && *never) || (terminal && std::string_view(terminal) == "dumb")) on_ = false;
+    if ((never && *never) || is_dumb()) on_ = false;
 }
 
 std::string Paint::painted(std::string_view code, std::string_view text) const {
@@ -187,7 +192,7 @@ std::string Paint::painted(std::string_view code, std::string_view text) const {
     return "\x1b[" + std::string(code) + "m" + std::string(text) + "\x1b[0m";
 }
 
-Progress::Progress() : on_(::isatty(STDERR_FILENO) == 1) {}
+Progress::Progress() : on_(::isatty(STDERR_FILENO) == 1 && !is_dumb()) {}
 
 Progress::~Progress() { clear(); }
 

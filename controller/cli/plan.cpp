@@ -4,6 +4,7 @@
 #include "cli/command.hpp"
 #include "cli/difference.hpp"
 #include "cli/manifests.hpp"
+#include "cli/needed_secrets.hpp"
 #include "cli/output.hpp"
 #include "cli/rehearsal.hpp"
 #include "cli/targets.hpp"
@@ -117,20 +118,35 @@ private:
     /// The copy that is rehearsed on.
     Answer<> read_all() {
         for (const auto& kind : Rehearsal::kinds()) {
+            if (kind == api::secret_kind) continue;
             progress_.say("reading " + std::string(kind.plural));
-            ServedKind served;
-            served.group = kind.group;
-            served.version = kind.version;
-            served.kind = kind.name;
-            served.plural = kind.plural;
-            served.namespaced = kind.namespaced;
+            const auto served = served_kind(kind);
             // of ConfigMaps only the installation's own say something to the controllers
             auto found = list(server_, served, kind == api::config_map_kind ? "ocim-system" : "");
             if (!found && found.error().code == 404) continue;  // the server has no such kind
             if (!found) return with_advice(std::move(found).error());
             for (auto& object : *found) given_.before.push_back(std::move(object));
         }
+        return read_needed_secrets();
+    }
+    /// Those that anything names, now or then.
+    Answer<> read_needed_secrets() {
+        progress_.say("reading secrets");
+        std::vector<Json> all = given_.before;
+        for (const auto* more : {&given_.after, &given_.applied}) all.insert(all.end(), more->begin(), more->end());
+        auto found = read_secrets(server_, served_kind(api::secret_kind), all);
+        if (!found) return with_advice(std::move(found).error());
+        for (auto& object : *found) given_.before.push_back(std::move(object));
         return {};
+    }
+    static ServedKind served_kind(const api::Kind& kind) {
+        ServedKind out;
+        out.group = kind.group;
+        out.version = kind.version;
+        out.kind = kind.name;
+        out.plural = kind.plural;
+        out.namespaced = kind.namespaced;
+        return out;
     }
 
     static Refusal with_advice(Refusal refused) {

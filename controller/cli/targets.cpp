@@ -53,6 +53,28 @@ Answer<std::vector<Named>> of_files(ServedKinds& kinds, const Arguments& argumen
     return out;
 }
 
+Answer<std::vector<api::Json>> list_as(Connection& server, const ServedKind& kind, const std::string& namespace_,
+                                       const std::string& selector, const std::string& accept) {
+    std::vector<api::Json> out;
+    std::string token;
+    do {
+        auto target = kind.target(namespace_) + "?limit=" + page_limit;
+        if (!selector.empty()) target += "&labelSelector=" + net::percent_encode(selector);
+        if (!token.empty()) target += "&continue=" + net::percent_encode(token);
+        auto page = server.ask({.target = std::move(target), .accept = accept});
+        if (!page) return std::move(page).error();
+        if (const auto* items = api::find(*page, {"items"}); items && items->is_array())
+            for (const auto& item : items->get_array()) {
+                auto& object = out.emplace_back(item);
+                if (!object.is_object()) continue;
+                object.get_object()["apiVersion"] = kind.api_version();
+                object.get_object()["kind"] = kind.kind;
+            }
+        token = api::find_text(*page, {"metadata", "continue"});
+    } while (!token.empty());
+    return out;
+}
+
 }  // namespace
 
 Answer<std::vector<Target>> parse_targets(ServedKinds& kinds, const std::vector<std::string>& words) {
@@ -114,24 +136,11 @@ Answer<std::vector<Named>> select(Connection& server, ServedKinds& kinds, const 
 
 Answer<std::vector<api::Json>> list(Connection& server, const ServedKind& kind, const std::string& namespace_,
                                     const std::string& selector) {
-    std::vector<api::Json> out;
-    std::string token;
-    do {
-        auto target = kind.target(namespace_) + "?limit=" + page_limit;
-        if (!selector.empty()) target += "&labelSelector=" + net::percent_encode(selector);
-        if (!token.empty()) target += "&continue=" + net::percent_encode(token);
-        auto page = server.get(std::move(target));
-        if (!page) return std::move(page).error();
-        if (const auto* items = api::find(*page, {"items"}); items && items->is_array())
-            for (const auto& item : items->get_array()) {
-                auto& object = out.emplace_back(item);
-                if (!object.is_object()) continue;
-                object.get_object()["apiVersion"] = kind.api_version();
-                object.get_object()["kind"] = kind.kind;
-            }
-        token = api::find_text(*page, {"metadata", "continue"});
-    } while (!token.empty());
-    return out;
+    return list_as(server, kind, namespace_, selector, "application/json");
+}
+
+Answer<std::vector<api::Json>> list_metadata(Connection& server, const ServedKind& kind) {
+    return list_as(server, kind, "", "", "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1");
 }
 
 }  // namespace ocim::cli

@@ -36,5 +36,7 @@ Answer<std::vector<Named>> select(Connection& server, ServedKinds& kinds, const 
 /// Every object of a kind, page by page; `namespace_` empty: of all namespaces.
 Answer<std::vector<api::Json>> list(Connection& server, const ServedKind& kind, const std::string& namespace_,
                                     const std::string& selector = "");
+/// Of every object of a kind, in all namespaces, what it is called, whose it is and so on: without the rest.
+Answer<std::vector<api::Json>> list_metadata(Connection& server, const ServedKind& kind);
 
 }  // namespace ocim::cli

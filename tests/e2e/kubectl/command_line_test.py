@@ -10,7 +10,11 @@ import subprocess
 import sys
 import unittest
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+import yaml
+
+TESTS = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(TESTS / "e2e"), str(TESTS / "support")]
+from api_proxy import ApiProxy  # noqa: E402
 from support import PROGRAM, OcimTest, read_line, wait_until  # noqa: E402
 
 RECORD = """
@@ -106,6 +110,59 @@ class CommandLine(OcimTest):
         finally:
             process.kill()
             process.communicate()
+
+    def on_terminal(self, *words, environment=(), stdin=None):
+        """What a process of ours writes on a terminal that it has for both, and how it ends."""
+        master, slave = pty.openpty()
+        process = subprocess.Popen([PROGRAM, *words], stdin=subprocess.PIPE, stdout=slave, stderr=slave,
+                                   env=self.ocim.environment | {"TERM": "xterm"} | dict(environment))
+        os.close(slave)
+        process.stdin.write((stdin or "").encode())
+        process.stdin.close()
+        said = b""
+        try:
+            while part := os.read(master, 4096):
+                said += part
+        except OSError:
+            pass  # it has ended
+        os.close(master)
+        return process.wait(60), said.decode()
+
+    def test_a_plan_is_painted_on_terminals_only(self):
+        words, given = ("plan", "-f", "-"), record("planned")
+        bold, green, erased = "\x1b[1m", "\x1b[32m+\x1b[0m", "\r\x1b[K"
+        code, said = self.on_terminal(*words, stdin=given)
+        self.assertIn(code, (1, 2), said)
+        for sign in bold, green, erased + "reading secrets", erased + "looking at the backends":
+            self.assertIn(sign, said)
+        self.assertTrue(said.split(erased)[-1].startswith(bold), "the line of progress is gone before the plan")
+        # without colours, but told what it does
+        code, said = self.on_terminal(*words, stdin=given, environment={"NO_COLOR": "1"})
+        self.assertIn(erased, said)
+        self.assertEqual(re.findall("\x1b\\[[0-9;]*m", said), [])
+        self.assertIn("+ DNSRecord default/planned", said)
+        self.assertIn(bold, self.on_terminal(*words, stdin=given, environment={"NO_COLOR": ""})[1], "empty is not set")
+        self.assertNotIn("\x1b", self.on_terminal(*words, stdin=given, environment={"TERM": "dumb"})[1])
+        # into a pipe, and for programs
+        done = self.ocim.run(PROGRAM, *words, stdin=given, check=False)
+        self.assertNotIn("\x1b", done.stdout + done.stderr)
+        code, said = self.on_terminal(*words, "-o", "json", stdin=given)
+        self.assertEqual(json.loads(said.split(erased)[-1])["declared"][0]["object"], "DNSRecord default/planned")
+
+    def test_a_plan_reads_the_secrets_that_are_named(self):
+        """Of others it sees that they are there: their data stay where they are."""
+        self.kubectl("create", "secret", "generic", "plan-named", "--from-literal=a=1", "-n", "ocim-system")
+        self.kubectl("create", "secret", "generic", "plan-of-others", "--from-literal=a=1")
+        zone = ZONE.replace("example", "planned").replace("none", "plan-named")
+        with ApiProxy(self.ocim.data / "kubeconfig") as proxy:
+            for output in "json", "yaml":
+                done = self.ocim.run(PROGRAM, "plan", "-f", "-", "-o", output, "--kubeconfig", str(proxy.kubeconfig), stdin=zone,
+                                     check=False)
+                self.assertIn(done.returncode, (0, 1, 2), done.stderr)
+                self.assertEqual(yaml.safe_load(done.stdout)["declared"][0]["object"], "DNSZone planned")
+            asked = {target.partition("?")[0]: count for (_, target, _), count in proxy.answers.items() if "/secrets" in target}
+        self.assertEqual({a: n for a, n in asked.items() if "plan-" in a}, {"/api/v1/namespaces/ocim-system/secrets/plan-named": 2})
+        self.assertEqual(asked["/api/v1/secrets"], 2, "and a list of their metadata")
 
     def test_colours_and_progress_are_for_terminals(self):
         self.make("coloured")
@@ -241,8 +298,24 @@ class CommandLine(OcimTest):
         self.kubectl("create", "-f", "-", stdin=json.dumps(event))
         said = self.ours("orphans")
         self.assertRegex(said, r"(?m)^dnszone.ocim.opencraft.com/example +1 +Report +\S+ +\d+d ago$")
-        self.assertIn("  Something of ours has no object any more\n", said)
+        self.assertRegex(said, r"(?m)^  \d+s ago +Something of ours has no object any more$")
         self.assertEqual(self.ours("orphans", "-o", "name"), "dnszone.ocim.opencraft.com/example\n")
+        # each is one line, and what else was said of them too; nothing of other Events
+        self.kubectl("create", "-f", "-", stdin=json.dumps(event | {
+            "metadata": {"name": "example.2", "namespace": "default"}, "message": "Another of ours:\nin two lines",
+            "firstTimestamp": "2026-01-02T00:00:00Z"}))
+        self.kubectl("create", "-f", "-", stdin=json.dumps(event | {
+            "metadata": {"name": "example.3", "namespace": "default"}, "reason": "Probed", "message": "it answers"}))
+        lines = self.ours("orphans").split("example:\n")[1].splitlines()
+        self.assertEqual(len(lines), 2, lines)
+        self.assertRegex(lines[0], r"^  \d+d ago +Another of ours: in two lines$", "the oldest first")
+        found = json.loads(self.ours("orphans", "-o", "json"))["backends"]
+        self.assertEqual([(b["backend"], b["orphans"], b["action"], len(b["events"])) for b in found],
+                         [("dnszone.ocim.opencraft.com/example", 1, "Report", 2)])
+        self.assertEqual(found[0]["events"][0], {"reason": "OrphanFound", "message": "Another of ours:\nin two lines",
+                                                 "firstSeen": "2026-01-02T00:00:00Z"})
+        self.assertEqual(yaml.safe_load(self.ours("orphans", "-o", "yaml"))["backends"], found)
+        self.assertIn("give json, yaml or name", self.fails("orphans", "-o", "wide", code=2))
 
     # --- what all have in common
 
