@@ -114,6 +114,7 @@ class ControlPlane:
         epmd = sorted(glob.glob("/usr/lib/erlang/erts-*/bin/epmd"))[-1]
         # else the node would start one of its own, which outlives it
         self.processes.start("epmd", [epmd, "-address", LOOPBACK, "-port", str(ports["epmd"])])
+        self.processes.ready("epmd", lambda: port_answers(ports["epmd"]))
         here = f"{self.directory}/rabbit"
         self.processes.start(
             "rabbit", ["/usr/lib/rabbitmq/bin/rabbitmq-server"], HOME=here, RABBITMQ_NODENAME="ocim@localhost",
