@@ -40,6 +40,13 @@ std::optional<Verdict> incomplete(const crd::InstanceClass& object, const runtim
     return std::nullopt;
 }
 
+/// What keeps it from going; somebody does.
+std::string in_use(const std::vector<std::string>& users) {
+    if (users.size() == 1) return "Instance " + users.front() + " is made of it; delete that first";
+    return std::to_string(users.size()) + " Instances are made of it, " + users.front() +
+           " among them; delete them first";
+}
+
 }  // namespace
 
 std::vector<api::Kind> InstanceClasses::child_kinds() { return {crd::SecurityGroup::kind}; }
@@ -65,10 +72,8 @@ runtime::Composition<crd::InstanceClass> InstanceClasses::compose(const Object& 
     if (!users.empty()) out.keeps = secrets_of(object);
     if (object.metadata.deleting()) {
         out.complete = users.empty();
-        out.verdict = {Verdict::State::progressing, "InUse",
-                       "being deleted, once nothing is made of it: " + std::to_string(users.size()) +
-                           " Instances are, " +
-                           (users.empty() ? "" : users.front() + " among them; delete them first")};
+        out.verdict = {Verdict::State::progressing, "Deleting", "waits for its SecurityGroups to be gone"};
+        if (!out.complete) out.verdict = {Verdict::State::progressing, "InUse", in_use(users)};
         return out;
     }
     out.verdict = {Verdict::State::ready, "Ready", "Instances can be made of it"};

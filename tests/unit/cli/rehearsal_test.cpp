@@ -121,6 +121,25 @@ std::vector<api::Json> unreachable_zone(const std::string& annotations) {
                    ",'spec':{'zoneRef':{'name':'zone'},'name':'www.example.org','type':'A','values':['192.0.2.1']}")};
 }
 
+TEST(Rehearsal, AClassThatIsUsedSaysByHowManyOfItsOwn) {
+    Rehearsal::Given given;
+    given.before = {
+        campus(), object(ours, "InstanceClass", "sandbox", ",'finalizers':['ocim.opencraft.com/instanceclass']",
+                         ",'spec':{'baseDomain':'example.org','compute':{'cloudSelector':{},'sshKeyRef':{'name':'ssh'}"
+                         ",'flavor':{'name':'m'},'image':{'name':'i'}}}")};
+    const auto of_class = spot_of(given.before.back());
+    for (const std::string name : {"one", "two", "three"})
+        given.before.push_back(object(ours, "Instance", name, in_campus,
+                                      ",'spec':{'className':'" + std::string(name == "two" ? "production" : "sandbox") +
+                                          "','subdomain':'" + name + "','contactEmail':'a@example.org'}"));
+    given.gone = given.asked = {of_class};
+    const auto told = run(std::move(given));
+    EXPECT_TRUE(std::ranges::any_of(told.untold, [&](const auto& one) {
+        return one.spot == of_class &&
+               one.why == "InUse: 2 Instances are made of it, campus/one among them; delete them first";
+    })) << (told.untold.empty() ? "nothing" : told.untold.front().why);
+}
+
 TEST(Rehearsal, WhatAnAbandonedOwnerMadeIsLetGoOfWithIt) {
     for (const bool abandoned : {false, true}) {
         Rehearsal::Given given;

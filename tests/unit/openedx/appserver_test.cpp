@@ -243,8 +243,16 @@ TEST(InstanceClass, StaysAsLongAsInstancesAreMadeOfIt) {
     given.add(api::encode_object(campus.instance));
     const auto used = InstanceClasses::compose(campus.of_class, {}, given);
     EXPECT_FALSE(used.complete);
-    EXPECT_EQ(used.verdict.message,
-              "being deleted, once nothing is made of it: 1 Instances are, campus/demo among them; delete them first");
+    EXPECT_EQ(used.status.instances, 1);
+    EXPECT_EQ(used.verdict.reason, "InUse");
+    EXPECT_EQ(used.verdict.message, "Instance campus/demo is made of it; delete that first");
+    auto another = campus.instance;
+    another.metadata.name = "other";
+    given.add(api::encode_object(another));
+    const auto twice = InstanceClasses::compose(campus.of_class, {}, given);
+    EXPECT_FALSE(twice.complete);
+    EXPECT_EQ(twice.status.instances, 2);
+    EXPECT_EQ(twice.verdict.message, "2 Instances are made of it, campus/demo among them; delete them first");
     ASSERT_EQ(used.keeps.size(), 2u);
     EXPECT_EQ(used.keeps[0].name, "smtp");
     EXPECT_EQ(used.keeps[1].name, "ssh");
