@@ -92,6 +92,16 @@ class Chart(unittest.TestCase):
         self.assertIn("for the user ann", notes)
         self.assertRegex(notes, "HOST is where she reaches the Service.*serve.tlsNames")
 
+    def test_the_last_words_say_where_everything_is(self):
+        def said(*words):
+            text = helm(HELM_4, "install", "ocim", CHART, "--dry-run=client", "--namespace", "x", *words).stdout
+            return text[text.index("NOTES:"):]
+        self.assertIn("in the volume of the claim data-ocim-0", said())
+        replicated = said("--values", REPLICATED)
+        self.assertIn("runs in x as ocim-0 and 2 more.", replicated)
+        self.assertIn("the Secret ocim-store names", replicated)
+        self.assertNotIn("claim", replicated)
+
     def test_every_value_is_described_and_checked(self):
         schema = json.loads((CHART / "values.schema.json").read_text())
         self.assertEqual(list(undescribed(schema)), [])
