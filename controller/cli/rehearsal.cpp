@@ -317,6 +317,10 @@ private:
                 more = uids.insert(text(object, {"metadata", "uid"})).second || more;
             }
         out_.abandoned.assign(found.begin(), found.end());
+        // decided here before its owner had spoken, and by then it is gone
+        std::erase_if(out_.actions, [&](const auto& action) {
+            return found.contains({runtime::kind_id(action.kind), action.object});
+        });
     }
     static bool is_of_ours(const Spot& spot) { return spot.kind.starts_with(std::string(runtime::group) + "/"); }
     static bool is_abandoned(const Spot& spot, const Json& object) {

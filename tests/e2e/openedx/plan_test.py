@@ -221,6 +221,33 @@ class Plan(Scenario):
         self.assertIn("ok    it serves every kind of this version", said)
         self.assertIn("backends are ready", said)
 
+    def test_10_an_abandoned_site_goes_and_leaves_all_that_it_has_in_the_world(self):
+        self.wait_ready()
+        site, = (one for one in self.stage.manifests(ROOT / "manifests/samples/demo") if one["kind"] == "Instance")
+        path = self.write("one-site.json", site)
+        made = "appservers,virtualmachines,dnsrecords,databasetenants,rabbitmqvhosts,loadbalancerfragments,monitors"
+        owned = self.stage.kubectl("get", made, "-n", "campus", "-o", "name").stdout.split()
+        self.assertGreater(len(owned), 6, owned)
+        self.stage.kubectl("annotate", "instance", "demo", "-n", "campus", "ocim.opencraft.com/abandon=true")
+        plan = self.plan(path, "--delete")
+        self.assertEqual((plan["actions"], plan["unknown"]), ([], []))
+        kinds = {one.split()[0] for one in plan["abandoned"]}
+        self.assertLessEqual({"Instance", "AppServer", "VirtualMachine", "DNSRecord", "DatabaseTenant", "RabbitMQVhost",
+                              "LoadBalancerFragment"}, kinds)
+        self.assertEqual(kinds & {"Secret"}, set())
+        said = self.ocim("plan", "-f", path, "--delete", codes=(2,)).stdout
+        self.assertIn("Let go without cleaning up, so that what they have in the world stays:\n", said)
+        before, machines = self.world()[:-1], self.machines()
+        secrets = self.stage.kubectl("get", "secrets", "-n", "campus", "-o", "name").stdout
+        self.ocim("delete", "-f", path, seconds=300)
+        wait_for("what it made is let go of", lambda: not [
+            one for one in owned if self.stage.kubectl("get", one, "-n", "campus", check=False).returncode == 0], READY)
+        wait_for("its zone has looked again", lambda: self.stage.get("dnszone", "demo")["status"].get("orphans", 0) > 0, READY)
+        self.assertEqual(self.world()[:-1], before, "records, databases, users and fragments are there")
+        self.assertEqual(self.machines(), machines, "and its machine")
+        self.assertEqual(self.stage.kubectl("get", "secrets", "-n", "campus", "-o", "name").stdout, secrets)
+        self.assertEqual(self.page()[0], 200, "it is served as before")
+
 
 if __name__ == "__main__":
     unittest.main()
