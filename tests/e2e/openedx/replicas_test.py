@@ -40,7 +40,11 @@ class Replicas(RolloutScenario):
         return (re.search(r"^extra: +(\S+)", self.page()[1], re.M) or [None, ""])[1]
 
     def kill_site(self, name):
-        self.ssh(self.address(name), "pkill", "-f", "/opt/site/site.py")
+        """And sees that it was there, and is gone."""
+        # the pattern does not match the shells that carry it
+        killed = self.ssh(self.address(name), "pkill", "-e", "-f", "/[o]pt/site/site.py")
+        self.assertIn("killed", killed.stdout, killed.stderr)
+        wait_for("it is gone", lambda: self.ssh(self.address(name), "pgrep", "-f", "/[o]pt/site/site.py").returncode == 1, READY)
 
     def test_01_both_get_visitors(self):
         self.wait_ready()
